@@ -1,0 +1,3 @@
+# What is frozen into every firmware: the library of device/, and asyncio for the app.
+package("uff")
+include("$(MPY_DIR)/extmod/asyncio")

@@ -1,0 +1,84 @@
+"""Trains a network from a samples file and saves it. Parameters: see JOB below, changed by job.json."""
+
+import gc
+import time
+
+import job
+from uff import Options, SamplesFile, Trainer
+
+JOB = {
+    "samples": "train.uffs",
+    "model": "model.uffm",
+    "network": "uff2",
+    "hidden": 500,
+    "strength": None,
+    "lambda1": 5.0,
+    "lambda2": None,
+    "seed": 0,
+    "form": "auto",
+    "leave_one_out": True,
+    "statistics": False,  # keep the exact Gram matrices in the model file, for verification and learning on
+}
+
+
+def train():
+    asked = job.Job(**JOB)
+    started = time.ticks_ms()
+    samples = SamplesFile.open(asked.samples)
+    if samples.damaged or samples.torn:
+        print("%d damaged records passed over, torn tail of %d bytes cut" % (samples.damaged, samples.torn))
+    options = Options(
+        network=asked.network,
+        hidden=asked.hidden,
+        strength=asked.strength,
+        lambda1=asked.lambda1,
+        lambda2=asked.lambda2,
+        seed=asked.seed,
+        form=asked.form,
+        leave_one_out=asked.leave_one_out,
+    )
+    trainer = Trainer(samples, options)
+    gc.collect()
+    trainer.plan.check(gc.mem_free())
+    print(
+        "%s: %d images, %d classes, %d million multiply-adds, %d bytes"
+        % (asked.network, len(samples), len(samples.names), trainer.plan.macs // 1000000, trainer.plan.memory_bytes)
+    )
+    progress = job.Progress()
+    heap_peak, last_stage = gc.mem_alloc(), None
+    for stage, done in trainer.steps():
+        if stage != last_stage:  # mem_alloc() walks the whole heap's table, too slow for every slice
+            heap_peak, last_stage = max(heap_peak, gc.mem_alloc()), stage
+        progress(stage, done)
+    network = trainer.network
+    network.save(
+        asked.model,
+        trainer.statistics if asked.statistics else None,
+        trainer.gram1 if asked.statistics else None,
+    )
+    facts = network.facts
+    job.result(
+        network=asked.network,
+        classes=len(network.names),
+        images=facts.images,
+        form1=("dual" if facts.dual1 else "primal") if network.hidden else None,
+        form2="dual" if facts.dual2 else "primal",
+        lambda2=facts.lambda2,
+        fitted_accuracy=facts.fitted_correct / facts.images,
+        loo_accuracy=None if facts.loo_correct is None else facts.loo_correct / facts.images,
+        stages=[{"name": s.name, "seconds": s.seconds, "macs": s.macs} for s in trainer.plan.stages],
+        memory_bytes=trainer.plan.memory_bytes,
+        heap_peak_bytes=heap_peak,
+        model=asked.model,
+        model_bytes=_size(asked.model),
+        seconds=time.ticks_diff(time.ticks_ms(), started) / 1000,
+    )
+
+
+def _size(path):
+    import os
+
+    return os.stat(path)[6]
+
+
+job.main(train)

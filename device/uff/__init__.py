@@ -1,0 +1,21 @@
+"""µFF on MicroPython: networks that learn on the board, each layer one ridge regression in closed form.
+
+    from uff import Network, Options, Samples, SamplesFile, Trainer
+    network = Trainer(SamplesFile.open("train.uffs"), Options(network="uff2")).run()
+    label, goodness, margin = network.predict(image)      # image: 784 bytes
+    network.save("model.uffm")
+
+The library drives the C module `ridge` and owns no pins, no screens and no prints. Arrays are little-endian, images are
+uint8 row by row, labels count from 0.
+"""
+
+from .classlayer import Statistics
+from .embed import MAX_CLASSES, LabelEmbedding
+from .errors import DoesNotFit, FormatError
+from .learner import Learner
+from .network import Network, Prediction
+from .plan import Options, plan
+from .samples import Samples, SamplesFile
+from .train import Trainer
+
+__version__ = "0.1.0"

@@ -1,0 +1,225 @@
+"""The class layer: ridge regression of one neuron a class on positive and negative data.
+
+Positive data is (f, right label), negative data (f, every wrong label); f are the features of an image, k the classes, n the
+images. Only the neuron of the right class has a target, 1, and only on positive data. With the label as a one-hot input of
+strength s, the Gram matrix over all k*n data is
+
+    [[ k F'F + lambda I,  s S 1' ],  [ s 1 S',  (s^2 n + lambda) I ]],     S the sum of all features
+
+so it follows from F'F, the class sums and the counts, all exact integers (Statistics). The label part is eliminated by hand
+(a Schur complement), which leaves one system of the order of F'F; or of F F', where there are fewer images than features.
+"""
+
+from array import array
+from math import frexp, ldexp
+
+import ridge
+
+UNIT_BITS = 9  # ridge.UNIT = 2^9: features and sums are integers in units of 2^-9, Gram matrices in units of 2^-18
+V_BITS = 28  # label weights stay below 2^28, so that goodness fits int64 with room to spare
+
+
+def packed(order):
+    """Elements of a packed lower triangle."""
+    return order * (order + 1) // 2
+
+
+class Statistics:
+    """What the class layer knows of its images: Gram matrix F'F, class sums, counts. Exact, so images can be added, taken
+    away, given another label and merged in any order with the same bits as the result.
+
+    gram: int32, packed, features*(features+1)/2; sums: int32, classes x features; counts: int32, classes.
+    """
+
+    def __init__(self, features, classes, alloc=bytearray):
+        self.features = features
+        self.classes = classes
+        self.gram = alloc(4 * packed(features))
+        self.sums = alloc(4 * features * classes)
+        self.counts = array("i", [0] * classes)
+        self._work = alloc(2 * features * ridge.BATCH)
+        self._alloc = alloc
+
+    @property
+    def images(self):
+        return sum(self.counts)
+
+    def add(self, f, labels, gram=True):
+        """Adds the rows of f (int16, n x features) with their labels (uint8, n). OverflowError beyond 8,191 images.
+
+        gram=False leaves the Gram matrix out: a dual solution takes the images themselves.
+        """
+        ridge.class_sums(f, labels, self.sums, self.counts)
+        if gram:
+            try:
+                ridge.gram(f, self.gram, self._work)
+            except Exception:
+                ridge.class_sums(f, labels, self.sums, self.counts, True)
+                raise
+
+    def remove(self, f, labels):
+        """Takes rows away that were added. ValueError where they cannot have been; nothing is changed then."""
+        ridge.class_sums(f, labels, self.sums, self.counts, True)
+        try:
+            ridge.gram(f, self.gram, self._work, True)
+        except Exception:
+            ridge.class_sums(f, labels, self.sums, self.counts)
+            raise
+
+    def relabel(self, f, old, new):
+        """Gives rows other labels (uint8, n each); the Gram matrix does not depend on them."""
+        ridge.class_sums(f, old, self.sums, self.counts, True)
+        try:
+            ridge.class_sums(f, new, self.sums, self.counts)
+        except Exception:
+            ridge.class_sums(f, old, self.sums, self.counts)
+            raise
+
+    def merge(self, other):
+        """Adds all images of another Statistics, for instance of another board."""
+        if (other.features, other.classes) != (self.features, self.classes):
+            raise ValueError(
+                "merge: want %d features and %d classes, got %d and %d"
+                % (self.features, self.classes, other.features, other.classes)
+            )
+        if self.images + other.images > 8191:
+            raise OverflowError("merge: %d images; want at most 8191" % (self.images + other.images))
+        ridge.merge(self.gram, other.gram)
+        ridge.merge(self.sums, other.sums)
+        ridge.merge(self.counts, other.counts)
+
+    def add_class(self):
+        """One more class, without images yet."""
+        sums = self._alloc(len(self.sums) + 4 * self.features)
+        sums[: len(self.sums)] = self.sums
+        self.sums = sums
+        self.counts.append(0)
+        self.classes += 1
+
+
+class ClassLayer:
+    """Weights of the class layer in integers: w int16 (classes x features) in units of 2^-exponent, v int32
+    (classes x classes; [neuron, label]) in units of 2^-(exponent+9)."""
+
+    def __init__(self, features, classes):
+        self.features = features
+        self.classes = classes
+        self.w = bytearray(2 * classes * features)
+        self.v = array("i", bytes(4 * classes * classes))
+        self.exponent = 0
+
+    def goodness(self, f, good, labels=None):
+        """f (int16, n x features) -> good (int64, n x classes) and, where given, the label of most goodness (uint8, n)."""
+        ridge.goodness(f, self.w, self.v, good, labels)
+
+    def value(self, good):
+        """A goodness as a float: about 1 for a datum the layer takes for positive, near 0 for a negative one."""
+        return ldexp(float(good), -2 * (self.exponent + UNIT_BITS))
+
+
+class ClassSolver:
+    """Solves the class layer, in slices. Buffers come from the caller: factor (float32, packed order) and work (float32,
+    order x PANEL), order being the number of features, or of images in dual form."""
+
+    def __init__(self, statistics, strength, factor, work, dual_gram=None, f=None, labels=None):
+        self.statistics = statistics
+        self.strength = strength
+        self.dual = dual_gram is not None
+        self._gram = dual_gram if self.dual else statistics.gram
+        self._factor = factor
+        self._work = work
+        self._f = f
+        self._labels = labels
+        self._order = statistics.images if self.dual else statistics.features
+
+    def _numbers(self, ridge_lambda):
+        """lambda_abs (mean diagonal of the whole Gram matrix times lambda; all f have length 1) and s^2/mu."""
+        n, k, s = self.statistics.images, self.statistics.classes, self.strength
+        lambda_abs = ridge_lambda * k * n * (1 + s * s) / (self.statistics.features + k)
+        return lambda_abs, s * s / (s * s * n + lambda_abs)
+
+    def factorise(self, ridge_lambda):
+        """A generator: factors the system for this lambda, yielding after each 16 rows."""
+        statistics = self.statistics
+        k = statistics.classes
+        lambda_abs, ratio = self._numbers(ridge_lambda)
+        self._lambda_abs, self._ratio = lambda_abs, ratio
+        self._total = array("f", bytes(4 * statistics.features))
+        self._targets = array("f", bytes(4 * statistics.features * k))
+        ridge.class_targets(statistics.sums, statistics.counts, ratio, self._total, self._targets)
+        if self.dual:
+            system = {
+                "scale": ldexp(1.0, -2 * UNIT_BITS),
+                "diagonal": lambda_abs / k,
+                "rank1": self.strength * self.strength / k,
+            }
+        else:
+            system = {
+                "scale": ldexp(float(k), -2 * UNIT_BITS),
+                "diagonal": lambda_abs,
+                "rank1": -ratio * k,
+                "v": self._total,
+            }
+        for first in range(0, self._order, ridge.PANEL):
+            last = min(first + ridge.PANEL, self._order)
+            ridge.factor(self._gram, self._factor, self._work, first=first, last=last, **system)
+            yield last
+
+    def solve(self, layer):
+        """Fills a ClassLayer from the factorised system."""
+        statistics = self.statistics
+        features, k = statistics.features, statistics.classes
+        w = self._targets
+        if self.dual:
+            n = self._order
+            alpha = array("f", bytes(4 * n * k))
+            for i, label in enumerate(self._labels):
+                alpha[i * k + label] = ldexp(1.0, -UNIT_BITS) / k
+            ridge.solve(self._factor, alpha, alpha, self._work)
+            ridge.combine(self._f, alpha, n, w)
+        else:
+            ridge.solve(self._factor, w, w, self._work)
+        dots = array("f", bytes(4 * k))
+        ridge.total_dot(self._total, w, dots)
+        v = [
+            self._ratio * ((statistics.counts[c] if c == label else 0) - dots[c])
+            for c in range(k)
+            for label in range(k)
+        ]
+        largest = frexp(max(max(v), -min(v)))[1]
+        layer.exponent = ridge.quantise(w, features, layer.w, min(V_BITS - UNIT_BITS - largest, 40))
+        for i, value in enumerate(v):
+            value = ldexp(value, layer.exponent + UNIT_BITS)
+            layer.v[i] = int(value + 0.5) if value >= 0 else -int(0.5 - value)
+
+    def leverages(self, f, out):
+        """A generator: leverages of the rows of f (int16, n x features) into out (float32, n), 16 images a step."""
+        step = ridge.PANEL
+        if self.dual:
+            for first in range(0, self._order, step):
+                last = min(first + step, self._order)
+                ridge.inverse_diagonal(self._factor, out, self._work, first, last)
+                yield last
+            return
+        row = 2 * self.statistics.features
+        f, leverage = memoryview(f), memoryview(out)
+        for first in range(0, len(out), step):
+            last = min(first + step, len(out))
+            ridge.leverage(
+                self._factor,
+                f[first * row : last * row],
+                self._total,
+                self._ratio,
+                leverage[first:last],
+                self._work,
+            )
+            yield last
+
+    def left_out(self, layer):
+        """The four numbers ridge.leave_one_out wants: slack = offset + factor * leverage, unit of w.f, 1 - g."""
+        k = self.statistics.classes
+        keep = 1.0 - self._ratio
+        unit = ldexp(1.0, -(layer.exponent + UNIT_BITS))
+        if self.dual:
+            return 0.0, self._lambda_abs / k, unit, keep
+        return keep, -float(k), unit, keep

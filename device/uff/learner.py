@@ -1,0 +1,122 @@
+"""Learning on after training: images added, taken away, relabelled and merged, exactly.
+
+Exact for the one-layer network, and for the class layer of the two-layer network while layer 1 stays as it is (frozen):
+the statistics are integers, so the Gram matrix after add + remove is the same bits as before, and boards that share a
+layer 1 can be merged in any order. Training layer 1 anew changes the class layer's inputs; that is a Trainer's work.
+"""
+
+from binascii import crc32
+
+import ridge
+
+from .classlayer import ClassLayer, ClassSolver, Statistics, packed
+from .network import Network
+from .plan import Options
+from .samples import check_names
+
+
+class Learner:
+    """A network with the statistics of its class layer.
+
+    statistics: those the network was trained with (Trainer.statistics of a primal training, or of a model saved with them);
+    without them the learner starts from no images.
+    """
+
+    def __init__(self, network, statistics=None, alloc=bytearray):
+        self.network = network
+        features, classes = network.layer.features, len(network.names)
+        self.statistics = statistics or Statistics(features, classes, alloc)
+        if (self.statistics.features, self.statistics.classes) != (features, classes):
+            raise ValueError(
+                "statistics: want %d features and %d classes, got %d and %d"
+                % (features, classes, self.statistics.features, self.statistics.classes)
+            )
+        if len(self.statistics.gram) != 4 * packed(features):
+            raise ValueError("statistics of a dual training hold no Gram matrix of the features; train with form primal")
+        self._factor = alloc(4 * packed(features))
+        self._work = alloc(4 * ridge.PANEL * features)
+
+    @classmethod
+    def start(cls, height, width, names, options=None, alloc=bytearray):
+        """A learner of a one-layer network that has seen nothing yet: add() images, then solve()."""
+        options = options or Options(network="uff1")
+        if options.layers != 1 or options.choose_lambda:
+            raise ValueError("a learner starts with a one-layer network (uff1) and a given lambda2")
+        network = Network(height, width, check_names(names), 0)
+        network.facts.strength = options.strength
+        network.facts.lambda2 = options.lambdas[0]
+        return cls(network, alloc=alloc)
+
+    def _label(self, label):
+        if not 0 <= label < len(self.network.names):
+            raise ValueError("label: want 0 to %d, got %d" % (len(self.network.names) - 1, label))
+        return bytes([label])
+
+    def add(self, image, label):
+        """Adds one image (uint8, height*width). ValueError, OverflowError: nothing changed."""
+        label = self._label(label)
+        self.statistics.add(self.network.class_inputs(image), label)
+
+    def remove(self, image, label):
+        """Takes away an image that was added with this label."""
+        label = self._label(label)
+        self.statistics.remove(self.network.class_inputs(image), label)
+
+    def relabel(self, image, old, new):
+        """Gives an image that was added as `old` the label `new`."""
+        old, new = self._label(old), self._label(new)
+        self.statistics.relabel(self.network.class_inputs(image), old, new)
+
+    def merge(self, other):
+        """Adds all images of another Learner whose layer 1 is the same."""
+        if bytes(self.network.w1 or b"") != bytes(other.network.w1 or b""):
+            raise ValueError("merge: the two networks have different first layers")
+        if self.network.names != other.network.names:
+            raise ValueError("merge: the two networks have different classes")
+        self.statistics.merge(other.statistics)
+
+    def add_class(self, name):
+        """One more class, the last; returns its number. It needs images before the next solve()."""
+        names = check_names(self.network.names + [name])
+        network = self.network
+        self.statistics.add_class()
+        # The layer keeps predicting the old classes until solve(): an empty row is never the best.
+        old, layer = network.layer, ClassLayer(network.layer.features, len(names))
+        layer.w[: len(old.w)] = old.w
+        layer.exponent = old.exponent
+        for c in range(old.classes):
+            for label in range(old.classes):
+                layer.v[c * layer.classes + label] = old.v[c * old.classes + label]
+            layer.v[c * layer.classes + old.classes] = -(1 << 28)
+        network.layer = layer
+        network.names = names
+        return len(names) - 1
+
+    def solve(self):
+        """Solves the class layer anew from the statistics, with the strength and lambda of the network's training."""
+        for _ in self.steps():
+            pass
+
+    def steps(self):
+        """A generator: solve() in slices, yielding the part done (0 to 1). The network changes at the very end."""
+        statistics, network = self.statistics, self.network
+        for c, count in enumerate(statistics.counts):
+            if count == 0:
+                raise ValueError('class %d "%s" has no images; add some first' % (c, network.names[c]))
+        facts = network.facts
+        solver = ClassSolver(statistics, facts.strength, self._factor, self._work)
+        for last in solver.factorise(facts.lambda2):
+            yield packed(last) / packed(statistics.features)
+        layer = ClassLayer(statistics.features, statistics.classes)
+        solver.solve(layer)
+        network.layer = layer
+        facts.images = statistics.images
+        facts.dual2 = False
+        facts.fitted_correct = 0
+        facts.loo_correct = None
+        network.fitted = network.left_out = network.residuals = None
+        crc = crc32(statistics.gram)
+        if network.hidden:
+            facts.gram2_crc = crc
+        else:
+            facts.gram1_crc = crc

@@ -1,0 +1,295 @@
+"""Labelled images: in memory (Samples) or in an append-only file (SamplesFile, `.uffs`).
+
+Both offer what a Trainer needs: height, width, names (one a class), len(), labels (one byte a sample) and
+read_into(buffer, first, last). In the file every change is one more record of fixed size with its own CRC-32, started from the
+record's number, so a power cut costs at most the record being written. A torn tail is cut (the next append writes over
+it); a damaged record with sound ones behind it is passed over and counted in `damaged`. Layout: DESIGN.md.
+"""
+
+import os
+from array import array
+from binascii import crc32
+from struct import calcsize, pack, unpack_from
+
+from .embed import MAX_CLASSES
+from .errors import FormatError, open_file
+
+MAGIC = b"UFFS"
+VERSION = 1
+HEADER = "<4sHHHHHH"  # magic, version, header bytes, height, width, classes, 0
+RECORD = "<BBH"  # kind, label, 0; then the payload, padding and the CRC
+SAMPLE, DELETE, RELABEL, CLASS_NAME = 1, 2, 3, 4
+
+
+def check_names(names):
+    """A list of 1 to 16 class names, each 1 to 255 bytes of UTF-8; ValueError otherwise."""
+    names = list(names)
+    if not 1 <= len(names) <= MAX_CLASSES:
+        raise ValueError("classes: want 1 to %d, got %d" % (MAX_CLASSES, len(names)))
+    for name in names:
+        if not 1 <= len(name.encode()) <= 255:
+            raise ValueError("class name: want 1 to 255 bytes, got %d" % len(name.encode()))
+    return names
+
+
+class Samples:
+    """Labelled images in memory.
+
+    names: a list of class names. ValueError where an image has another size or a label is not below len(names).
+    """
+
+    def __init__(self, height, width, names):
+        self.height = height
+        self.width = width
+        self.names = check_names(names)
+        self.labels = bytearray()
+        self._images = []
+
+    def __len__(self):
+        return len(self.labels)
+
+    def image(self, i):
+        """Image i, height*width bytes."""
+        return self._images[i]
+
+    def read_into(self, buffer, first, last):
+        """Copies images first..last-1 one after the other into buffer (uint8, height*width each)."""
+        size = self.height * self.width
+        for i in range(first, last):
+            buffer[(i - first) * size : (i - first + 1) * size] = self._images[i]
+
+    def append(self, image, label):
+        """Adds a copy of image (uint8, height*width)."""
+        _check_sample(self, image, label)
+        self._images.append(bytes(image))
+        self.labels.append(label)
+
+    def delete(self, i):
+        """Takes sample i out; those behind it move up."""
+        del self._images[i]
+        # MicroPython's bytearray has no item deletion.
+        self.labels = self.labels[:i] + self.labels[i + 1 :]
+
+    def relabel(self, i, label):
+        """Gives sample i another label."""
+        _check_label(self, label)
+        self.labels[i] = label
+
+    def name_class(self, number, name):
+        """Renames class `number`, or adds it where it is the next one."""
+        names = list(self.names)
+        names[number : number + 1] = [name]
+        if number > len(self.names):
+            raise ValueError("class number: want 0 to %d, got %d" % (len(self.names), number))
+        self.names = check_names(names)
+
+
+def _check_label(samples, label):
+    if not 0 <= label < len(samples.names):
+        raise ValueError("label: want 0 to %d, got %d" % (len(samples.names) - 1, label))
+
+
+def _check_sample(samples, image, label):
+    if len(image) != samples.height * samples.width:
+        raise ValueError(
+            "image: want %d x %d = %d bytes, got %d"
+            % (samples.height, samples.width, samples.height * samples.width, len(image))
+        )
+    _check_label(samples, label)
+
+
+def _pack_names(names):
+    return b"".join(bytes([len(name.encode())]) + name.encode() for name in names)
+
+
+def _padding(size):
+    return b"\0" * (-size % 4)
+
+
+class SamplesFile:
+    """A samples file; open() or create() one. Sample numbers count the live samples in file order."""
+
+    def __init__(self, path):
+        self.path = path
+        self.damaged = 0  # records passed over
+        self.torn = 0  # bytes of a torn tail
+
+    @classmethod
+    def create(cls, path, height, width, names):
+        """A new file without samples, written whole under another name first. OSError where path exists."""
+        try:
+            os.stat(path)
+        except OSError:
+            pass
+        else:
+            raise OSError(17, path)  # EEXIST: never write over samples
+        names = check_names(names)
+        if not (4 <= height <= 255 and 4 <= width <= 255):
+            raise ValueError("image: want 4x4 to 255x255 pixels, got %d x %d" % (height, width))
+        packed = _pack_names(names)
+        size = calcsize(HEADER) + len(packed)
+        packed += _padding(size)
+        size += len(_padding(size)) + 4
+        head = pack(HEADER, MAGIC, VERSION, size, height, width, len(names), 0) + packed
+        with open_file(path + ".new", "wb") as file:
+            file.write(head + pack("<I", crc32(head)))
+        os.rename(path + ".new", path)
+        return cls.open(path)
+
+    @classmethod
+    def open(cls, path):
+        """Reads the header and checks every record. FormatError where the header is damaged, OSError where none."""
+        self = cls(path)
+        with open_file(path, "rb") as file:
+            self._read_header(file)
+            self._scan(file)
+        return self
+
+    def _read_header(self, file):
+        fixed = file.read(calcsize(HEADER))
+        if len(fixed) < calcsize(HEADER):
+            raise FormatError("%s: %d bytes are no samples file" % (self.path, len(fixed)))
+        magic, version, size, self.height, self.width, classes, zero = unpack_from(HEADER, fixed, 0)
+        if magic != MAGIC:
+            raise FormatError("%s: not a samples file (it starts with %r)" % (self.path, magic))
+        if version != VERSION:
+            raise FormatError("%s: samples format %d; this is format %d" % (self.path, version, VERSION))
+        rest = file.read(max(size - len(fixed), 0))
+        if size % 4 or len(fixed) + len(rest) != size or len(rest) < 4:
+            raise FormatError("%s: the header is cut short" % self.path)
+        if crc32(rest[:-4], crc32(fixed)) != unpack_from("<I", rest, len(rest) - 4)[0]:
+            raise FormatError("%s: the header is damaged" % self.path)
+        names, at = [], 0
+        for _ in range(classes):
+            names.append(str(rest[at + 1 : at + 1 + rest[at]], "utf-8"))
+            at += 1 + rest[at]
+        if zero or not (4 <= self.height <= 255 and 4 <= self.width <= 255):
+            raise FormatError("%s: the header is damaged" % self.path)
+        self.names = check_names(names)
+        self._header_bytes = size
+        payload = self.height * self.width
+        self._record = bytearray(calcsize(RECORD) + payload + len(_padding(payload)) + 4)
+
+    def _scan(self, file):
+        record = self._record
+        step = len(record)
+        self.labels = bytearray()
+        self._numbers = array("I")  # record number of each live sample
+        number = good = bad = 0
+        tail = 0
+        while True:
+            size = file.readinto(record)
+            if size != step:
+                tail = size
+                break
+            if unpack_from("<I", record, step - 4)[0] == _record_crc(record, number) and self._apply(number):
+                self.damaged += bad
+                bad = 0
+                good = number + 1
+            else:
+                bad += 1
+            number += 1
+        self._records = good
+        self.torn = bad * step + tail
+
+    def _apply(self, number):
+        kind, label, zero = unpack_from(RECORD, self._record, 0)
+        start = calcsize(RECORD)
+        if kind == SAMPLE:
+            if label >= len(self.names):
+                return False
+            self._numbers.append(number)
+            self.labels.append(label)
+        elif kind == DELETE or kind == RELABEL:
+            i = self._find(unpack_from("<I", self._record, start)[0])
+            if i is None or (kind == RELABEL and label >= len(self.names)):
+                return False
+            if kind == DELETE:
+                self._forget(i)
+            else:
+                self.labels[i] = label
+        elif kind == CLASS_NAME:
+            length = self._record[start]
+            name = str(self._record[start + 1 : start + 1 + length], "utf-8")
+            if label > len(self.names) or label >= MAX_CLASSES:
+                return False
+            self.names[label : label + 1] = [name]
+        else:
+            return False
+        return True
+
+    def _find(self, number):
+        low, high = 0, len(self._numbers)
+        while low < high:
+            middle = (low + high) // 2
+            if self._numbers[middle] < number:
+                low = middle + 1
+            else:
+                high = middle
+        return low if low < len(self._numbers) and self._numbers[low] == number else None
+
+    def _forget(self, i):
+        self.labels = self.labels[:i] + self.labels[i + 1 :]
+        self._numbers = self._numbers[:i] + self._numbers[i + 1 :]
+
+    def __len__(self):
+        return len(self.labels)
+
+    def image(self, i):
+        """Image i, a bytearray of height*width."""
+        image = bytearray(self.height * self.width)
+        self.read_into(image, i, i + 1)
+        return image
+
+    def read_into(self, buffer, first, last):
+        """Reads images first..last-1 one after the other into buffer (uint8, height*width each)."""
+        size = self.height * self.width
+        view = memoryview(buffer)
+        with open_file(self.path, "rb") as file:
+            for i in range(first, last):
+                file.seek(self._header_bytes + self._numbers[i] * len(self._record) + calcsize(RECORD))
+                if file.readinto(view[(i - first) * size : (i - first + 1) * size]) != size:
+                    raise FormatError("%s: sample %d is gone; was the file changed?" % (self.path, i))
+
+    def _write(self, kind, label, payload):
+        record = self._record
+        step = len(record)
+        record[:] = bytes(step)
+        record[: calcsize(RECORD)] = pack(RECORD, kind, label, 0)
+        record[calcsize(RECORD) : calcsize(RECORD) + len(payload)] = payload
+        record[step - 4 :] = pack("<I", _record_crc(record, self._records))
+        with open_file(self.path, "r+b") as file:
+            file.seek(self._header_bytes + self._records * step)  # over a torn tail, if there is one
+            file.write(record)
+        if hasattr(os, "sync"):
+            os.sync()
+        if not self._apply(self._records):
+            raise ValueError("samples: record %d cannot be applied" % self._records)
+        self._records += 1
+
+    def append(self, image, label):
+        """Adds image (uint8, height*width); it is on the disk when this returns. OSError where the disk is full."""
+        _check_sample(self, image, label)
+        self._write(SAMPLE, label, image)
+
+    def delete(self, i):
+        """Takes sample i out; those behind it move up."""
+        self._write(DELETE, 0, pack("<I", self._numbers[i]))
+
+    def relabel(self, i, label):
+        """Gives sample i another label."""
+        _check_label(self, label)
+        self._write(RELABEL, label, pack("<I", self._numbers[i]))
+
+    def name_class(self, number, name):
+        """Renames class `number`, or adds it where it is the next one. Names take at most height*width-1 bytes."""
+        if not 0 <= number <= min(len(self.names), MAX_CLASSES - 1):
+            raise ValueError("class number: want 0 to %d, got %d" % (min(len(self.names), MAX_CLASSES - 1), number))
+        packed = _pack_names(check_names([name]))
+        if len(packed) > self.height * self.width:
+            raise ValueError("class name: want at most %d bytes, got %d" % (self.height * self.width - 1, len(packed) - 1))
+        self._write(CLASS_NAME, number, packed)
+
+
+def _record_crc(record, number):
+    return crc32(memoryview(record)[:-4], crc32(pack("<I", number)))

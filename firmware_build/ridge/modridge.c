@@ -1,0 +1,646 @@
+// The MicroPython module `ridge`: checks every size, type, alignment and overlap once, then calls the core (ridge.h).
+// ridge.pyi is its documentation for people and editors.
+#include "py/binary.h"
+#include "py/objarray.h"
+#include "py/runtime.h"
+#include "ridge.h"
+
+// ---- arguments ----
+
+struct array {
+    const char *name; // for messages
+    char *data;
+    size_t len;       // in elements
+    size_t size;      // of an element, bytes
+};
+
+// kind: typecode wanted, one of B h H i q f.
+static const char *kind_name(char kind) {
+    switch (kind) {
+        case 'B':
+            return "uint8";
+        case 'h':
+            return "int16";
+        case 'H':
+            return "uint16";
+        case 'i':
+            return "int32";
+        case 'q':
+            return "int64";
+        default:
+            return "float32";
+    }
+}
+
+static size_t kind_size(char kind) {
+    return kind == 'B' ? 1 : kind == 'h' || kind == 'H' ? 2 : kind == 'q' ? 8 : 4;
+}
+
+// Raw bytes (bytearray, bytes, memoryview of one) serve as any kind if they are aligned; else the typecode must fit.
+static struct array get_array(mp_obj_t obj, const char *name, char kind, mp_uint_t flags) {
+    mp_buffer_info_t info;
+    if (!mp_get_buffer(obj, &info, flags)) {
+        mp_raise_msg_varg(&mp_type_TypeError, MP_ERROR_TEXT("%s: want a %sbuffer of %s, got %s"), name,
+            flags == MP_BUFFER_READ ? "" : "writable ", kind_name(kind), mp_obj_get_type_str(obj));
+    }
+    const size_t size = kind_size(kind);
+    const char typecode = (char)(info.typecode & 0x7f); // a memoryview carries a flag in the top bit
+    const bool raw = typecode == BYTEARRAY_TYPECODE || typecode == 'B';
+    const bool same = typecode == kind || (kind == 'i' && typecode == 'l' && sizeof(long) == 4);
+    if (!raw && !same) {
+        mp_raise_msg_varg(&mp_type_TypeError, MP_ERROR_TEXT("%s: want %s, got typecode '%c'"), name, kind_name(kind),
+            typecode);
+    }
+    if (info.len % size != 0) {
+        mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("%s: want whole %s elements, got %u bytes"), name,
+            kind_name(kind), (unsigned)info.len);
+    }
+    if (info.len != 0 && (uintptr_t)info.buf % size != 0) {
+        mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("%s: %s must be aligned to %u bytes"), name,
+            kind_name(kind), (unsigned)size);
+    }
+    return (struct array) {name, info.buf, info.len / size, size};
+}
+
+static struct array get_input(mp_obj_t obj, const char *name, char kind) {
+    return get_array(obj, name, kind, MP_BUFFER_READ);
+}
+
+static struct array get_output(mp_obj_t obj, const char *name, char kind) {
+    return get_array(obj, name, kind, MP_BUFFER_RW);
+}
+
+static void want_len(const struct array *a, size_t len, const char *shape) {
+    if (a->len != len) {
+        mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("%s: want %u elements (%s), got %u"), a->name,
+            (unsigned)len, shape, (unsigned)a->len);
+    }
+}
+
+static void want_at_least(const struct array *a, size_t len, const char *shape) {
+    if (a->len < len) {
+        mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("%s: want at least %u elements (%s), got %u"), a->name,
+            (unsigned)len, shape, (unsigned)a->len);
+    }
+}
+
+// Rows of a row-major array with `columns` columns.
+static size_t rows_of(const struct array *a, size_t columns) {
+    if (columns == 0 || a->len % columns != 0) {
+        mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("%s: want whole rows of %u, got %u elements"), a->name,
+            (unsigned)columns, (unsigned)a->len);
+    }
+    return a->len / columns;
+}
+
+static size_t packed_order(const struct array *a) {
+    size_t m = 0;
+    while (ridge_packed_len(m + 1) <= a->len) {
+        ++m;
+    }
+    if (m == 0 || ridge_packed_len(m) != a->len) {
+        mp_raise_msg_varg(&mp_type_ValueError,
+            MP_ERROR_TEXT("%s: want a packed lower triangle of m*(m+1)/2 elements, got %u"), a->name, (unsigned)a->len);
+    }
+    return m;
+}
+
+static size_t square_order(const struct array *a) {
+    size_t k = 0;
+    while ((k + 1) * (k + 1) <= a->len) {
+        ++k;
+    }
+    if (k == 0 || k * k != a->len || k > RIDGE_MAX_CLASSES) {
+        mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("%s: want classes*classes elements, 1 to %u classes, got %u"),
+            a->name, RIDGE_MAX_CLASSES, (unsigned)a->len);
+    }
+    return k;
+}
+
+static void apart(const struct array *out, const struct array *in) {
+    if (out->data < in->data + in->len * in->size && in->data < out->data + out->len * out->size) {
+        mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("%s and %s overlap in memory"), out->name, in->name);
+    }
+}
+
+static size_t get_size(mp_obj_t obj, const char *name, size_t low, size_t high) {
+    const mp_int_t value = mp_obj_get_int(obj);
+    if (value < 0 || (size_t)value < low || (size_t)value > high) {
+        mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("%s: want %u to %u, got %d"), name, (unsigned)low,
+            (unsigned)high, (int)value);
+    }
+    return (size_t)value;
+}
+
+static float get_finite(mp_obj_t obj, const char *name) {
+    const float value = (float)mp_obj_get_float(obj);
+    if (!(value - value == 0.0f)) {
+        mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("%s: want a finite number"), name);
+    }
+    return value;
+}
+
+static NORETURN void raise_error(int error, const char *function) {
+    switch (error) {
+        case RIDGE_ERR_OVERFLOW:
+            mp_raise_msg_varg(&mp_type_OverflowError,
+                MP_ERROR_TEXT("%s: a sum could leave its integer type; want fewer images or smaller values"), function);
+        case RIDGE_ERR_NOT_ADDED:
+            mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("%s: these images were never added"), function);
+        case RIDGE_ERR_LABEL:
+            mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("%s: a label is not below the number of classes"), function);
+        default:
+            mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("%s: NaN or infinity"), function);
+    }
+}
+
+static mp_obj_t none_or_raise(int error, const char *function) {
+    if (error != RIDGE_OK) {
+        raise_error(error, function);
+    }
+    return mp_const_none;
+}
+
+// ---- integers ----
+
+// encode(images, keep, x)
+static mp_obj_t mod_encode(mp_obj_t images_in, mp_obj_t keep_in, mp_obj_t x_in) {
+    const struct array images = get_input(images_in, "encode: images", 'B');
+    const struct array keep = get_input(keep_in, "encode: keep", 'H');
+    const struct array x = get_output(x_in, "encode: x", 'h');
+    const size_t n = rows_of(&x, keep.len);
+    if (n == 0) {
+        want_len(&images, 0, "no images");
+        return mp_const_none;
+    }
+    if (images.len % n != 0 || images.len / n > 65535) {
+        mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("encode: images: want %u images of one size, got %u bytes"),
+            (unsigned)n, (unsigned)images.len);
+    }
+    const size_t d = images.len / n;
+    for (size_t j = 0; j < keep.len; ++j) {
+        if (((const uint16_t *)keep.data)[j] >= d) {
+            mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("encode: keep: want pixels below %u, got %u"), (unsigned)d,
+                (unsigned)((const uint16_t *)keep.data)[j]);
+        }
+    }
+    apart(&x, &images);
+    apart(&x, &keep);
+    ridge_encode((const uint8_t *)images.data, n, d, (const uint16_t *)keep.data, keep.len, (int16_t *)x.data);
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_3(mod_encode_obj, mod_encode);
+
+// gram(x, g, work, remove=False)
+static mp_obj_t mod_gram(size_t n_args, const mp_obj_t *args) {
+    const struct array x = get_input(args[0], "gram: x", 'h');
+    const struct array g = get_output(args[1], "gram: g", 'i');
+    const struct array work = get_output(args[2], "gram: work", 'h');
+    const size_t m = packed_order(&g);
+    const size_t n = rows_of(&x, m);
+    want_at_least(&work, m * RIDGE_BATCH, "m*BATCH");
+    apart(&g, &x);
+    apart(&work, &x);
+    apart(&work, &g);
+    const bool take_away = n_args > 3 && mp_obj_is_true(args[3]);
+    return none_or_raise(ridge_gram((const int16_t *)x.data, n, m, take_away, (int32_t *)g.data, (int16_t *)work.data),
+        "gram");
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_gram_obj, 3, 4, mod_gram);
+
+// kernel(x, m, k, first=0)
+static mp_obj_t mod_kernel(size_t n_args, const mp_obj_t *args) {
+    const struct array x = get_input(args[0], "kernel: x", 'h');
+    const size_t m = get_size(args[1], "kernel: m", 1, 65535);
+    const struct array k = get_output(args[2], "kernel: k", 'i');
+    const size_t n = rows_of(&x, m);
+    want_at_least(&k, ridge_packed_len(n), "n*(n+1)/2");
+    apart(&k, &x);
+    const size_t first = n_args > 3 ? get_size(args[3], "kernel: first", 0, n) : 0;
+    return none_or_raise(ridge_kernel((const int16_t *)x.data, first, n, m, (int32_t *)k.data), "kernel");
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_kernel_obj, 3, 4, mod_kernel);
+
+// class_sums(x, labels, sums, counts, remove=False)
+static mp_obj_t mod_class_sums(size_t n_args, const mp_obj_t *args) {
+    const struct array x = get_input(args[0], "class_sums: x", 'h');
+    const struct array labels = get_input(args[1], "class_sums: labels", 'B');
+    const struct array sums = get_output(args[2], "class_sums: sums", 'i');
+    const struct array counts = get_output(args[3], "class_sums: counts", 'i');
+    const size_t m = rows_of(&sums, counts.len);
+    want_len(&x, labels.len * m, "a row for each label");
+    if (counts.len > 256) {
+        mp_raise_ValueError(MP_ERROR_TEXT("class_sums: want at most 256 classes"));
+    }
+    apart(&sums, &x);
+    apart(&sums, &labels);
+    apart(&counts, &x);
+    apart(&counts, &labels);
+    apart(&counts, &sums);
+    const bool take_away = n_args > 4 && mp_obj_is_true(args[4]);
+    return none_or_raise(ridge_class_sums((const int16_t *)x.data, (const uint8_t *)labels.data, labels.len, m,
+        counts.len, take_away, (int32_t *)sums.data, (int32_t *)counts.data), "class_sums");
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_class_sums_obj, 4, 5, mod_class_sums);
+
+// trace(g) -> int
+static mp_obj_t mod_trace(mp_obj_t g_in) {
+    const struct array g = get_input(g_in, "trace: g", 'i');
+    return mp_obj_new_int_from_ll(ridge_trace((const int32_t *)g.data, packed_order(&g)));
+}
+static MP_DEFINE_CONST_FUN_OBJ_1(mod_trace_obj, mod_trace);
+
+// merge(a, b)
+static mp_obj_t mod_merge(mp_obj_t a_in, mp_obj_t b_in) {
+    const struct array a = get_output(a_in, "merge: a", 'i');
+    const struct array b = get_input(b_in, "merge: b", 'i');
+    want_len(&b, a.len, "as a");
+    apart(&a, &b);
+    return none_or_raise(ridge_merge((int32_t *)a.data, (const int32_t *)b.data, a.len), "merge");
+}
+static MP_DEFINE_CONST_FUN_OBJ_2(mod_merge_obj, mod_merge);
+
+// project(x, w, m, h, work)
+static mp_obj_t mod_project(size_t n_args, const mp_obj_t *args) {
+    (void)n_args;
+    const struct array x = get_input(args[0], "project: x", 'h');
+    const struct array w = get_input(args[1], "project: w", 'h');
+    const size_t m = get_size(args[2], "project: m", 1, 65535);
+    const struct array h = get_output(args[3], "project: h", 'h');
+    const struct array work = get_output(args[4], "project: work", 'i');
+    const size_t n = rows_of(&x, m), q = rows_of(&w, m);
+    want_len(&h, n * q, "a row of neurons for each row of x");
+    want_at_least(&work, q, "neurons");
+    apart(&h, &x);
+    apart(&h, &w);
+    apart(&work, &x);
+    apart(&work, &w);
+    apart(&work, &h);
+    return none_or_raise(ridge_project((const int16_t *)x.data, n, m, (const int16_t *)w.data, q, (int32_t *)work.data,
+        (int16_t *)h.data), "project");
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_project_obj, 5, 5, mod_project);
+
+// goodness(f, w, v, good, labels=None)
+static mp_obj_t mod_goodness(size_t n_args, const mp_obj_t *args) {
+    const struct array f = get_input(args[0], "goodness: f", 'h');
+    const struct array w = get_input(args[1], "goodness: w", 'h');
+    const struct array v = get_input(args[2], "goodness: v", 'i');
+    const struct array good = get_output(args[3], "goodness: good", 'q');
+    struct array labels = {"goodness: labels", NULL, 0, 1};
+    const size_t classes = square_order(&v);
+    if (w.len == 0 || w.len % classes != 0) {
+        mp_raise_msg_varg(&mp_type_ValueError,
+            MP_ERROR_TEXT("goodness: w: want a row for each of %u classes, got %u elements"), (unsigned)classes,
+            (unsigned)w.len);
+    }
+    const size_t m = w.len / classes;
+    const size_t n = rows_of(&f, m);
+    want_len(&good, n * classes, "a goodness for each label");
+    apart(&good, &f);
+    apart(&good, &w);
+    apart(&good, &v);
+    if (n_args > 4 && args[4] != mp_const_none) {
+        labels = get_output(args[4], labels.name, 'B');
+        want_len(&labels, n, "one for each row of f");
+        apart(&labels, &f);
+        apart(&labels, &w);
+        apart(&labels, &v);
+        apart(&labels, &good);
+    }
+    return none_or_raise(ridge_goodness((const int16_t *)f.data, n, m, (const int16_t *)w.data, (const int32_t *)v.data,
+        classes, (int64_t *)good.data, (uint8_t *)labels.data), "goodness");
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_goodness_obj, 4, 5, mod_goodness);
+
+// ---- floats ----
+
+// factor(gram, l, work, *, first=0, last=-1, scale=1.0, diagonal=0.0, rank1=0.0, v=None)
+static mp_obj_t mod_factor(size_t n_args, const mp_obj_t *pos_args, mp_map_t *kw_args) {
+    enum { ARG_gram, ARG_l, ARG_work, ARG_first, ARG_last, ARG_scale, ARG_diagonal, ARG_rank1, ARG_v };
+    static const mp_arg_t allowed[] = {
+        { MP_QSTR_gram, MP_ARG_REQUIRED | MP_ARG_OBJ, {.u_rom_obj = MP_ROM_NONE} },
+        { MP_QSTR_l, MP_ARG_REQUIRED | MP_ARG_OBJ, {.u_rom_obj = MP_ROM_NONE} },
+        { MP_QSTR_work, MP_ARG_REQUIRED | MP_ARG_OBJ, {.u_rom_obj = MP_ROM_NONE} },
+        { MP_QSTR_first, MP_ARG_KW_ONLY | MP_ARG_OBJ, {.u_rom_obj = MP_ROM_INT(0)} },
+        { MP_QSTR_last, MP_ARG_KW_ONLY | MP_ARG_OBJ, {.u_rom_obj = MP_ROM_NONE} },
+        { MP_QSTR_scale, MP_ARG_KW_ONLY | MP_ARG_OBJ, {.u_rom_obj = MP_ROM_INT(1)} },
+        { MP_QSTR_diagonal, MP_ARG_KW_ONLY | MP_ARG_OBJ, {.u_rom_obj = MP_ROM_INT(0)} },
+        { MP_QSTR_rank1, MP_ARG_KW_ONLY | MP_ARG_OBJ, {.u_rom_obj = MP_ROM_INT(0)} },
+        { MP_QSTR_v, MP_ARG_KW_ONLY | MP_ARG_OBJ, {.u_rom_obj = MP_ROM_NONE} },
+    };
+    mp_arg_val_t args[MP_ARRAY_SIZE(allowed)];
+    mp_arg_parse_all(n_args, pos_args, kw_args, MP_ARRAY_SIZE(allowed), allowed, args);
+
+    mp_buffer_info_t info;
+    const bool floats = mp_get_buffer(args[ARG_gram].u_obj, &info, MP_BUFFER_READ) && (info.typecode & 0x7f) == 'f';
+    const struct array gram = get_input(args[ARG_gram].u_obj, "factor: gram", floats ? 'f' : 'i');
+    const struct array l = get_output(args[ARG_l].u_obj, "factor: l", 'f');
+    const struct array work = get_output(args[ARG_work].u_obj, "factor: work", 'f');
+    const size_t m = packed_order(&gram);
+    want_len(&l, gram.len, "as gram");
+    want_at_least(&work, ridge_panel_len(m), "m*PANEL");
+    apart(&l, &gram);
+    apart(&work, &gram);
+    apart(&work, &l);
+    struct ridge_system system = {
+        .gram_i = floats ? NULL : (const int32_t *)gram.data,
+        .gram_f = floats ? (const float *)gram.data : NULL,
+        .scale = get_finite(args[ARG_scale].u_obj, "factor: scale"),
+        .diagonal = get_finite(args[ARG_diagonal].u_obj, "factor: diagonal"),
+        .rank1 = get_finite(args[ARG_rank1].u_obj, "factor: rank1"),
+        .v = NULL,
+    };
+    if (args[ARG_v].u_obj != mp_const_none) {
+        const struct array v = get_input(args[ARG_v].u_obj, "factor: v", 'f');
+        want_len(&v, m, "m");
+        apart(&l, &v);
+        apart(&work, &v);
+        system.v = (const float *)v.data;
+    }
+    const size_t last = args[ARG_last].u_obj == mp_const_none ? m : get_size(args[ARG_last].u_obj, "factor: last", 0, m);
+    const size_t first = get_size(args[ARG_first].u_obj, "factor: first", 0, last);
+    size_t row = 0;
+    const int error = ridge_factor(&system, first, last, (float *)l.data, (float *)work.data, &row);
+    if (error == RIDGE_ERR_NOT_POSDEF) {
+        mp_raise_msg_varg(&mp_type_ValueError,
+            MP_ERROR_TEXT("factor: not positive definite at row %u of %u; want a larger diagonal"), (unsigned)row, (unsigned)m);
+    }
+    if (error != RIDGE_OK) {
+        mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("factor: NaN or infinity at row %u of %u"), (unsigned)row,
+            (unsigned)m);
+    }
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_KW(mod_factor_obj, 3, mod_factor);
+
+// solve(l, b, x, work)
+static mp_obj_t mod_solve(size_t n_args, const mp_obj_t *args) {
+    (void)n_args;
+    const struct array l = get_input(args[0], "solve: l", 'f');
+    const struct array b = get_input(args[1], "solve: b", 'f');
+    const struct array x = get_output(args[2], "solve: x", 'f');
+    const struct array work = get_output(args[3], "solve: work", 'f');
+    const size_t m = packed_order(&l);
+    if (b.len % m != 0) {
+        mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("solve: b: want %u rows, got %u elements"), (unsigned)m,
+            (unsigned)b.len);
+    }
+    want_len(&x, b.len, "as b");
+    want_at_least(&work, ridge_panel_len(m), "m*PANEL");
+    if (x.data != b.data) {
+        apart(&x, &b);
+    }
+    apart(&x, &l);
+    apart(&work, &l);
+    apart(&work, &b);
+    apart(&work, &x);
+    return none_or_raise(ridge_solve((const float *)l.data, m, (const float *)b.data, b.len / m, (float *)x.data,
+        (float *)work.data), "solve");
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_solve_obj, 4, 4, mod_solve);
+
+// leverage(l, f, total, ratio, out, work)
+static mp_obj_t mod_leverage(size_t n_args, const mp_obj_t *args) {
+    (void)n_args;
+    const struct array l = get_input(args[0], "leverage: l", 'f');
+    const struct array f = get_input(args[1], "leverage: f", 'h');
+    const struct array total = get_input(args[2], "leverage: total", 'f');
+    const float ratio = get_finite(args[3], "leverage: ratio");
+    const struct array out = get_output(args[4], "leverage: out", 'f');
+    const struct array work = get_output(args[5], "leverage: work", 'f');
+    const size_t m = packed_order(&l);
+    const size_t n = rows_of(&f, m);
+    want_len(&total, m, "m");
+    want_len(&out, n, "a leverage for each row of f");
+    want_at_least(&work, ridge_panel_len(m), "m*PANEL");
+    const struct array *inputs[] = {&l, &f, &total};
+    for (size_t i = 0; i < MP_ARRAY_SIZE(inputs); ++i) {
+        apart(&out, inputs[i]);
+        apart(&work, inputs[i]);
+    }
+    apart(&out, &work);
+    ridge_leverage((const float *)l.data, m, (const int16_t *)f.data, n, (const float *)total.data, ratio,
+        (float *)out.data, (float *)work.data);
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_leverage_obj, 6, 6, mod_leverage);
+
+// inverse_diagonal(l, out, work, first=0, last=None)
+static mp_obj_t mod_inverse_diagonal(size_t n_args, const mp_obj_t *args) {
+    const struct array l = get_input(args[0], "inverse_diagonal: l", 'f');
+    const struct array out = get_output(args[1], "inverse_diagonal: out", 'f');
+    const struct array work = get_output(args[2], "inverse_diagonal: work", 'f');
+    const size_t m = packed_order(&l);
+    want_len(&out, m, "m");
+    want_at_least(&work, ridge_panel_len(m), "m*PANEL");
+    apart(&out, &l);
+    apart(&work, &l);
+    apart(&work, &out);
+    const size_t last = n_args > 4 ? get_size(args[4], "inverse_diagonal: last", 0, m) : m;
+    const size_t first = n_args > 3 ? get_size(args[3], "inverse_diagonal: first", 0, last) : 0;
+    ridge_inverse_diagonal((const float *)l.data, m, first, last, (float *)out.data, (float *)work.data);
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_inverse_diagonal_obj, 3, 5, mod_inverse_diagonal);
+
+// combine(x, c, n, out)
+static mp_obj_t mod_combine(size_t n_args, const mp_obj_t *args) {
+    (void)n_args;
+    const struct array x = get_input(args[0], "combine: x", 'h');
+    const struct array c = get_input(args[1], "combine: c", 'f');
+    const size_t n = get_size(args[2], "combine: n", 1, 65535);
+    const struct array out = get_output(args[3], "combine: out", 'f');
+    if (x.len % n != 0 || c.len % n != 0) {
+        mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("combine: want %u rows in x and c, got %u and %u elements"),
+            (unsigned)n, (unsigned)x.len, (unsigned)c.len);
+    }
+    want_len(&out, x.len / n * (c.len / n), "columns of x times columns of c");
+    apart(&out, &x);
+    apart(&out, &c);
+    ridge_combine((const int16_t *)x.data, n, x.len / n, (const float *)c.data, c.len / n, (float *)out.data);
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_combine_obj, 4, 4, mod_combine);
+
+// contrast(x, m, a, b, out)
+static mp_obj_t mod_contrast(size_t n_args, const mp_obj_t *args) {
+    (void)n_args;
+    const struct array x = get_input(args[0], "contrast: x", 'h');
+    const size_t m = get_size(args[1], "contrast: m", 1, 65535);
+    const struct array a = get_input(args[2], "contrast: a", 'H');
+    const struct array b = get_input(args[3], "contrast: b", 'H');
+    const struct array out = get_output(args[4], "contrast: out", 'f');
+    const size_t n = rows_of(&x, m);
+    want_len(&b, a.len, "as a");
+    want_len(&out, m * a.len, "m rows, a column for each pair");
+    apart(&out, &x);
+    apart(&out, &a);
+    apart(&out, &b);
+    for (size_t j = 0; j < a.len; ++j) {
+        const unsigned positive = ((const uint16_t *)a.data)[j], negative = ((const uint16_t *)b.data)[j];
+        if (positive >= n || negative >= n) {
+            mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("contrast: want images below %u, got the pair %u, %u"),
+                (unsigned)n, positive, negative);
+        }
+    }
+    ridge_contrast((const int16_t *)x.data, m, (const uint16_t *)a.data, (const uint16_t *)b.data, a.len,
+        (float *)out.data);
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_contrast_obj, 5, 5, mod_contrast);
+
+// class_targets(sums, counts, ratio, total, b)
+static mp_obj_t mod_class_targets(size_t n_args, const mp_obj_t *args) {
+    (void)n_args;
+    const struct array sums = get_input(args[0], "class_targets: sums", 'i');
+    const struct array counts = get_input(args[1], "class_targets: counts", 'i');
+    const float ratio = get_finite(args[2], "class_targets: ratio");
+    const struct array total = get_output(args[3], "class_targets: total", 'f');
+    const struct array b = get_output(args[4], "class_targets: b", 'f');
+    want_len(&counts, rows_of(&sums, total.len), "a count for each row of sums");
+    want_len(&b, sums.len, "as sums");
+    apart(&total, &sums);
+    apart(&total, &counts);
+    apart(&b, &sums);
+    apart(&b, &counts);
+    apart(&b, &total);
+    ridge_class_targets((const int32_t *)sums.data, (const int32_t *)counts.data, total.len, counts.len, ratio,
+        (float *)total.data, (float *)b.data);
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_class_targets_obj, 5, 5, mod_class_targets);
+
+// total_dot(total, b, out)
+static mp_obj_t mod_total_dot(mp_obj_t total_in, mp_obj_t b_in, mp_obj_t out_in) {
+    const struct array total = get_input(total_in, "total_dot: total", 'f');
+    const struct array b = get_input(b_in, "total_dot: b", 'f');
+    const struct array out = get_output(out_in, "total_dot: out", 'f');
+    want_len(&b, total.len * out.len, "total times out");
+    apart(&out, &total);
+    apart(&out, &b);
+    ridge_total_dot((const float *)total.data, (const float *)b.data, total.len, out.len, (float *)out.data);
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_3(mod_total_dot_obj, mod_total_dot);
+
+// unit_rows(b, m, w)
+static mp_obj_t mod_unit_rows(mp_obj_t b_in, mp_obj_t m_in, mp_obj_t w_in) {
+    const struct array b = get_input(b_in, "unit_rows: b", 'f');
+    const size_t m = get_size(m_in, "unit_rows: m", 1, 65535);
+    const struct array w = get_output(w_in, "unit_rows: w", 'h');
+    const size_t p = rows_of(&b, m); // b has m rows of p
+    want_len(&w, b.len, "as b");
+    apart(&w, &b);
+    return none_or_raise(ridge_unit_rows((const float *)b.data, m, p, (int16_t *)w.data), "unit_rows");
+}
+static MP_DEFINE_CONST_FUN_OBJ_3(mod_unit_rows_obj, mod_unit_rows);
+
+// quantise(b, m, w, limit) -> exponent
+static mp_obj_t mod_quantise(size_t n_args, const mp_obj_t *args) {
+    (void)n_args;
+    const struct array b = get_input(args[0], "quantise: b", 'f');
+    const size_t m = get_size(args[1], "quantise: m", 1, 65535);
+    const struct array w = get_output(args[2], "quantise: w", 'h');
+    const mp_int_t limit = mp_obj_get_int(args[3]);
+    if (limit < -100 || limit > 100) {
+        mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("quantise: limit: want -100 to 100, got %d"), (int)limit);
+    }
+    const size_t p = rows_of(&b, m);
+    want_len(&w, b.len, "as b");
+    apart(&w, &b);
+    int exponent = (int)limit;
+    const int error = ridge_quantise((const float *)b.data, m, p, (int16_t *)w.data, &exponent);
+    if (error != RIDGE_OK) {
+        raise_error(error, "quantise");
+    }
+    return MP_OBJ_NEW_SMALL_INT(exponent);
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_quantise_obj, 4, 4, mod_quantise);
+
+// leave_one_out(f, w, v, labels, leverage, (offset, factor, unit, keep), predicted, residual, margin)
+static mp_obj_t mod_leave_one_out(size_t n_args, const mp_obj_t *args) {
+    (void)n_args;
+    const struct array f = get_input(args[0], "leave_one_out: f", 'h');
+    const struct array w = get_input(args[1], "leave_one_out: w", 'h');
+    const struct array v = get_input(args[2], "leave_one_out: v", 'i');
+    const struct array labels = get_input(args[3], "leave_one_out: labels", 'B');
+    const struct array leverage = get_input(args[4], "leave_one_out: leverage", 'f');
+    mp_obj_t *by;
+    mp_obj_get_array_fixed_n(args[5], 4, &by);
+    const struct ridge_left_out numbers = {
+        .offset = get_finite(by[0], "leave_one_out: offset"),
+        .factor = get_finite(by[1], "leave_one_out: factor"),
+        .unit = get_finite(by[2], "leave_one_out: unit"),
+        .keep = get_finite(by[3], "leave_one_out: keep"),
+    };
+    const struct array predicted = get_output(args[6], "leave_one_out: predicted", 'B');
+    const struct array residual = get_output(args[7], "leave_one_out: residual", 'f');
+    const struct array margin = get_output(args[8], "leave_one_out: margin", 'f');
+    const size_t classes = square_order(&v), n = labels.len;
+    if (classes < 2 || w.len == 0 || w.len % classes != 0) {
+        mp_raise_msg_varg(&mp_type_ValueError,
+            MP_ERROR_TEXT("leave_one_out: w: want a row for each of 2 or more classes, got %u elements, %u classes"),
+            (unsigned)w.len, (unsigned)classes);
+    }
+    const size_t m = w.len / classes;
+    want_len(&f, n * m, "a row for each label");
+    want_len(&leverage, n, "one for each label");
+    want_len(&predicted, n, "one for each label");
+    want_len(&residual, n, "one for each label");
+    want_len(&margin, n, "one for each label");
+    if (!(numbers.keep > 0.0f)) {
+        mp_raise_ValueError(MP_ERROR_TEXT("leave_one_out: keep: want a number above 0"));
+    }
+    const struct array *inputs[] = {&f, &w, &v, &labels, &leverage};
+    for (size_t i = 0; i < MP_ARRAY_SIZE(inputs); ++i) {
+        apart(&predicted, inputs[i]);
+        apart(&residual, inputs[i]);
+        apart(&margin, inputs[i]);
+    }
+    apart(&predicted, &residual);
+    apart(&predicted, &margin);
+    apart(&residual, &margin);
+    return none_or_raise(ridge_leave_one_out((const int16_t *)f.data, n, m, (const int16_t *)w.data,
+        (const int32_t *)v.data, classes, (const uint8_t *)labels.data, (const float *)leverage.data, &numbers,
+        (uint8_t *)predicted.data, (float *)residual.data, (float *)margin.data), "leave_one_out");
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_leave_one_out_obj, 9, 9, mod_leave_one_out);
+
+// ---- table ----
+
+static const mp_rom_map_elem_t globals_table[] = {
+    { MP_ROM_QSTR(MP_QSTR___name__), MP_ROM_QSTR(MP_QSTR_ridge) },
+    { MP_ROM_QSTR(MP_QSTR_UNIT), MP_ROM_INT(RIDGE_UNIT) },
+    { MP_ROM_QSTR(MP_QSTR_WEIGHT), MP_ROM_INT(RIDGE_WEIGHT) },
+    { MP_ROM_QSTR(MP_QSTR_PANEL), MP_ROM_INT(RIDGE_PANEL) },
+    { MP_ROM_QSTR(MP_QSTR_BATCH), MP_ROM_INT(RIDGE_BATCH) },
+    { MP_ROM_QSTR(MP_QSTR_MAX_CLASSES), MP_ROM_INT(RIDGE_MAX_CLASSES) },
+    { MP_ROM_QSTR(MP_QSTR_encode), MP_ROM_PTR(&mod_encode_obj) },
+    { MP_ROM_QSTR(MP_QSTR_gram), MP_ROM_PTR(&mod_gram_obj) },
+    { MP_ROM_QSTR(MP_QSTR_kernel), MP_ROM_PTR(&mod_kernel_obj) },
+    { MP_ROM_QSTR(MP_QSTR_class_sums), MP_ROM_PTR(&mod_class_sums_obj) },
+    { MP_ROM_QSTR(MP_QSTR_trace), MP_ROM_PTR(&mod_trace_obj) },
+    { MP_ROM_QSTR(MP_QSTR_merge), MP_ROM_PTR(&mod_merge_obj) },
+    { MP_ROM_QSTR(MP_QSTR_class_targets), MP_ROM_PTR(&mod_class_targets_obj) },
+    { MP_ROM_QSTR(MP_QSTR_total_dot), MP_ROM_PTR(&mod_total_dot_obj) },
+    { MP_ROM_QSTR(MP_QSTR_project), MP_ROM_PTR(&mod_project_obj) },
+    { MP_ROM_QSTR(MP_QSTR_goodness), MP_ROM_PTR(&mod_goodness_obj) },
+    { MP_ROM_QSTR(MP_QSTR_factor), MP_ROM_PTR(&mod_factor_obj) },
+    { MP_ROM_QSTR(MP_QSTR_solve), MP_ROM_PTR(&mod_solve_obj) },
+    { MP_ROM_QSTR(MP_QSTR_leverage), MP_ROM_PTR(&mod_leverage_obj) },
+    { MP_ROM_QSTR(MP_QSTR_inverse_diagonal), MP_ROM_PTR(&mod_inverse_diagonal_obj) },
+    { MP_ROM_QSTR(MP_QSTR_combine), MP_ROM_PTR(&mod_combine_obj) },
+    { MP_ROM_QSTR(MP_QSTR_contrast), MP_ROM_PTR(&mod_contrast_obj) },
+    { MP_ROM_QSTR(MP_QSTR_unit_rows), MP_ROM_PTR(&mod_unit_rows_obj) },
+    { MP_ROM_QSTR(MP_QSTR_quantise), MP_ROM_PTR(&mod_quantise_obj) },
+    { MP_ROM_QSTR(MP_QSTR_leave_one_out), MP_ROM_PTR(&mod_leave_one_out_obj) },
+};
+static MP_DEFINE_CONST_DICT(globals, globals_table);
+
+const mp_obj_module_t ridge_module = {
+    .base = { &mp_type_module },
+    .globals = (mp_obj_dict_t *)&globals,
+};
+
+MP_REGISTER_MODULE(MP_QSTR_ridge, ridge_module);

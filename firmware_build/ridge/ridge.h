@@ -1,0 +1,135 @@
+// ridge: the arithmetic of µFF on plain arrays (C99, no MicroPython headers, no allocation, no I/O, no state).
+//
+// Every function works on arrays that the caller owns and assumes what its comment states; sizes and types are
+// checked once, in the glue (modridge.c). What depends on the values in the arrays (overflow, positive
+// definiteness) is checked here, before anything is written.
+//
+// Numbers. Inputs are int16 in units of 1/512, integer sums are exact in int32 or int64, so their order is free.
+// Floating point is IEEE binary32, compiled with -ffp-contract=off and fused only by name (fmaf); every output
+// element is computed by the same operations in the same order whatever the blocking: k ascends in sums and
+// forward substitution and descends in back substitution. So every target gives the same bits.
+//
+// Packed lower triangle of an m x m matrix: row i starts at i*(i+1)/2 and holds columns 0..i.
+#ifndef RIDGE_H
+#define RIDGE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define RIDGE_UNIT (512)   // an encoded image or a hidden vector of length 1 has integer length 512
+#define RIDGE_WEIGHT (16384) // a layer-1 weight vector of length 1 has integer length 16384
+#define RIDGE_PANEL (16)   // right-hand sides solved together: a panel is m rows of 16 floats
+#define RIDGE_BATCH (32)   // images packed together for the Gram matrix
+#define RIDGE_MAX_CLASSES (16)
+
+enum ridge_error {
+    RIDGE_OK = 0,
+    RIDGE_ERR_NOT_POSDEF = -1, // a pivot is not above the rounding error of its diagonal element
+    RIDGE_ERR_NOT_FINITE = -2, // NaN or infinity in an input or a pivot
+    RIDGE_ERR_OVERFLOW = -3,   // a sum could leave its integer type
+    RIDGE_ERR_NOT_ADDED = -4,  // images are taken away that were never added
+    RIDGE_ERR_LABEL = -5,      // a label is not below the number of classes
+};
+
+// Floats of workspace that factor, solve, leverage and inverse_diagonal need for order m.
+static inline size_t ridge_panel_len(size_t m) {
+    return m * RIDGE_PANEL;
+}
+
+// Elements of a packed lower triangle of order m.
+static inline size_t ridge_packed_len(size_t m) {
+    return m * (m + 1) / 2;
+}
+
+// ---- integers: encoding, Gram matrices, inference ----
+
+// images u8 (n,d); keep (m): pixels of the image part, each < d -> x int16 (n,m) = round(512 sqrt(p_i / sum p)).
+// A blank image gives zeros.
+void ridge_encode(const uint8_t *images, size_t n, size_t d, const uint16_t *keep, size_t m, int16_t *x);
+
+// g packed (m,m) += x^T x over x (n,m), or -= with remove. work: int16 (m, RIDGE_BATCH).
+// OVERFLOW where an element of g could pass 2^31-1, NOT_ADDED where a diagonal element would fall below 0.
+int ridge_gram(const int16_t *x, size_t n, size_t m, int remove, int32_t *g, int16_t *work);
+
+// Rows first..n-1 of k packed (n,n) = x x^T, x (n,m). OVERFLOW where a row is too long for int32 products.
+int ridge_kernel(const int16_t *x, size_t first, size_t n, size_t m, int32_t *k);
+
+// sums (classes,m) and counts (classes) of x (n,m) by label, added, or taken away with remove.
+int ridge_class_sums(const int16_t *x, const uint8_t *labels, size_t n, size_t m, size_t classes, int remove,
+    int32_t *sums, int32_t *counts);
+
+// Sum of the diagonal of g packed (m,m).
+int64_t ridge_trace(const int32_t *g, size_t m);
+
+// a += b, both int32 (count): statistics of two boards merged. OVERFLOW where an element would leave int32.
+int ridge_merge(int32_t *a, const int32_t *b, size_t count);
+
+// h (n,q) = unit length of relu(x w^T), x (n,m), w (q,m), in units of 1/512. work: int32 (q).
+// OVERFLOW where a row of x is too long: m * sum x^2 must stay below 2^32 - 3 (an encoded row has sum x^2 near 2^18),
+// or a hidden vector too long: its squares must sum to at most 2^63.
+int ridge_project(const int16_t *x, size_t n, size_t m, const int16_t *w, size_t q, int32_t *work, int16_t *h);
+
+// good int64 (n,classes): goodness of every label, sum over c of relu(w_c.f + v[c,l])^2; f (n,m), w (classes,m),
+// v (classes,classes); labels (n), or NULL: the first label of most goodness.
+// OVERFLOW where the bound from the lengths of f and w does not fit.
+int ridge_goodness(const int16_t *f, size_t n, size_t m, const int16_t *w, const int32_t *v, size_t classes,
+    int64_t *good, uint8_t *labels);
+
+// ---- floats: ridge regression ----
+
+// The ridge system to factor, given by one of two packed Gram matrices:
+//     A = scale * G + rank1 * v v^T + diagonal * I
+struct ridge_system {
+    const int32_t *gram_i; // packed, or NULL
+    const float *gram_f;   // packed, used where gram_i is NULL
+    float scale, diagonal, rank1;
+    const float *v;        // (m), or NULL for all ones; not read where rank1 is 0
+};
+
+// Rows first..last-1 of the Cholesky factor L of A, packed; rows below first are there already. The diagonal of l
+// holds 1 / L_ii. work: ridge_panel_len(last). On an error *row names the row; the system is never written.
+int ridge_factor(const struct ridge_system *a, size_t first, size_t last, float *l, float *work, size_t *row);
+
+// x (m,p) = A^-1 b, row-major; x may be b. NOT_FINITE where b holds one (x untouched) or the solution overflows.
+int ridge_solve(const float *l, size_t m, const float *b, size_t p, float *x, float *work);
+
+// out (n) = |L^-1 u_i|^2, u_i = f_i / RIDGE_UNIT - ratio * total: the leverage u^T A^-1 u of each row of f (n,m).
+void ridge_leverage(const float *l, size_t m, const int16_t *f, size_t n, const float *total, float ratio,
+    float *out, float *work);
+
+// out[first..last-1] = diagonal of A^-1, A of order m.
+void ridge_inverse_diagonal(const float *l, size_t m, size_t first, size_t last, float *out, float *work);
+
+// out (m,p) = x^T c, x int16 (n,m), c (n,p): the primal weights of a dual solution.
+void ridge_combine(const int16_t *x, size_t n, size_t m, const float *c, size_t p, float *out);
+
+// out (m,p): column j = x[a_j] - x[b_j], rows of x (.,m).
+void ridge_contrast(const int16_t *x, size_t m, const uint16_t *a, const uint16_t *b, size_t p, float *out);
+
+// Right-hand sides of the class layer: total (m) = all class sums together, b (m,classes): column c = class sum c
+// minus ratio * counts[c] * total, both divided by RIDGE_UNIT. sums (classes,m).
+void ridge_class_targets(const int32_t *sums, const int32_t *counts, size_t m, size_t classes, float ratio,
+    float *total, float *b);
+
+// out (p) = total^T b, b (m,p).
+void ridge_total_dot(const float *total, const float *b, size_t m, size_t p, float *out);
+
+// w int16 (p,m): row j = column j of b (m,p) scaled to length RIDGE_WEIGHT; a zero column gives a zero row.
+int ridge_unit_rows(const float *b, size_t m, size_t p, int16_t *w);
+
+// w int16 (p,m) = b (m,p) transposed and scaled by 2^*exponent, the largest power of two at which all fit and which
+// is not above the one that *exponent holds at the call.
+int ridge_quantise(const float *b, size_t m, size_t p, int16_t *w, int *exponent);
+
+// Leave-one-image-out of the class layer, exact for fixed inputs f (DESIGN.md): error = (r + v_i / slack_i * sum r) / keep
+// with slack_i = offset + factor * leverage[i], which is (1-g) - k v_i; unit: value of one integer step of w.f; keep = 1 - g.
+// predicted (n), residual (n): sum of squared leave-one-out errors, margin (n): right goodness - best wrong one.
+// LABEL, or NOT_FINITE where a leverage is; a slack lost to rounding counts as 4 epsilon.
+struct ridge_left_out {
+    float offset, factor, unit, keep;
+};
+int ridge_leave_one_out(const int16_t *f, size_t n, size_t m, const int16_t *w, const int32_t *v, size_t classes,
+    const uint8_t *labels, const float *leverage, const struct ridge_left_out *by, uint8_t *predicted, float *residual,
+    float *margin);
+
+#endif

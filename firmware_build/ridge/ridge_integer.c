@@ -1,0 +1,257 @@
+// Integers: encoding, Gram matrices, class sums, projection and goodness. See ridge.h for shapes and bounds.
+#include "ridge.h"
+
+#include <math.h>
+#include <string.h>
+
+// Largest sum x^2 * m for which |w.x| < 2^31 holds for every int16 w (Cauchy-Schwarz, |w|^2 <= m * 2^30).
+#define PROJECT_BOUND (4294967292u)
+
+static inline int16_t round_unit(float value) {
+    return (int16_t)(int32_t)(value + 0.5f); // value >= 0
+}
+
+// x (m) = r (m) scaled to integer length 512; sum is that of the squares of r before its own scaling.
+static inline float unit_scale(float sum_of_squares) {
+    return (float)RIDGE_UNIT / sqrtf(sum_of_squares);
+}
+
+void ridge_encode(const uint8_t *images, size_t n, size_t d, const uint16_t *keep, size_t m, int16_t *x) {
+    float root[256];
+    for (size_t p = 0; p < 256; ++p) {
+        root[p] = sqrtf((float)p);
+    }
+    for (size_t i = 0; i < n; ++i, images += d, x += m) {
+        uint32_t sum = 0;
+        for (size_t j = 0; j < m; ++j) {
+            sum += images[keep[j]];
+        }
+        if (sum == 0) {
+            memset(x, 0, m * sizeof *x);
+            continue;
+        }
+        int16_t code[256];
+        const float scale = unit_scale((float)sum); // sum of the squares of sqrt(p) is the sum of p
+        for (size_t p = 0; p < 256; ++p) {
+            code[p] = p <= sum ? round_unit(root[p] * scale) : 0;
+        }
+        for (size_t j = 0; j < m; ++j) {
+            x[j] = code[images[keep[j]]];
+        }
+    }
+}
+
+static int64_t largest_square(const int16_t *x, size_t count) {
+    int32_t low = 0, high = 0;
+    for (size_t i = 0; i < count; ++i) {
+        low = x[i] < low ? x[i] : low;
+        high = x[i] > high ? x[i] : high;
+    }
+    const int64_t largest = -low > high ? -low : high;
+    return largest * largest;
+}
+
+// g packed (m,m) += sign * t t^T, t int16 (m, RIDGE_BATCH): 32 images side by side for each pixel.
+static void gram_batch(const int16_t *t, size_t m, int32_t sign, int32_t *g) {
+    for (size_t i = 0; i < m; ++i) {
+        const int16_t *a = t + i * RIDGE_BATCH;
+        for (size_t j = 0; j <= i; ++j) {
+            const int16_t *b = t + j * RIDGE_BATCH;
+            int32_t sum = 0;
+            for (size_t s = 0; s < RIDGE_BATCH; ++s) {
+                sum += (int32_t)a[s] * b[s];
+            }
+            *g++ += sign * sum;
+        }
+    }
+}
+
+int ridge_gram(const int16_t *x, size_t n, size_t m, int remove, int32_t *g, int16_t *work) {
+    // |G_ij| <= the largest diagonal element (Cauchy-Schwarz), and a batch adds at most n * max x^2 to any element.
+    const int64_t batch = (int64_t)n * largest_square(x, n * m);
+    int64_t diagonal = 0;
+    for (size_t i = 0; i < m; ++i) {
+        const int64_t d = g[ridge_packed_len(i) + i];
+        diagonal = d > diagonal ? d : diagonal;
+    }
+    if (batch > INT32_MAX || (!remove && diagonal + batch > INT32_MAX)) {
+        return RIDGE_ERR_OVERFLOW;
+    }
+    if (remove) {
+        for (size_t i = 0; i < m; ++i) {
+            int32_t sum = 0;
+            for (size_t s = 0; s < n; ++s) {
+                sum += (int32_t)x[s * m + i] * x[s * m + i];
+            }
+            if (sum > g[ridge_packed_len(i) + i]) {
+                return RIDGE_ERR_NOT_ADDED;
+            }
+        }
+    }
+    for (size_t s = 0; s < n; s += RIDGE_BATCH) {
+        const size_t count = n - s < RIDGE_BATCH ? n - s : RIDGE_BATCH;
+        for (size_t i = 0; i < m; ++i) {
+            int16_t *row = work + i * RIDGE_BATCH;
+            for (size_t b = 0; b < count; ++b) {
+                row[b] = x[(s + b) * m + i];
+            }
+            for (size_t b = count; b < RIDGE_BATCH; ++b) {
+                row[b] = 0;
+            }
+        }
+        gram_batch(work, m, remove ? -1 : 1, g);
+    }
+    return RIDGE_OK;
+}
+
+static uint64_t square_sum(const int16_t *x, size_t m) {
+    uint64_t sum = 0;
+    for (size_t i = 0; i < m; ++i) {
+        sum += (uint64_t)((int32_t)x[i] * x[i]);
+    }
+    return sum;
+}
+
+static inline int32_t dot(const int16_t *a, const int16_t *b, size_t m) {
+    int32_t sum = 0;
+    for (size_t i = 0; i < m; ++i) {
+        sum += (int32_t)a[i] * b[i];
+    }
+    return sum;
+}
+
+int ridge_kernel(const int16_t *x, size_t first, size_t n, size_t m, int32_t *k) {
+    for (size_t i = 0; i < n; ++i) {
+        if (square_sum(x + i * m, m) > INT32_MAX) {
+            return RIDGE_ERR_OVERFLOW;
+        }
+    }
+    for (size_t i = first; i < n; ++i) {
+        int32_t *row = k + ridge_packed_len(i);
+        for (size_t j = 0; j <= i; ++j) {
+            row[j] = dot(x + i * m, x + j * m, m);
+        }
+    }
+    return RIDGE_OK;
+}
+
+int ridge_class_sums(const int16_t *x, const uint8_t *labels, size_t n, size_t m, size_t classes, int remove,
+    int32_t *sums, int32_t *counts) {
+    int32_t add[256] = {0};
+    for (size_t i = 0; i < n; ++i) {
+        if (labels[i] >= classes) {
+            return RIDGE_ERR_LABEL;
+        }
+        ++add[labels[i]];
+    }
+    for (size_t c = 0; c < classes; ++c) {
+        if (remove && add[c] > counts[c]) {
+            return RIDGE_ERR_NOT_ADDED;
+        }
+        // A class sum is at most images * 2^15, so 65535 images fit whatever their values.
+        if (!remove && add[c] + (int64_t)counts[c] > INT32_MAX / 32768) {
+            return RIDGE_ERR_OVERFLOW;
+        }
+    }
+    const int32_t sign = remove ? -1 : 1;
+    for (size_t i = 0; i < n; ++i) {
+        int32_t *row = sums + labels[i] * m;
+        for (size_t j = 0; j < m; ++j) {
+            row[j] += sign * x[i * m + j];
+        }
+        counts[labels[i]] += sign;
+    }
+    return RIDGE_OK;
+}
+
+int64_t ridge_trace(const int32_t *g, size_t m) {
+    int64_t sum = 0;
+    for (size_t i = 0; i < m; ++i) {
+        sum += g[ridge_packed_len(i) + i];
+    }
+    return sum;
+}
+
+int ridge_merge(int32_t *a, const int32_t *b, size_t count) {
+    for (size_t i = 0; i < count; ++i) {
+        const int64_t sum = (int64_t)a[i] + b[i];
+        if (sum > INT32_MAX || sum < INT32_MIN) {
+            return RIDGE_ERR_OVERFLOW;
+        }
+    }
+    for (size_t i = 0; i < count; ++i) {
+        a[i] += b[i];
+    }
+    return RIDGE_OK;
+}
+
+int ridge_project(const int16_t *x, size_t n, size_t m, const int16_t *w, size_t q, int32_t *work, int16_t *h) {
+    for (size_t i = 0; i < n; ++i) {
+        const uint64_t sum = square_sum(x + i * m, m);
+        if (sum > PROJECT_BOUND || sum * m > PROJECT_BOUND) {
+            return RIDGE_ERR_OVERFLOW;
+        }
+    }
+    for (size_t i = 0; i < n; ++i, x += m, h += q) {
+        uint64_t sum = 0;
+        for (size_t j = 0; j < q; ++j) {
+            const int32_t z = dot(x, w + j * m, m);
+            work[j] = z > 0 ? z : 0;
+            sum += (uint64_t)((int64_t)work[j] * work[j]); // at most 2^62 more
+            if (sum > (uint64_t)1 << 63) {
+                return RIDGE_ERR_OVERFLOW;
+            }
+        }
+        if (sum == 0) {
+            memset(h, 0, q * sizeof *h);
+            continue;
+        }
+        const float scale = unit_scale((float)sum);
+        for (size_t j = 0; j < q; ++j) {
+            h[j] = round_unit((float)work[j] * scale);
+        }
+    }
+    return RIDGE_OK;
+}
+
+int ridge_goodness(const int16_t *f, size_t n, size_t m, const int16_t *w, const int32_t *v, size_t classes,
+    int64_t *good, uint8_t *labels) {
+    uint64_t longest_f = 0, longest_w = 0, largest_v = 0;
+    for (size_t i = 0; i < n; ++i) {
+        const uint64_t sum = square_sum(f + i * m, m);
+        longest_f = sum > longest_f ? sum : longest_f;
+    }
+    for (size_t c = 0; c < classes; ++c) {
+        const uint64_t sum = square_sum(w + c * m, m);
+        longest_w = sum > longest_w ? sum : longest_w;
+    }
+    for (size_t c = 0; c < classes * classes; ++c) {
+        const uint64_t size = (uint64_t)(v[c] < 0 ? -(int64_t)v[c] : v[c]);
+        largest_v = size > largest_v ? size : largest_v;
+    }
+    // |z| <= |w| |f| + |v| must stay below 2^29.4, so that 16 squares fit int64. Bounds rounded up.
+    const double bound = sqrt((double)longest_f) * sqrt((double)longest_w) + (double)largest_v;
+    if (bound > 7.0e8) {
+        return RIDGE_ERR_OVERFLOW;
+    }
+    for (size_t i = 0; i < n; ++i, f += m, good += classes) {
+        for (size_t l = 0; l < classes; ++l) {
+            good[l] = 0;
+        }
+        for (size_t c = 0; c < classes; ++c) {
+            const int32_t z = dot(f, w + c * m, m);
+            for (size_t l = 0; l < classes; ++l) {
+                const int64_t positive = z + v[c * classes + l] > 0 ? z + v[c * classes + l] : 0;
+                good[l] += positive * positive;
+            }
+        }
+        if (labels) {
+            size_t best = 0;
+            for (size_t l = 1; l < classes; ++l) {
+                best = good[l] > good[best] ? l : best;
+            }
+            labels[i] = (uint8_t)best;
+        }
+    }
+    return RIDGE_OK;
+}
