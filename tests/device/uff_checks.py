@@ -1,0 +1,179 @@
+"""What the uff_*.py scripts share: a runner, small images, and disks in memory that fill up or lose power.
+
+A script defines test_... functions and ends with run(globals()); it prints one `ok`, `SKIP` or `FAIL` line for each and
+raises at the end if one failed. Nothing here needs a file system of the board's own: disks are mounted from memory.
+"""
+
+import gc
+import os
+import sys
+
+HEIGHT = WIDTH = 8  # 48 features beside the label pixels
+
+
+class Skip(Exception):
+    """Raised by a test that this firmware cannot run."""
+
+
+def run(tests):
+    failed = 0
+    for name in sorted(name for name in tests if name.startswith("test_")):
+        gc.collect()
+        try:
+            tests[name]()
+        except Skip as reason:
+            print("SKIP", name, reason)
+        except Exception as error:
+            print("FAIL", name)
+            sys.print_exception(error)
+            failed += 1
+        else:
+            print("ok", name)
+    if failed:
+        raise SystemExit(1)
+
+
+def raises(kind, part, work, *args, **named):
+    """Asserts that work(...) raises exactly `kind` with `part` in its sentence; returns the error."""
+    try:
+        work(*args, **named)
+    except Exception as error:
+        assert type(error) is kind, "want %s, got %r" % (kind.__name__, error)
+        assert part in str(error), "want %r in %r" % (part, str(error))
+        return error
+    raise AssertionError("nothing raised; want %s with %r" % (kind.__name__, part))
+
+
+class Random:
+    """Whole numbers from a seed, the same everywhere."""
+
+    def __init__(self, seed):
+        self.state = seed * 2 + 1
+
+    def below(self, n):
+        self.state = (self.state * 1664525 + 1013904223) & 0xFFFFFFFF
+        return (self.state >> 8) % n
+
+
+def image(label, number, height=HEIGHT, width=WIDTH, noise=200):
+    """A bar whose place tells the class, under noise that makes some images hard."""
+    random = Random(label * 4001 + number)
+    pixels = bytearray(random.below(noise) for _ in range(height * width))
+    for y in range(2, height - 2):
+        for x in range(width):
+            if (x + label) % 3 == 0 and random.below(4):
+                pixels[y * width + x] = 120 + random.below(136)
+    return pixels
+
+
+NAMES = ["bar", "comb", "fence", "grid", "wall", "gate"]
+
+
+def fill(samples, each, first=0):
+    """Appends `each` images a class, interleaved, beginning with image number `first`."""
+    for number in range(first, first + each):
+        for label in range(len(samples.names)):
+            samples.append(image(label, number, samples.height, samples.width), label)
+    return samples
+
+
+def small_samples(each=8, classes=3, first=0, height=HEIGHT, width=WIDTH):
+    from uff import Samples
+
+    return fill(Samples(height, width, NAMES[:classes]), each, first)
+
+
+class PowerCut(OSError):
+    pass
+
+
+class RamDisk:
+    """A block device in memory. After `writes` more writes the power goes: that one is torn and none after it arrives."""
+
+    def __init__(self, blocks=64, size=512, torn=True):
+        self.size = size
+        self.data = bytearray(b"\xff" * (blocks * size))
+        self.torn = torn
+        self.count = 0
+        self.cut_at = None
+
+    def readblocks(self, block, buffer, offset=0):
+        start = block * self.size + offset
+        buffer[:] = self.data[start : start + len(buffer)]
+
+    def _power(self, length):
+        """Bytes of this write that arrive."""
+        self.count += 1
+        if self.cut_at is None or self.count < self.cut_at:
+            return length
+        return length // 2 if self.torn and self.count == self.cut_at else 0
+
+    def writeblocks(self, block, buffer, offset=None):
+        if offset is None:
+            # Sectors are written whole or not at all, but several in one call may be parted.
+            for i in range(0, len(buffer), self.size):
+                self.count += 1
+                if self.cut_at is not None and self.count >= self.cut_at:
+                    raise OSError(5)
+                start = block * self.size + i
+                self.data[start : start + self.size] = buffer[i : i + self.size]
+            return
+        arrives = self._power(len(buffer))
+        start = block * self.size + offset
+        self.data[start : start + arrives] = buffer[:arrives]
+        if arrives < len(buffer):
+            raise OSError(5)
+
+    def ioctl(self, request, argument):
+        if request == 4:
+            return len(self.data) // self.size
+        if request == 5:
+            return self.size
+        if request == 6:  # erase, for littlefs
+            arrives = self._power(self.size)
+            start = argument * self.size
+            self.data[start : start + arrives] = b"\xff" * arrives
+            return 0 if arrives == self.size else -5
+        return 0
+
+
+def mount(disk, kind, point="/ram", format=False):
+    """Mounts a RamDisk with a file system of the module vfs, by name."""
+    import vfs
+
+    if not hasattr(vfs, kind):
+        raise Skip("firmware built without " + kind)
+    system = getattr(vfs, kind)
+    if format:
+        system.mkfs(disk)
+    vfs.mount(system(disk), point)
+    return point
+
+
+def umount(point="/ram"):
+    import vfs
+
+    vfs.umount(point)
+
+
+def scratch(kind="VfsLfs2", blocks=512):
+    """A fresh disk in memory for a test; returns its folder. Taken away with umount()."""
+    return mount(RamDisk(blocks), kind, format=True)
+
+
+def contents(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def write(path, data):
+    with open(path, "wb") as file:
+        file.write(data)
+
+
+def exists(path):
+    try:
+        os.stat(path)
+    except OSError:
+        return False
+    return True
