@@ -17,9 +17,10 @@ class LabelEmbedding:
     """Which pixels of a height x width image carry the label (`pixels`, by label) and which the image (`keep`)."""
 
     def __init__(self, height, width):
-        if not (4 <= height and 4 <= width and height * width <= 65535):
+        if not (4 <= height and 4 <= width and MAX_CLASSES < height * width <= 65535):
             raise ValueError(
-                "image: want 4x4 to 65,535 pixels, got %d x %d" % (height, width)
+                "image: want sides of 4 or more and %d to 65,535 pixels, got %d x %d"
+                % (MAX_CLASSES + 1, height, width)
             )
         self.height = height
         self.width = width

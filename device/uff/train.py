@@ -25,7 +25,7 @@ class Trainer:
     """One training of `samples` (height, width, names, len(), labels, read_into()) with Options.
 
     alloc(bytes) gives a zeroed buffer: bytearray, or something that takes memory outside the collected heap.
-    ValueError where a class has no images or there is only one class; OverflowError beyond 8,191 images. Ctrl-C or any
+    ValueError where a class has no images, there is only one class, or there are more than 8,191 images. Ctrl-C or any
     error leaves samples and saved files as they were.
     """
 
@@ -39,6 +39,8 @@ class Trainer:
         for c, name in enumerate(samples.names):
             if c not in seen:
                 raise ValueError('class %d "%s" has no images; capture some or remove the class' % (c, name))
+        if len(seen) > self.classes:
+            raise ValueError("labels: want 0 to %d, got %d" % (self.classes - 1, max(seen)))
         self.plan = Plan(self.images, self.embedding.features, self.classes, self.options)
         self.network = None
         self.statistics = None
@@ -133,7 +135,10 @@ class Trainer:
             self._end()
         self.gram1 = gram
         network.facts.gram1_crc = crc32(gram)
-        lambda_abs = network.facts.lambda1 * (ridge.trace(gram) / m)
+        trace = ridge.trace(gram)
+        if not trace:
+            raise ValueError("all images are blank; there is nothing to learn from")
+        lambda_abs = network.facts.lambda1 * (trace / m)
         factor = memoryview(factor)[: 4 * packed(order)]
         panel, work = panels
         for first, last in self._slices(order):
