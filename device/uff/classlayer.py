@@ -29,20 +29,26 @@ class Statistics:
     away, given another label and merged in any order with the same bits as the result.
 
     gram: int32, packed, features*(features+1)/2; sums: int32, classes x features; counts: int32, classes.
+    Where gram is given it is taken as it is; that of a dual training, of the images, cannot learn on.
     """
 
-    def __init__(self, features, classes, alloc=bytearray):
+    def __init__(self, features, classes, alloc=bytearray, gram=None):
         self.features = features
         self.classes = classes
-        self.gram = alloc(4 * packed(features))
+        self.gram = alloc(4 * packed(features)) if gram is None else gram
         self.sums = alloc(4 * features * classes)
         self.counts = array("i", [0] * classes)
-        self._work = alloc(2 * features * ridge.BATCH)
+        self._work = None
         self._alloc = alloc
 
     @property
     def images(self):
         return sum(self.counts)
+
+    def _add_gram(self, f, remove=False):
+        if self._work is None:
+            self._work = self._alloc(2 * self.features * ridge.BATCH)
+        ridge.gram(f, self.gram, self._work, remove)
 
     def add(self, f, labels, gram=True):
         """Adds the rows of f (int16, n x features) with their labels (uint8, n). OverflowError beyond 8,191 images.
@@ -52,7 +58,7 @@ class Statistics:
         ridge.class_sums(f, labels, self.sums, self.counts)
         if gram:
             try:
-                ridge.gram(f, self.gram, self._work)
+                self._add_gram(f)
             except Exception:
                 ridge.class_sums(f, labels, self.sums, self.counts, True)
                 raise
@@ -61,7 +67,7 @@ class Statistics:
         """Takes rows away that were added. ValueError where they cannot have been; nothing is changed then."""
         ridge.class_sums(f, labels, self.sums, self.counts, True)
         try:
-            ridge.gram(f, self.gram, self._work, True)
+            self._add_gram(f, True)
         except Exception:
             ridge.class_sums(f, labels, self.sums, self.counts)
             raise

@@ -238,8 +238,7 @@ def _read(file, path, fields):
     if flags & STATISTICS and not facts.dual2:
         if not (b"GRAM" in found and b"SUMS" in found and b"CNT " in found):
             raise ValueError("an array is missing")
-        statistics = Statistics(f, classes)
-        statistics.gram = found[b"GRAM"]
+        statistics = Statistics(f, classes, gram=found[b"GRAM"])
         statistics.sums = found[b"SUMS"]
         statistics.counts = _ints(found[b"CNT "])
         network.statistics = statistics

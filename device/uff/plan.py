@@ -129,7 +129,7 @@ class Plan:
         self.arrays["Cholesky factor"] = 2 * order * (order + 1)
         self.arrays["class sums and weights"] = (4 + 2 + 4 + 4) * k * f
         self.arrays["panels"] = 2 * 4 * PANEL * max(order, m)
-        self.arrays["work"] = max(2 * m * BATCH, 4 * q)
+        self.arrays["work"] = 2 * BATCH * ((m if q and not self.dual1 else 0) + (0 if self.dual2 else f))
         self.arrays["a batch of images"] = BATCH * (m + MAX_CLASSES)
         self.arrays["labels and leave-one-out"] = 16 * n
 

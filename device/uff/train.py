@@ -182,11 +182,10 @@ class Trainer:
     def _class_layer(self, network, f, factor, work):
         n, m = self.images, network.layer.features
         labels = self.samples.labels
-        statistics = Statistics(m, self.classes, self._alloc)
+        dual_gram = self._alloc(4 * packed(n)) if self.plan.dual2 else None
+        statistics = Statistics(m, self.classes, self._alloc, dual_gram)
         rows = memoryview(f)
-        dual_gram = None
         if self.plan.dual2:
-            statistics.gram = dual_gram = self._alloc(4 * packed(n))
             statistics.add(f, labels, gram=False)
             yield from self._kernel(rows, m, dual_gram)
         else:
