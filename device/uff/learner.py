@@ -79,7 +79,6 @@ class Learner:
         """One more class, the last; returns its number. It needs images before the next solve()."""
         names = check_names(self.network.names + [name])
         network = self.network
-        self.statistics.add_class()
         # The layer keeps predicting the old classes until solve(): an empty row is never the best.
         old, layer = network.layer, ClassLayer(network.layer.features, len(names))
         layer.w[: len(old.w)] = old.w
@@ -88,6 +87,7 @@ class Learner:
             for label in range(old.classes):
                 layer.v[c * layer.classes + label] = old.v[c * old.classes + label]
             layer.v[c * layer.classes + old.classes] = -(1 << 28)
+        self.statistics.add_class()
         network.layer = layer
         network.names = names
         return len(names) - 1
@@ -100,6 +100,8 @@ class Learner:
     def steps(self):
         """A generator: solve() in slices, yielding the part done (0 to 1). The network changes at the very end."""
         statistics, network = self.statistics, self.network
+        if statistics.classes < 2:
+            raise ValueError("classes: want 2 or more, got %d; add a class first" % statistics.classes)
         for c, count in enumerate(statistics.counts):
             if count == 0:
                 raise ValueError('class %d "%s" has no images; add some first' % (c, network.names[c]))

@@ -74,7 +74,7 @@ class Network:
         self.layer.goodness(self.class_inputs(image), good, label)
         goodness = tuple(self.layer.value(g) for g in good)
         best = goodness[label[0]]
-        others = max(g for i, g in enumerate(goodness) if i != label[0])
+        others = max((g for i, g in enumerate(goodness) if i != label[0]), default=0.0)
         return Prediction(label[0], goodness, best - others)
 
     def predict_many(self, images, labels, good=None):
