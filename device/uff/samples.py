@@ -66,22 +66,34 @@ class Samples:
 
     def delete(self, i):
         """Takes sample i out; those behind it move up."""
+        _check_number(self, i)
         del self._images[i]
         # MicroPython's bytearray has no item deletion.
         self.labels = self.labels[:i] + self.labels[i + 1 :]
 
     def relabel(self, i, label):
         """Gives sample i another label."""
+        _check_number(self, i)
         _check_label(self, label)
         self.labels[i] = label
 
     def name_class(self, number, name):
         """Renames class `number`, or adds it where it is the next one."""
+        _check_class(self, number)
         names = list(self.names)
         names[number : number + 1] = [name]
-        if number > len(self.names):
-            raise ValueError("class number: want 0 to %d, got %d" % (len(self.names), number))
         self.names = check_names(names)
+
+
+def _check_class(samples, number):
+    last = min(len(samples.names), MAX_CLASSES - 1)
+    if not 0 <= number <= last:
+        raise ValueError("class number: want 0 to %d, got %d" % (last, number))
+
+
+def _check_number(samples, i):
+    if not 0 <= i < len(samples):
+        raise ValueError("sample number: want 0 to %d, got %d" % (len(samples) - 1, i))
 
 
 def _check_label(samples, label):
@@ -100,6 +112,17 @@ def _check_sample(samples, image, label):
 
 def _pack_names(names):
     return b"".join(bytes([len(name.encode())]) + name.encode() for name in names)
+
+
+def _unpack_names(packed, count):
+    names, at = [], 0
+    for _ in range(count):
+        size = packed[at] if at < len(packed) else 0
+        if at + 1 + size > len(packed):
+            raise ValueError("a class name is cut short")
+        names.append(str(packed[at + 1 : at + 1 + size], "utf-8"))
+        at += 1 + size
+    return check_names(names)
 
 
 def _padding(size):
@@ -132,7 +155,9 @@ class SamplesFile:
         size += len(_padding(size)) + 4
         head = pack(HEADER, MAGIC, VERSION, size, height, width, len(names), 0) + packed
         with open_file(path + ".new", "wb") as file:
-            file.write(head + pack("<I", crc32(head)))
+            if file.write(head + pack("<I", crc32(head))) != size:
+                raise OSError(28, path)  # ENOSPC
+            file.flush()
         os.rename(path + ".new", path)
         return cls.open(path)
 
@@ -159,13 +184,12 @@ class SamplesFile:
             raise FormatError("%s: the header is cut short" % self.path)
         if crc32(rest[:-4], crc32(fixed)) != unpack_from("<I", rest, len(rest) - 4)[0]:
             raise FormatError("%s: the header is damaged" % self.path)
-        names, at = [], 0
-        for _ in range(classes):
-            names.append(str(rest[at + 1 : at + 1 + rest[at]], "utf-8"))
-            at += 1 + rest[at]
         if zero or not (4 <= self.height <= 255 and 4 <= self.width <= 255):
             raise FormatError("%s: the header is damaged" % self.path)
-        self.names = check_names(names)
+        try:
+            self.names = _unpack_names(rest[:-4], classes)
+        except ValueError as error:
+            raise FormatError("%s: %s" % (self.path, error))
         self._header_bytes = size
         payload = self.height * self.width
         self._record = bytearray(calcsize(RECORD) + payload + len(_padding(payload)) + 4)
@@ -182,7 +206,10 @@ class SamplesFile:
             if size != step:
                 tail = size
                 break
-            if unpack_from("<I", record, step - 4)[0] == _record_crc(record, number) and self._apply(number):
+            if unpack_from("<I", record, step - 4)[0] == _record_crc(record, number):
+                # Sound but not to be applied: it leans on a record that is damaged. No torn tail, so never written over.
+                if not self._apply(number):
+                    bad += 1
                 self.damaged += bad
                 bad = 0
                 good = number + 1
@@ -209,11 +236,12 @@ class SamplesFile:
             else:
                 self.labels[i] = label
         elif kind == CLASS_NAME:
-            length = self._record[start]
-            name = str(self._record[start + 1 : start + 1 + length], "utf-8")
             if label > len(self.names) or label >= MAX_CLASSES:
                 return False
-            self.names[label : label + 1] = [name]
+            try:
+                self.names[label : label + 1] = _unpack_names(self._record[start:-4], 1)
+            except ValueError:
+                return False
         else:
             return False
         return True
@@ -260,12 +288,13 @@ class SamplesFile:
         record[step - 4 :] = pack("<I", _record_crc(record, self._records))
         with open_file(self.path, "r+b") as file:
             file.seek(self._header_bytes + self._records * step)  # over a torn tail, if there is one
-            file.write(record)
+            if file.write(record) != step:
+                raise OSError(28, self.path)  # ENOSPC; a short write is a full disk on some ports
+            file.flush()
         if hasattr(os, "sync"):
             os.sync()
-        if not self._apply(self._records):
-            raise ValueError("samples: record %d cannot be applied" % self._records)
-        self._records += 1
+        self._records += 1  # first: after Ctrl-C between these two lines the next record must not lie over this one
+        self._apply(self._records - 1)
 
     def append(self, image, label):
         """Adds image (uint8, height*width); it is on the disk when this returns. OSError where the disk is full."""
@@ -274,17 +303,18 @@ class SamplesFile:
 
     def delete(self, i):
         """Takes sample i out; those behind it move up."""
+        _check_number(self, i)
         self._write(DELETE, 0, pack("<I", self._numbers[i]))
 
     def relabel(self, i, label):
         """Gives sample i another label."""
+        _check_number(self, i)
         _check_label(self, label)
         self._write(RELABEL, label, pack("<I", self._numbers[i]))
 
     def name_class(self, number, name):
         """Renames class `number`, or adds it where it is the next one. Names take at most height*width-1 bytes."""
-        if not 0 <= number <= min(len(self.names), MAX_CLASSES - 1):
-            raise ValueError("class number: want 0 to %d, got %d" % (min(len(self.names), MAX_CLASSES - 1), number))
+        _check_class(self, number)
         packed = _pack_names(check_names([name]))
         if len(packed) > self.height * self.width:
             raise ValueError("class name: want at most %d bytes, got %d" % (self.height * self.width - 1, len(packed) - 1))
