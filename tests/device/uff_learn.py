@@ -1,0 +1,255 @@
+"""Learner: images added, taken away, relabelled and merged, to the bit."""
+
+from array import array
+
+from uff import Learner, Network, Options, Trainer
+from uff_checks import HEIGHT, NAMES, WIDTH, image, raises, run, scratch, small_samples, umount
+
+HIDDEN = 20
+
+
+def state(learner):
+    """Everything learning changes, as bytes."""
+    s = learner.statistics
+    return bytes(s.gram), bytes(s.sums), bytes(s.counts)
+
+
+def weights(network):
+    return bytes(network.layer.w), bytes(network.layer.v), network.layer.exponent
+
+
+def started(classes=3):
+    return Learner.start(HEIGHT, WIDTH, NAMES[:classes])
+
+
+def frozen(each=6):
+    """A learner whose first layer was trained and stays."""
+    trainer = Trainer(small_samples(each), Options(hidden=HIDDEN, form="primal"))
+    return Learner(trainer.run(), trainer.statistics)
+
+
+def added(learner, numbers, classes=3):
+    for number in numbers:
+        for label in range(classes):
+            learner.add(image(label, number), label)
+    return learner
+
+
+def test_an_image_added_and_taken_away_leaves_the_same_bits():
+    for learner in (added(started(), range(5)), frozen()):
+        before = state(learner)
+        pictures = [(image(i % 3, 500 + i), i % 3) for i in range(7)]
+        for pixels, label in pictures:
+            learner.add(pixels, label)
+        assert state(learner) != before
+        for pixels, label in pictures[3:] + pictures[:3]:
+            learner.remove(pixels, label)
+        assert state(learner) == before
+
+
+def test_the_order_of_additions_does_not_matter():
+    a, b = added(started(), range(6)), added(started(), (3, 1, 5, 0, 2, 4))
+    assert state(a) == state(b)
+    a.solve()
+    b.solve()
+    assert weights(a.network) == weights(b.network)
+
+
+def test_two_halves_merged_are_the_whole():
+    whole = added(started(), range(10))
+    half, other = added(started(), range(4)), added(started(), range(4, 10))
+    half.merge(other)
+    assert state(half) == state(whole)
+    half.solve()
+    whole.solve()
+    assert weights(half.network) == weights(whole.network)
+    assert half.network.facts.images == 30
+
+
+def test_two_boards_with_one_first_layer_merge_to_the_whole():
+    whole, half, other = frozen(), frozen(), frozen()
+    other.statistics = added(Learner(other.network), range(100, 105)).statistics
+    half.merge(other)
+    added(whole, range(100, 105))
+    assert state(half) == state(whole)
+
+
+def test_one_layer_learnt_image_by_image_is_the_trainers_network_byte_for_byte():
+    samples = small_samples(12)
+    trained = Trainer(samples, Options(network="uff1", form="primal")).run()
+    learner = added(started(), range(12))
+    learner.solve()
+    assert weights(learner.network) == weights(trained)
+    assert learner.network.facts.gram1_crc == trained.facts.gram1_crc
+    for number in range(1000, 1005):
+        for label in range(3):
+            a, b = trained.predict(image(label, number)), learner.network.predict(image(label, number))
+            assert a == b
+
+
+def test_a_class_layer_learnt_on_a_frozen_first_layer_is_the_trainers():
+    trainer = Trainer(small_samples(9), Options(hidden=HIDDEN, form="primal"))
+    network = trainer.run()
+    want = weights(network)
+    learner = added(Learner(network), range(9))
+    assert state(learner) == state(Learner(network, trainer.statistics))
+    learner.solve()
+    assert weights(network) == want
+
+
+def test_a_relabelled_image_counts_as_if_added_with_the_new_label():
+    a, b = added(started(), range(4)), added(started(), range(4))
+    a.add(image(0, 77), 0)
+    a.relabel(image(0, 77), 0, 2)
+    b.add(image(0, 77), 2)
+    assert state(a) == state(b)
+
+
+def test_a_new_class_is_learnt_from_its_images():
+    learner = added(started(3), range(10))
+    learner.solve()
+    before = [learner.network.predict(image(label, 900)).label for label in range(3)]
+    assert learner.add_class(NAMES[3]) == 3
+    assert learner.network.names == NAMES[:4]
+    # Until the next solve() the old classes are predicted as before.
+    assert [learner.network.predict(image(label, 900)).label for label in range(3)] == before
+    raises(ValueError, 'class 3 "grid" has no images', learner.solve)
+    for number in range(10):
+        learner.add(bytes(255 if y < 4 else 0 for y in range(HEIGHT) for _ in range(WIDTH)), 3)
+    learner.solve()
+    whole = added(started(4), range(10), 3)
+    for number in range(10):
+        whole.add(bytes(255 if y < 4 else 0 for y in range(HEIGHT) for _ in range(WIDTH)), 3)
+    whole.solve()
+    assert state(learner) == state(whole) and weights(learner.network) == weights(whole.network)
+    assert learner.network.predict(bytes([255] * 32 + [0] * 32)).label == 3
+
+
+def test_a_new_class_of_a_frozen_network_is_learnt_from_its_images():
+    learner = frozen(10)
+    learner.add_class("top")
+    top = bytes([255] * 32 + [0] * 32)
+    for _ in range(10):
+        learner.add(top, 3)
+    learner.solve()
+    assert learner.network.predict(top).label == 3
+
+
+def test_at_most_16_classes():
+    learner = started(1)
+    for number in range(1, 16):
+        learner.add_class("class %d" % number)
+    before = state(learner)
+    raises(ValueError, "classes: want 1 to 16, got 17", learner.add_class, "one more")
+    raises(ValueError, "class name: want 1 to 255 bytes, got 0", started().add_class, "")
+    assert state(learner) == before and len(learner.network.names) == 16
+
+
+def refused(learner, never):
+    before = state(learner)
+    raises(ValueError, "never added", learner.remove, never, 0)
+    assert state(learner) == before
+    raises(ValueError, "never added", learner.remove, image(1, 0), 2)  # no image of class 2 is left
+    assert state(learner) == before
+    raises(ValueError, "never added", learner.relabel, image(1, 0), 2, 1)
+    raises(ValueError, "label: want 0 to 2, got 3", learner.relabel, image(0, 0), 0, 3)
+    raises(ValueError, "label: want 0 to 2, got -1", learner.add, image(0, 0), -1)
+    raises(ValueError, "8 x 8 = 64 bytes, got 784", learner.add, bytes(784), 0)
+    assert state(learner) == before
+
+
+def test_taking_away_what_cannot_have_been_added_is_refused_and_changes_nothing():
+    learner = started()
+    learner.add(image(0, 0), 0)
+    learner.add(image(1, 0), 1)
+    never = bytearray(HEIGHT * WIDTH)
+    never[3 * WIDTH] = 255  # all of its length in one pixel
+    refused(learner, never)
+
+
+def test_taking_away_what_a_frozen_network_cannot_have_seen_is_refused_and_changes_nothing():
+    learner = frozen()
+    learner = Learner(learner.network)
+    learner.add(image(0, 0), 0)
+    learner.add(image(1, 0), 1)
+    never = next(image(2, i) for i in range(1000) if lit_elsewhere(learner, image(2, i)))
+    refused(learner, never)
+
+
+def lit_elsewhere(learner, pixels):
+    """Whether some hidden value of the image squared is above what the two images added have there."""
+    h = array("h", bytes(learner.network.class_inputs(pixels)))
+    gram = array("i", learner.statistics.gram)
+    return any(h[i] * h[i] > gram[i * (i + 3) // 2] for i in range(len(h)))
+
+
+def test_networks_that_differ_do_not_merge():
+    one = added(started(), range(3))
+    before = state(one)
+    raises(ValueError, "different classes", one.merge, added(started(4), range(3), 4))
+    raises(ValueError, "different first layers", one.merge, frozen())
+    trainer = Trainer(small_samples(6), Options(hidden=HIDDEN, form="primal", seed=9))
+    raises(ValueError, "different first layers", frozen().merge, Learner(trainer.run()))
+    assert state(one) == before
+
+
+def test_more_images_than_exact_sums_hold_do_not_merge():
+    one, other = added(started(), range(1)), added(started(), range(1))
+    other.statistics.counts[0] = 8190
+    before = state(one)
+    raises(OverflowError, "want at most 8191", one.merge, other)
+    assert state(one) == before
+
+
+def test_learning_needs_the_statistics_of_a_primal_training():
+    trainer = Trainer(small_samples(3), Options(network="uff1", form="dual"))
+    network = trainer.run()
+    raises(ValueError, "train with form primal", Learner, network, trainer.statistics)
+    raises(ValueError, "statistics: want 48 features and 3 classes", Learner, network, frozen().statistics)
+
+
+def test_a_learner_starts_with_one_layer_and_a_given_lambda():
+    raises(ValueError, "uff1", Learner.start, 8, 8, NAMES, Options())
+    raises(ValueError, "lambda2", Learner.start, 8, 8, NAMES, Options(network="uff1", lambda2="loo"))
+    raises(ValueError, "has no images", started().solve)
+
+
+def test_one_class_is_not_solved():
+    learner = added(started(1), range(3), 1)
+    raises(ValueError, "classes: want 2 or more, got 1", learner.solve)
+    assert learner.network.predict(image(0, 0)).label == 0
+
+
+def test_an_interrupted_solution_leaves_the_network_as_it_was():
+    learner = added(started(), range(8))
+    learner.solve()
+    before = weights(learner.network)
+    added(learner, range(8, 12))
+    steps = learner.steps()
+    assert 0 < next(steps) < 1
+    steps.close()
+    assert weights(learner.network) == before
+    done = list(learner.steps())
+    assert done == sorted(done) and done[-1] == 1.0
+    assert weights(learner.network) != before
+
+
+def test_a_saved_network_learns_on_as_if_it_had_never_been_switched_off():
+    path = scratch() + "/model.uffm"
+    for learner in (added(started(), range(6)), frozen()):
+        learner.solve()
+        learner.network.save(path, learner.statistics)
+        network = Network.load(path)
+        again = Learner(network, network.statistics)
+        assert state(again) == state(learner) and weights(network) == weights(learner.network)
+        for each in (learner, again):
+            added(each, range(200, 204))
+            each.remove(image(1, 201), 1)
+            each.add_class("new")
+            each.add(image(3, 0), 3)
+            each.solve()
+        assert state(again) == state(learner) and weights(network) == weights(learner.network)
+    umount()
+
+
+run(globals())

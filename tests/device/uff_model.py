@@ -1,0 +1,205 @@
+"""The model file: what is saved is loaded; every flipped bit and every truncation is refused."""
+
+from binascii import crc32
+from struct import pack, unpack_from
+
+from uff import FormatError, Network, Options, Trainer
+from uff_checks import contents, exists, image, raises, run, scratch, small_samples, umount, write
+
+HEADER = "<4sHHIBBBBHHHHIIfffIIII"
+
+
+def trained(each=4, **options):
+    options.setdefault("hidden", 3)
+    trainer = Trainer(small_samples(each, classes=2, height=5, width=5), Options(**options))
+    return trainer.run(), trainer
+
+
+def facts(network):
+    names = ("images", "seed", "strength", "lambda1", "lambda2", "dual1", "dual2", "lambda_chosen", "fitted_correct")
+    names += ("loo_correct", "gram1_crc", "gram2_crc")
+    return [getattr(network.facts, name) for name in names]
+
+
+def same(a, b):
+    assert a.names == b.names and a.hidden == b.hidden and facts(a) == facts(b)
+    assert (a.embedding.height, a.embedding.width) == (b.embedding.height, b.embedding.width)
+    assert bytes(a.w1 or b"") == bytes(b.w1 or b"")
+    assert bytes(a.layer.w) == bytes(b.layer.w) and a.layer.v == b.layer.v and a.layer.exponent == b.layer.exponent
+    for x, y in ((a.fitted, b.fitted), (a.left_out, b.left_out)):
+        assert (x is None) == (y is None) and bytes(x or b"") == bytes(y or b"")
+    for number in range(5):
+        picture = image(number % 2, 700 + number, 5, 5)
+        assert a.predict(picture) == b.predict(picture)
+
+
+def test_what_is_saved_is_loaded():
+    path = scratch() + "/a.uffm"
+    for options in (
+        {"network": "uff1"},
+        {"network": "uff1", "form": "primal", "leave_one_out": False, "seed": 4294967295},
+        {"network": "uff2"},
+        {"network": "uff2", "form": "dual", "lambda2": "loo", "seed": 7, "strength": 3.5},
+        {"network": "uff2", "form": "primal"},
+    ):
+        network, _ = trained(**options)
+        network.save(path)
+        loaded = Network.load(path)
+        same(network, loaded)
+        assert loaded.statistics is None and loaded.gram1 is None
+        assert not exists(path + ".new")
+        # Saving what was loaded gives the same file.
+        before = contents(path)
+        loaded.save(path)
+        assert contents(path) == before
+    umount()
+
+
+def test_statistics_and_gram_matrices_are_saved_when_asked_for():
+    path = scratch() + "/a.uffm"
+    for form in ("primal", "dual"):
+        network, trainer = trained(form=form)
+        network.save(path, trainer.statistics, trainer.gram1)
+        loaded = Network.load(path)
+        same(network, loaded)
+        assert bytes(loaded.gram1) == bytes(trainer.gram1)
+        assert crc32(loaded.gram1) == network.facts.gram1_crc
+        if form == "primal":
+            for name in ("gram", "sums", "counts"):
+                assert bytes(getattr(loaded.statistics, name)) == bytes(getattr(trainer.statistics, name))
+            assert crc32(loaded.statistics.gram) == network.facts.gram2_crc
+        else:
+            assert loaded.statistics is None  # a kernel of the images cannot learn on
+    umount()
+
+
+def test_the_header_is_laid_out_as_documented():
+    path = scratch() + "/a.uffm"
+    network, trainer = trained(form="primal", seed=5)
+    network.save(path)
+    data = contents(path)
+    fields = unpack_from(HEADER, data, 0)
+    assert fields[:2] == (b"UFFM", 1)
+    assert fields[3] == len(data)
+    assert fields[4:12] == (2, 2, 16, 0, 5, 5, 9, 3)
+    assert fields[12:14] == (8, 5)
+    assert fields[17] == network.facts.fitted_correct and fields[18] == network.facts.loo_correct
+    assert unpack_from("<I", data, len(data) - 4)[0] == crc32(data[:-4])
+    at, tags = fields[2], []
+    while at < len(data) - 4:
+        tag, typecode, exponent, zero, rows, columns = unpack_from("<4sBbHII", data, at)
+        tags.append((tag, chr(typecode), exponent, rows, columns))
+        size = rows * columns * {"B": 1, "h": 2, "i": 4}[chr(typecode)]
+        at += 16 + size + -size % 4
+    e = network.layer.exponent
+    assert tags == [
+        (b"W1  ", "h", 14, 3, 9),
+        (b"W2  ", "h", e, 2, 3),
+        (b"V2  ", "i", e + 9, 2, 2),
+        (b"FIT ", "B", 0, 1, 8),
+        (b"LOO ", "B", 0, 1, 8),
+    ]
+    umount()
+
+
+def test_every_flipped_bit_is_refused():
+    path = scratch() + "/a.uffm"
+    trained()[0].save(path)
+    data = bytearray(contents(path))
+    for at in range(len(data)):
+        for bit in range(8):
+            data[at] ^= 1 << bit
+            write(path, data)
+            data[at] ^= 1 << bit
+            raises(FormatError, "a.uffm", Network.load, path)
+    write(path, data)
+    Network.load(path)
+    umount()
+
+
+def test_every_truncation_and_extension_is_refused():
+    path = scratch() + "/a.uffm"
+    trained()[0].save(path)
+    whole = contents(path)
+    for size in range(len(whole)):
+        write(path, whole[:size])
+        raises(FormatError, "a.uffm", Network.load, path)
+    for more in (b"\0", b"\0\0\0\0", whole):
+        write(path, whole + more)
+        raises(FormatError, "a.uffm", Network.load, path)
+    umount()
+
+
+def sealed(data):
+    return bytes(data[:-4]) + pack("<I", crc32(data[:-4]))
+
+
+def test_nonsense_with_a_sound_crc_is_refused():
+    # What a faulty writer could make; a changed header field, one at a time.
+    path = scratch() + "/a.uffm"
+    trained(form="primal")[0].save(path)
+    whole = contents(path)
+    harmless = 0
+    offsets = [0, 4, 6, 8, 12, 13, 14, 15, 16, 18, 20, 22, 24]
+    for at in offsets:
+        for value in (0, 1, 3, 200, 255):
+            data = bytearray(whole)
+            if data[at] == value:
+                continue
+            data[at] = value
+            write(path, sealed(data))
+            try:
+                Network.load(path)
+                harmless += at == 15  # flags: which lambda, which form; no array depends on these two
+                assert at == 15, (at, value)
+            except FormatError:
+                pass
+    start = unpack_from(HEADER, whole, 0)[2]
+    for at in range(start, start + 16):
+        for value in (0, 77, 255):
+            data = bytearray(whole)
+            if data[at] == value:
+                continue
+            data[at] = value
+            write(path, sealed(data))
+            try:
+                Network.load(path)
+                assert at - start in (5, 6, 7), at  # exponent of W1, which is always 14, and the reserved bytes
+            except FormatError:
+                pass
+    umount()
+
+
+def test_other_files_are_no_model_files():
+    folder = scratch()
+    path = folder + "/a.uffm"
+    for data, part in (
+        (b"", "0 bytes are no model file"),
+        (b"UFFS" + bytes(100), "not a model file"),
+        (b"UFFM\x02\x00" + bytes(100), "model format 2; this is format 1"),
+    ):
+        write(path, data)
+        raises(FormatError, part, Network.load, path)
+    raises(OSError, "nothing.uffm", Network.load, folder + "/nothing.uffm")
+    raises(OSError, "nowhere", trained()[0].save, folder + "/nowhere/a.uffm")
+    umount()
+
+
+def test_a_damaged_file_under_the_other_name_is_not_taken_for_the_model():
+    folder = scratch()
+    path = folder + "/a.uffm"
+    trained()[0].save(path)
+    whole = contents(path)
+    write(path + ".new", whole[:-1])
+    Network.load(path)
+    import os
+
+    os.remove(path)
+    raises(OSError, "a.uffm", Network.load, path)
+    write(path + ".new", whole)
+    Network.load(path)
+    assert contents(path) == whole and not exists(path + ".new")
+    umount()
+
+
+run(globals())

@@ -1,0 +1,326 @@
+"""The samples file: every operation, every torn tail, every flipped bit."""
+
+from binascii import crc32
+from struct import pack, unpack_from
+
+from uff import FormatError, Samples, SamplesFile
+from uff_checks import NAMES, Random, contents, exists, raises, run, scratch, umount, write
+
+SIDE = 4  # the smallest image, so that every bit of a file can be tried
+STEP = 4 + SIDE * SIDE + 4
+
+
+def picture(number):
+    return bytes([number]) * (SIDE * SIDE)
+
+
+def create(path, classes=2):
+    return SamplesFile.create(path, SIDE, SIDE, NAMES[:classes])
+
+
+def live(samples):
+    """[(number of the picture, label)], every pixel checked."""
+    found = []
+    for i in range(len(samples)):
+        image = bytes(samples.image(i))
+        assert image == picture(image[0]), image
+        found.append((image[0], samples.labels[i]))
+    return found
+
+
+def golden(path):
+    """A file with a record of every kind -> what is live, and every label each picture ever had."""
+    samples = create(path)
+    samples.append(picture(10), 0)
+    samples.append(picture(11), 1)
+    samples.name_class(2, "third")
+    samples.append(picture(12), 2)
+    samples.relabel(0, 2)
+    samples.delete(1)
+    samples.append(picture(13), 0)
+    assert live(samples) == [(10, 2), (12, 2), (13, 0)]
+    return live(samples), {10: (0, 2), 11: (1,), 12: (2,), 13: (0,)}
+
+
+def header_bytes(path):
+    return unpack_from("<H", contents(path), 6)[0]
+
+
+def test_a_file_has_after_reopening_what_it_had_before():
+    path = scratch() + "/a.uffs"
+    want, _ = golden(path)
+    samples = SamplesFile.open(path)
+    assert live(samples) == want
+    assert samples.names == NAMES[:2] + ["third"]
+    assert (samples.damaged, samples.torn) == (0, 0)
+    assert (samples.height, samples.width) == (SIDE, SIDE)
+    umount()
+
+
+def test_a_file_behaves_as_samples_in_memory():
+    path = scratch() + "/a.uffs"
+    random = Random(1)
+    inside = Samples(SIDE, SIDE, NAMES[:2])
+    file = create(path)
+    for number in range(120):
+        what = random.below(6)
+        if what < 3 or not len(inside):
+            call = "append", picture(number), random.below(len(inside.names))
+        elif what == 3:
+            call = "delete", random.below(len(inside))
+        elif what == 4:
+            call = "relabel", random.below(len(inside)), random.below(len(inside.names))
+        else:
+            last = min(len(inside.names), 15)
+            call = "name_class", random.below(last + 1), "n%d" % number
+        for each in (inside, file):
+            getattr(each, call[0])(*call[1:])
+        if number % 10 == 0:
+            file = SamplesFile.open(path)
+        assert live(file) == live(inside) and file.names == inside.names
+    buffer = bytearray(3 * SIDE * SIDE)
+    file.read_into(buffer, 1, 4)
+    assert bytes(buffer) == b"".join(bytes(inside.image(i)) for i in (1, 2, 3))
+    umount()
+
+
+def test_creating_never_writes_over_a_file():
+    path = scratch() + "/a.uffs"
+    want, _ = golden(path)
+    raises(OSError, "17", create, path)
+    assert live(SamplesFile.open(path)) == want
+    umount()
+
+
+def test_wrong_arguments_are_refused_and_write_nothing():
+    folder = scratch()
+    path = folder + "/a.uffs"
+    want, _ = golden(path)
+    before = contents(path)
+    samples = SamplesFile.open(path)
+    raises(ValueError, "4 x 4 = 16 bytes, got 784", samples.append, bytes(784), 0)
+    raises(ValueError, "label: want 0 to 2, got 3", samples.append, picture(1), 3)
+    raises(ValueError, "label: want 0 to 2, got -1", samples.relabel, 0, -1)
+    raises(ValueError, "sample number: want 0 to 2, got 3", samples.delete, 3)
+    raises(ValueError, "sample number: want 0 to 2, got -1", samples.relabel, -1, 0)
+    raises(ValueError, "class number: want 0 to 3, got 4", samples.name_class, 4, "x")
+    raises(ValueError, "class name: want at most 15 bytes, got 16", samples.name_class, 0, "x" * 16)
+    raises(ValueError, "class name: want 1 to 255 bytes, got 0", samples.name_class, 0, "")
+    assert contents(path) == before and live(samples) == want
+    other = folder + "/b.uffs"
+    for height, width in ((3, 4), (4, 256), (0, 0)):
+        raises(ValueError, "want 4x4 to 255x255 pixels", SamplesFile.create, other, height, width, NAMES)
+    raises(ValueError, "classes: want 1 to 16, got 0", SamplesFile.create, other, 4, 4, [])
+    assert not exists(other) and not exists(other + ".new")
+    raises(OSError, "nothing.uffs", SamplesFile.open, folder + "/nothing.uffs")
+    umount()
+
+
+def test_sixteen_classes_can_be_named_and_no_more():
+    path = scratch() + "/a.uffs"
+    samples = create(path)
+    for number in range(2, 16):
+        samples.name_class(number, "class %d" % number)
+    raises(ValueError, "want 0 to 15, got 16", samples.name_class, 16, "more")
+    samples.name_class(15, "ümläut")
+    samples.append(picture(1), 15)
+    again = SamplesFile.open(path)
+    assert again.names == samples.names and again.names[15] == "ümläut" and live(again) == [(1, 15)]
+    umount()
+
+
+def test_a_tail_torn_at_any_byte_is_cut_and_written_over():
+    path = scratch() + "/a.uffs"
+    golden(path)
+    whole = contents(path)
+    before = [(10, 2), (12, 2)]
+    for size in range(len(whole) - STEP, len(whole)):
+        write(path, whole[:size])
+        samples = SamplesFile.open(path)
+        assert live(samples) == before
+        assert (samples.damaged, samples.torn) == (0, size - (len(whole) - STEP))
+        samples.append(picture(20), 1)
+        assert live(samples) == before + [(20, 1)]
+        samples = SamplesFile.open(path)
+        assert live(samples) == before + [(20, 1)] and (samples.damaged, samples.torn) == (0, 0)
+        assert len(contents(path)) == len(whole)
+    umount()
+
+
+def test_a_damaged_record_in_the_middle_is_passed_over_and_counted():
+    path = scratch() + "/a.uffs"
+    samples = create(path)
+    for number in range(5):
+        samples.append(picture(number), number % 2)
+    data = bytearray(contents(path))
+    start = len(data) - 5 * STEP
+    for record in (1, 3):
+        data[start + record * STEP + 9] ^= 4
+    write(path, data)
+    samples = SamplesFile.open(path)
+    assert live(samples) == [(0, 0), (2, 0), (4, 0)] and (samples.damaged, samples.torn) == (2, 0)
+    samples.delete(1)
+    samples.append(picture(9), 1)
+    samples = SamplesFile.open(path)
+    assert live(samples) == [(0, 0), (4, 0), (9, 1)] and samples.damaged == 2
+    umount()
+
+
+def test_samples_of_a_class_whose_naming_is_damaged_are_kept_on_the_disk():
+    path = scratch() + "/a.uffs"
+    samples = create(path)
+    samples.append(picture(1), 0)
+    samples.name_class(2, "third")
+    samples.append(picture(2), 2)
+    samples.append(picture(3), 2)
+    whole = contents(path)
+    data = bytearray(whole)
+    data[len(data) - 3 * STEP + 6] ^= 1
+    write(path, data)
+    samples = SamplesFile.open(path)
+    assert live(samples) == [(1, 0)] and (samples.damaged, samples.torn) == (3, 0)
+    samples.append(picture(4), 1)
+    assert contents(path)[: len(data)] == bytes(data)  # nothing written over
+    assert live(SamplesFile.open(path)) == [(1, 0), (4, 1)]
+    umount()
+
+
+def records_are_true(path, ever, new=None):
+    """Opens a damaged file: FormatError, or only pictures with labels they had. The samples, or None."""
+    try:
+        samples = SamplesFile.open(path)
+    except (FormatError, OSError):
+        return None
+    for number, label in live(samples):
+        assert label in ever[number], (number, label)
+    return samples
+
+
+def test_any_flipped_bit_is_refused_or_costs_one_record():
+    path = scratch() + "/a.uffs"
+    want, ever = golden(path)
+    whole = contents(path)
+    header = header_bytes(path)
+    for at in range(len(whole)):
+        for bit in range(8):
+            data = bytearray(whole)
+            data[at] ^= 1 << bit
+            write(path, data)
+            samples = records_are_true(path, ever)
+            if at < header:
+                assert samples is None, at
+                continue
+            assert samples.damaged or samples.torn == STEP, (at, bit)
+            record = (at - header) // STEP
+            # What is lost is this record and what leans on it: 0-1 samples, 2 class, 3 sample, 4 relabel, 5 delete.
+            lost = ((10,), (), (12,), (12,), (), (), (13,))[record]
+            assert [x for x, _ in live(samples) if x != 11] == [x for x, _ in want if x not in lost], (at, bit)
+            if bit == at % 8:
+                before = live(samples)
+                samples.append(picture(14), 1)
+                assert live(SamplesFile.open(path)) == before + [(14, 1)], (at, bit)
+    umount()
+
+
+def test_any_truncation_is_refused_or_loses_only_what_was_cut():
+    path = scratch() + "/a.uffs"
+    want, ever = golden(path)
+    whole = contents(path)
+    header = header_bytes(path)
+    for size in range(len(whole)):
+        write(path, whole[:size])
+        samples = records_are_true(path, ever)
+        if size < header:
+            assert samples is None, size
+        else:
+            assert samples.damaged == 0 and samples.torn == (size - header) % STEP
+            assert len(samples) == (0, 1, 2, 2, 3, 3, 2)[(size - header) // STEP], size
+    umount()
+
+
+def test_other_files_are_no_samples_files():
+    path = scratch() + "/a.uffs"
+    for data, part in (
+        (b"", "0 bytes are no samples file"),
+        (b"UFFM" + bytes(100), "not a samples file"),
+        (b"UFFS\x02\x00" + bytes(100), "samples format 2; this is format 1"),
+        (bytes(1000), "not a samples file"),
+        (bytes([255]) * 1000, "not a samples file"),
+    ):
+        write(path, data)
+        raises(FormatError, part, SamplesFile.open, path)
+    umount()
+
+
+def head(names, classes, size=None, height=SIDE, zero=0):
+    total = 16 + len(names) + -len(names) % 4 + 4
+    data = pack("<4sHHHHHH", b"UFFS", 1, total if size is None else size, height, SIDE, classes, zero) + names
+    data += bytes(-len(names) % 4)
+    return data + pack("<I", crc32(data))
+
+
+def test_headers_with_a_sound_crc_and_nonsense_inside_are_refused():
+    path = scratch() + "/a.uffs"
+    write(path, head(b"\x01a", 1))
+    assert len(SamplesFile.open(path)) == 0
+    for data in (
+        head(b"\x01a", 0),
+        head(b"\x01a", 2),
+        head(b"\x01a", 17),
+        head(b"\xffa", 1),
+        head(b"\x00a", 1),
+        head(b"\x01\xff", 1),
+        head(b"\x01a", 1, height=3),
+        head(b"\x01a", 1, height=256),
+        head(b"\x01a", 1, zero=1),
+        head(b"\x01a", 1, size=12),
+        head(b"\x01a", 1, size=65535),
+        head(b"\x01a", 1, size=0),
+    ):
+        write(path, data)
+        raises(FormatError, "a.uffs", SamplesFile.open, path)
+    umount()
+
+
+def test_records_with_a_sound_crc_and_nonsense_inside_are_passed_over():
+    path = scratch() + "/a.uffs"
+    payload = SIDE * SIDE
+    for kind, label, start in (
+        (0, 0, b""),
+        (5, 0, b""),
+        (1, 2, b""),  # a label too high
+        (2, 0, pack("<I", 7)),  # deletes what is not there
+        (2, 0, pack("<I", 1)),  # deletes itself
+        (3, 0, pack("<I", 0xFFFFFFFF)),
+        (3, 2, pack("<I", 0)),
+        (4, 3, b"\x01a"),  # a class too far
+        (4, 0, b"\x00"),
+        (4, 0, b"\x02\xff\xff"),
+        (4, 0, b"\xffabc"),
+    ):
+        write(path, head(b"\x01a\x01b", 2))
+        SamplesFile.open(path).append(picture(1), 1)
+        record = pack("<BBH", kind, label, 0) + start + bytes(payload - len(start))
+        write(path, contents(path) + record + pack("<I", crc32(record, crc32(pack("<I", 1)))))
+        samples = SamplesFile.open(path)
+        assert live(samples) == [(1, 1)] and samples.names == ["a", "b"], (kind, label, start)
+        assert (samples.damaged, samples.torn) == (1, 0)
+        samples.append(picture(2), 0)
+        assert live(SamplesFile.open(path)) == [(1, 1), (2, 0)]
+    umount()
+
+
+def test_a_record_at_another_place_is_not_taken():
+    # A block of the disk that went astray: sound by itself, but its CRC starts from its number.
+    path = scratch() + "/a.uffs"
+    samples = create(path)
+    for number in range(3):
+        samples.append(picture(number), 0)
+    data = contents(path)
+    write(path, data[: -2 * STEP] + data[-STEP:] + data[-STEP:])
+    samples = SamplesFile.open(path)
+    assert live(samples) == [(0, 0), (2, 0)] and samples.damaged == 1
+    umount()
+
+
+run(globals())
