@@ -41,6 +41,12 @@ void ridge_encode(const uint8_t *images, size_t n, size_t d, const uint16_t *kee
     }
 }
 
+// a + sign * b. Of real images no sum leaves int32 (the callers see to that); where images are taken away that were
+// never added it may, and wraps, so that adding them again gives back what was there.
+static inline int32_t add_wrapping(int32_t a, int32_t sign, int32_t b) {
+    return (int32_t)((uint32_t)a + (uint32_t)sign * (uint32_t)b);
+}
+
 static int64_t largest_square(const int16_t *x, size_t count) {
     int32_t low = 0, high = 0;
     for (size_t i = 0; i < count; ++i) {
@@ -61,7 +67,8 @@ static void gram_batch(const int16_t *t, size_t m, int32_t sign, int32_t *g) {
             for (size_t s = 0; s < RIDGE_BATCH; ++s) {
                 sum += (int32_t)a[s] * b[s];
             }
-            *g++ += sign * sum;
+            *g = add_wrapping(*g, sign, sum);
+            ++g;
         }
     }
 }
@@ -157,7 +164,7 @@ int ridge_class_sums(const int16_t *x, const uint8_t *labels, size_t n, size_t m
     for (size_t i = 0; i < n; ++i) {
         int32_t *row = sums + labels[i] * m;
         for (size_t j = 0; j < m; ++j) {
-            row[j] += sign * x[i * m + j];
+            row[j] = add_wrapping(row[j], sign, x[i * m + j]);
         }
         counts[labels[i]] += sign;
     }
