@@ -1,0 +1,187 @@
+"""The C core, built several times and called with numpy arrays.
+
+`Cores.call` hands one call to every build (with the sanitizers, with and without the
+processor's fused multiply-add) and insists that all answer with the same bits.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import struct
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+
+HERE = Path(__file__).resolve().parent
+RIDGE = HERE.parent.parent / "firmware_build/ridge"
+
+WARNINGS = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-Wdouble-promotion", "-Wfloat-conversion"]
+SAME_BITS = ["-ffp-contract=off"]
+SANITIZE = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+
+OK, NOT_POSDEF, NOT_FINITE, OVERFLOW, NOT_ADDED, LABEL = 0, -1, -2, -3, -4, -5
+UNIT, WEIGHT, PANEL, BATCH = 512, 16384, 16, 32
+
+
+def builds(compiler: str) -> dict[str, list[str]]:
+    """Name and flags of each build. On x86, -mfma is taken where compiler and processor have
+    it, as the firmware does.
+    """
+    flags = {"sanitized": SANITIZE, "plain": ["-O3"]}
+    if platform.machine() in ("x86_64", "AMD64", "i686"):
+        macros = subprocess.run(
+            [compiler, "-march=native", "-dM", "-E", "-x", "c", os.devnull],
+            capture_output=True,
+            text=True,
+            check=False,
+        ).stdout
+        if "__FMA__" in macros and "__AVX2__" in macros:
+            flags["fma"] = ["-O3", "-mavx2", "-mfma"]
+    return flags
+
+
+@dataclass
+class Answer:
+    """Result of a call and its arrays as they are afterwards (None for what was no array), in
+    the order of the call.
+    """
+
+    result: int
+    arrays: list[np.ndarray | None]
+
+    def __getitem__(self, i: int) -> np.ndarray:
+        array = self.arrays[i]
+        assert array is not None
+        return array
+
+
+class Cores:
+    """All builds of the core, each a process that answers calls."""
+
+    def __init__(self, folder: Path, compiler: str = "") -> None:
+        compiler = compiler or os.environ.get("CC", "cc")
+        sources = [*sorted(RIDGE.glob("ridge_*.c")), HERE / "reference.c", HERE / "serve.c"]
+        compiles = {}
+        for name, flags in builds(compiler).items():
+            command = [compiler, *WARNINGS, *SAME_BITS, *flags, f"-I{RIDGE}", *map(str, sources)]
+            compiles[name] = subprocess.Popen(
+                [*command, "-o", str(folder / name), "-lm"], stderr=subprocess.PIPE, text=True
+            )
+        for name, process in compiles.items():
+            _, messages = process.communicate()
+            if process.returncode != 0:
+                raise RuntimeError(f"the {name} build of the core failed:\n{messages}")
+        self._programs = {name: folder / name for name in compiles}
+        self._start()
+
+    def _start(self) -> None:
+        self._servers = {}
+        for name, program in self._programs.items():
+            with self._log(name).open("wb") as stderr:
+                self._servers[name] = subprocess.Popen(
+                    [str(program)],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=stderr,
+                    env={**os.environ, "UBSAN_OPTIONS": "print_stacktrace=1"},
+                )
+
+    def _log(self, name: str) -> Path:
+        return self._programs[name].with_suffix(".log")
+
+    @property
+    def names(self) -> list[str]:
+        return list(self._servers)
+
+    def close(self) -> None:
+        """Ends the builds; an error (the leak check runs at the end) raises."""
+        for name, server in self._servers.items():
+            assert server.stdin
+            assert server.stdout
+            server.stdin.close()
+            server.stdout.close()
+            if server.wait(60) != 0:
+                raise AssertionError(f"{name} build:\n{self._log(name).read_text()}")
+
+    def call(self, function: str, *args: np.ndarray | float | None) -> Answer:
+        """function(*args) in every build: ints as int64, floats as float64, arrays as their
+        bytes, None as NULL.
+        """
+        request = _request(function, args)
+        for name, server in self._servers.items():
+            assert server.stdin
+            try:
+                server.stdin.write(request)
+                server.stdin.flush()
+            except BrokenPipeError:
+                self._died(name, function)
+        answers = {name: self._answer(name, function, args) for name in self._servers}
+        first, *others = answers
+        for other in others:
+            assert answers[first].result == answers[other].result, (
+                f"{function}: {first} answers {answers[first].result}, "
+                f"{other} {answers[other].result}"
+            )
+            for i, (one, two) in enumerate(
+                zip(answers[first].arrays, answers[other].arrays, strict=True)
+            ):
+                assert one is None or two is None or _bits(one) == _bits(two), (
+                    f"{function}: the {first} and {other} builds differ in argument {i}:\n"
+                    f"{one}\n{two}"
+                )
+        return answers[first]
+
+    def _answer(self, name: str, function: str, args: tuple) -> Answer:
+        result = struct.unpack("=q", self._read(name, function, 8))[0]
+        arrays: list[np.ndarray | None] = []
+        for arg in args:
+            if isinstance(arg, np.ndarray):
+                data = self._read(name, function, arg.nbytes)
+                arrays.append(np.frombuffer(data, arg.dtype).reshape(arg.shape).copy())
+            else:
+                arrays.append(None)
+        return Answer(result, arrays)
+
+    def _read(self, name: str, function: str, count: int) -> bytes:
+        stdout = self._servers[name].stdout
+        assert stdout
+        data = stdout.read(count)
+        if len(data) != count:
+            self._died(name, function)
+        return data
+
+    def _died(self, name: str, function: str) -> NoReturn:
+        """One build stopped: says why, after starting all anew for the next test."""
+        self._servers[name].wait(60)
+        why = self._log(name).read_text()
+        for server in self._servers.values():
+            server.kill()
+            server.communicate()
+        self._start()
+        raise AssertionError(f"{name} build, {function}:\n{why}")
+
+
+def _bits(array: np.ndarray) -> bytes:
+    """Its bytes, with one NaN for all: IEEE 754 leaves open which one an operation gives."""
+    if array.dtype.kind == "f":
+        array = np.where(np.isnan(array), np.nan, array).astype(array.dtype)
+    return array.tobytes()
+
+
+def _request(function: str, args: tuple) -> bytes:
+    parts = [struct.pack("=I", len(function)), function.encode(), struct.pack("=I", len(args))]
+    for arg in args:
+        if arg is None:
+            parts.append(b"n")
+        elif isinstance(arg, np.ndarray):
+            data = arg.tobytes()
+            parts += [b"a", struct.pack("=I", len(data)), data]
+        elif isinstance(arg, float | np.floating):
+            parts += [b"f", struct.pack("=d", float(arg))]
+        else:
+            parts += [b"i", struct.pack("=q", int(arg))]
+    return b"".join(parts)
