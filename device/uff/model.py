@@ -11,7 +11,7 @@ from struct import calcsize, pack, unpack, unpack_from
 
 from .embed import MAX_CLASSES
 from .errors import FormatError, open_file
-from .samples import _pack_names, _padding, check_names
+from .samples import _pack_names, _padding, _unpack_names
 
 MAGIC = b"UFFM"
 VERSION = 1
@@ -84,6 +84,8 @@ def save(network, path, statistics=None, gram1=None):
         facts.gram2_crc,
     )
     new = path + ".new"
+    if not _exists(path):
+        _finish_save(path)  # else a second power cut could cost the only model there is
     try:
         with open_file(new, "wb") as file:
             crc = _put(file, head + names, 0)
@@ -92,7 +94,8 @@ def save(network, path, statistics=None, gram1=None):
                 crc = _put(file, pack(ARRAY, tag, ord(typecode), exponent, 0, rows, columns), crc)
                 crc = _put(file, data, crc)
                 crc = _put(file, _padding(rows * columns * SIZES[typecode]), crc)
-            file.write(pack("<I", crc))
+            _put(file, pack("<I", crc), 0)
+            file.flush()
         if hasattr(os, "sync"):
             os.sync()
         with open_file(new, "rb") as file:
@@ -150,6 +153,14 @@ def _check(file, path):
     return fields
 
 
+def _exists(path):
+    try:
+        os.stat(path)
+    except OSError:
+        return False
+    return True
+
+
 def _finish_save(path):
     """A save on FAT, cut between its two last steps, left the new file under its other name."""
     try:
@@ -162,9 +173,7 @@ def _finish_save(path):
 
 def load(path):
     """The Network in a model file, with `statistics` and `gram1` buffers where the file holds them."""
-    try:
-        os.stat(path)
-    except OSError:
+    if not _exists(path):
         _finish_save(path)
     with open_file(path, "rb") as file:
         fields = _check(file, path)
@@ -183,11 +192,7 @@ def _read(file, path, fields):
         raise ValueError("want 1 or 2 layers and %d label pixels" % MAX_CLASSES)
     file.seek(calcsize(HEADER))
     packed_names = file.read(head_bytes - calcsize(HEADER))
-    names, at = [], 0
-    for _ in range(classes):
-        names.append(str(packed_names[at + 1 : at + 1 + packed_names[at]], "utf-8"))
-        at += 1 + packed_names[at]
-    network = Network(height, width, check_names(names), hidden)
+    network = Network(height, width, _unpack_names(packed_names, classes), hidden)
     if network.features != features or classes < 2:
         raise ValueError("want %d features and 2 or more classes" % network.features)
     facts = network.facts
