@@ -96,8 +96,11 @@ class RamDisk:
         self.torn = torn
         self.count = 0
         self.cut_at = None
+        self.dead = False  # without power, as error codes: the collector closes files left open, and prints their errors
 
     def readblocks(self, block, buffer, offset=0):
+        if self.dead:
+            return -5
         start = block * self.size + offset
         buffer[:] = self.data[start : start + len(buffer)]
 
@@ -109,6 +112,8 @@ class RamDisk:
         return length // 2 if self.torn and self.count == self.cut_at else 0
 
     def writeblocks(self, block, buffer, offset=None):
+        if self.dead:
+            return -5
         if offset is None:
             # Sectors are written whole or not at all, but several in one call may be parted.
             for i in range(0, len(buffer), self.size):
@@ -130,6 +135,8 @@ class RamDisk:
         if request == 5:
             return self.size
         if request == 6:  # erase, for littlefs
+            if self.dead:
+                return -5
             arrives = self._power(self.size)
             start = argument * self.size
             self.data[start : start + arrives] = b"\xff" * arrives

@@ -83,7 +83,10 @@ def test_one_layer_learnt_image_by_image_is_the_trainers_network_byte_for_byte()
     assert learner.network.facts.gram1_crc == trained.facts.gram1_crc
     for number in range(1000, 1005):
         for label in range(3):
-            a, b = trained.predict(image(label, number)), learner.network.predict(image(label, number))
+            a, b = (
+                trained.predict(image(label, number)),
+                learner.network.predict(image(label, number)),
+            )
             assert a == b
 
 
@@ -149,7 +152,9 @@ def refused(learner, never):
     before = state(learner)
     raises(ValueError, "never added", learner.remove, never, 0)
     assert state(learner) == before
-    raises(ValueError, "never added", learner.remove, image(1, 0), 2)  # no image of class 2 is left
+    raises(
+        ValueError, "never added", learner.remove, image(1, 0), 2
+    )  # no image of class 2 is left
     assert state(learner) == before
     raises(ValueError, "never added", learner.relabel, image(1, 0), 2, 1)
     raises(ValueError, "label: want 0 to 2, got 3", learner.relabel, image(0, 0), 0, 3)
@@ -205,12 +210,20 @@ def test_learning_needs_the_statistics_of_a_primal_training():
     trainer = Trainer(small_samples(3), Options(network="uff1", form="dual"))
     network = trainer.run()
     raises(ValueError, "train with form primal", Learner, network, trainer.statistics)
-    raises(ValueError, "statistics: want 48 features and 3 classes", Learner, network, frozen().statistics)
+    raises(
+        ValueError,
+        "statistics: want 48 features and 3 classes",
+        Learner,
+        network,
+        frozen().statistics,
+    )
 
 
 def test_a_learner_starts_with_one_layer_and_a_given_lambda():
     raises(ValueError, "uff1", Learner.start, 8, 8, NAMES, Options())
-    raises(ValueError, "lambda2", Learner.start, 8, 8, NAMES, Options(network="uff1", lambda2="loo"))
+    raises(
+        ValueError, "lambda2", Learner.start, 8, 8, NAMES, Options(network="uff1", lambda2="loo")
+    )
     raises(ValueError, "has no images", started().solve)
 
 

@@ -16,7 +16,17 @@ def trained(each=4, **options):
 
 
 def facts(network):
-    names = ("images", "seed", "strength", "lambda1", "lambda2", "dual1", "dual2", "lambda_chosen", "fitted_correct")
+    names = (
+        "images",
+        "seed",
+        "strength",
+        "lambda1",
+        "lambda2",
+        "dual1",
+        "dual2",
+        "lambda_chosen",
+        "fitted_correct",
+    )
     names += ("loo_correct", "gram1_crc", "gram2_crc")
     return [getattr(network.facts, name) for name in names]
 
@@ -25,7 +35,11 @@ def same(a, b):
     assert a.names == b.names and a.hidden == b.hidden and facts(a) == facts(b)
     assert (a.embedding.height, a.embedding.width) == (b.embedding.height, b.embedding.width)
     assert bytes(a.w1 or b"") == bytes(b.w1 or b"")
-    assert bytes(a.layer.w) == bytes(b.layer.w) and a.layer.v == b.layer.v and a.layer.exponent == b.layer.exponent
+    assert (
+        bytes(a.layer.w) == bytes(b.layer.w)
+        and a.layer.v == b.layer.v
+        and a.layer.exponent == b.layer.exponent
+    )
     for x, y in ((a.fitted, b.fitted), (a.left_out, b.left_out)):
         assert (x is None) == (y is None) and bytes(x or b"") == bytes(y or b"")
     for number in range(5):
@@ -66,7 +80,9 @@ def test_statistics_and_gram_matrices_are_saved_when_asked_for():
         assert crc32(loaded.gram1) == network.facts.gram1_crc
         if form == "primal":
             for name in ("gram", "sums", "counts"):
-                assert bytes(getattr(loaded.statistics, name)) == bytes(getattr(trainer.statistics, name))
+                assert bytes(getattr(loaded.statistics, name)) == bytes(
+                    getattr(trainer.statistics, name)
+                )
             assert crc32(loaded.statistics.gram) == network.facts.gram2_crc
         else:
             assert loaded.statistics is None  # a kernel of the images cannot learn on
@@ -150,7 +166,9 @@ def test_nonsense_with_a_sound_crc_is_refused():
             write(path, sealed(data))
             try:
                 Network.load(path)
-                harmless += at == 15  # flags: which lambda, which form; no array depends on these two
+                harmless += (
+                    at == 15
+                )  # flags: which lambda, which form; no array depends on these two
                 assert at == 15, (at, value)
             except FormatError:
                 pass
@@ -164,7 +182,9 @@ def test_nonsense_with_a_sound_crc_is_refused():
             write(path, sealed(data))
             try:
                 Network.load(path)
-                assert at - start in (5, 6, 7), at  # exponent of W1, which is always 14, and the reserved bytes
+                assert at - start in (5, 6, 7), (
+                    at
+                )  # exponent of W1, which is always 14, and the reserved bytes
             except FormatError:
                 pass
     umount()

@@ -48,7 +48,9 @@ def test_no_large_array_is_taken_beside_those_of_the_plan():
                 sizes.append(size)
                 return bytearray(size)
 
-            trainer = Trainer(small_samples(10), Options(network=network, hidden=60, form=form), alloc)
+            trainer = Trainer(
+                small_samples(10), Options(network=network, hidden=60, form=form), alloc
+            )
             trainer.run()
             plan = trainer.plan
             assert sum(sizes) <= plan.memory_bytes, (form, network, sum(sizes), plan.memory_bytes)
@@ -74,7 +76,12 @@ def test_five_classes_of_300_fit_the_memory_of_a_board():
 
 def test_what_does_not_fit_is_refused_with_the_numbers():
     plan = uff.plan(8000, 28, 28, 10, Options())
-    error = raises(DoesNotFit, "train: 8000 images need %d bytes, 1000000 are free" % plan.memory_bytes, plan.check, 1000000)
+    error = raises(
+        DoesNotFit,
+        "train: 8000 images need %d bytes, 1000000 are free" % plan.memory_bytes,
+        plan.check,
+        1000000,
+    )
     assert "want fewer images or neurons" in str(error)
     assert isinstance(error, MemoryError)
     plan.check(plan.memory_bytes)
@@ -88,7 +95,10 @@ def test_more_images_neurons_or_classes_never_cost_less():
     for form in ("primal", "dual"):
         for network in ("uff1", "uff2"):
             base = cost(form=form, network=network)
-            for more in (cost(700, form=form, network=network), cost(600, 4, form=form, network=network)):
+            for more in (
+                cost(700, form=form, network=network),
+                cost(600, 4, form=form, network=network),
+            ):
                 assert more[0] > base[0] and more[1] > base[1], (form, network)
         assert cost(hidden=600, form=form) > cost(form=form)
 
@@ -96,7 +106,9 @@ def test_more_images_neurons_or_classes_never_cost_less():
 def test_no_slice_is_longer_than_ten_million_multiply_adds():
     # The default network on whole images, in both forms; a slice's work follows from the part of the plan it did.
     for each, form in ((160, "primal"), (120, "dual")):
-        trainer = Trainer(small_samples(each, height=28, width=28), Options(form=form, lambda2="loo"))
+        trainer = Trainer(
+            small_samples(each, height=28, width=28), Options(form=form, lambda2="loo")
+        )
         work = sum(stage.work for stage in trainer.plan.stages)
         weight = {stage.name: stage.weight for stage in trainer.plan.stages}
         before, longest = 0.0, {}

@@ -104,12 +104,22 @@ def test_wrong_arguments_are_refused_and_write_nothing():
     raises(ValueError, "sample number: want 0 to 2, got 3", samples.delete, 3)
     raises(ValueError, "sample number: want 0 to 2, got -1", samples.relabel, -1, 0)
     raises(ValueError, "class number: want 0 to 3, got 4", samples.name_class, 4, "x")
-    raises(ValueError, "class name: want at most 15 bytes, got 16", samples.name_class, 0, "x" * 16)
+    raises(
+        ValueError, "class name: want at most 15 bytes, got 16", samples.name_class, 0, "x" * 16
+    )
     raises(ValueError, "class name: want 1 to 255 bytes, got 0", samples.name_class, 0, "")
     assert contents(path) == before and live(samples) == want
     other = folder + "/b.uffs"
     for height, width in ((3, 4), (4, 256), (0, 0)):
-        raises(ValueError, "want 4x4 to 255x255 pixels", SamplesFile.create, other, height, width, NAMES)
+        raises(
+            ValueError,
+            "want 4x4 to 255x255 pixels",
+            SamplesFile.create,
+            other,
+            height,
+            width,
+            NAMES,
+        )
     raises(ValueError, "classes: want 1 to 16, got 0", SamplesFile.create, other, 4, 4, [])
     assert not exists(other) and not exists(other + ".new")
     raises(OSError, "nothing.uffs", SamplesFile.open, folder + "/nothing.uffs")
@@ -125,7 +135,9 @@ def test_sixteen_classes_can_be_named_and_no_more():
     samples.name_class(15, "ümläut")
     samples.append(picture(1), 15)
     again = SamplesFile.open(path)
-    assert again.names == samples.names and again.names[15] == "ümläut" and live(again) == [(1, 15)]
+    assert (
+        again.names == samples.names and again.names[15] == "ümläut" and live(again) == [(1, 15)]
+    )
     umount()
 
 
@@ -214,7 +226,9 @@ def test_any_flipped_bit_is_refused_or_costs_one_record():
             record = (at - header) // STEP
             # What is lost is this record and what leans on it: 0-1 samples, 2 class, 3 sample, 4 relabel, 5 delete.
             lost = ((10,), (), (12,), (12,), (), (), (13,))[record]
-            assert [x for x, _ in live(samples) if x != 11] == [x for x, _ in want if x not in lost], (at, bit)
+            assert [x for x, _ in live(samples) if x != 11] == [
+                x for x, _ in want if x not in lost
+            ], (at, bit)
             if bit == at % 8:
                 before = live(samples)
                 samples.append(picture(14), 1)
@@ -254,7 +268,10 @@ def test_other_files_are_no_samples_files():
 
 def head(names, classes, size=None, height=SIDE, zero=0):
     total = 16 + len(names) + -len(names) % 4 + 4
-    data = pack("<4sHHHHHH", b"UFFS", 1, total if size is None else size, height, SIDE, classes, zero) + names
+    data = (
+        pack("<4sHHHHHH", b"UFFS", 1, total if size is None else size, height, SIDE, classes, zero)
+        + names
+    )
     data += bytes(-len(names) % 4)
     return data + pack("<I", crc32(data))
 

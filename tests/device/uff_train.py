@@ -5,7 +5,18 @@ from math import ldexp
 
 import ridge
 from uff import Learner, Network, Options, Samples, Trainer
-from uff_checks import HEIGHT, NAMES, WIDTH, contents, image, raises, run, scratch, small_samples, umount
+from uff_checks import (
+    HEIGHT,
+    NAMES,
+    WIDTH,
+    contents,
+    image,
+    raises,
+    run,
+    scratch,
+    small_samples,
+    umount,
+)
 
 HIDDEN = 24
 
@@ -76,7 +87,11 @@ def test_training_twice_gives_the_same_bits_and_another_seed_another_first_layer
     samples = small_samples(5)
     a, b = trained(samples, seed=3)[0], trained(samples, seed=3)[0]
     other, _ = trained(samples, seed=4)
-    assert bytes(a.w1) == bytes(b.w1) and bytes(a.layer.w) == bytes(b.layer.w) and a.layer.v == b.layer.v
+    assert (
+        bytes(a.w1) == bytes(b.w1)
+        and bytes(a.layer.w) == bytes(b.layer.w)
+        and a.layer.v == b.layer.v
+    )
     assert bytes(a.w1) != bytes(other.w1)
 
 
@@ -97,7 +112,9 @@ def outputs(network, x):
     z = []
     for c in range(k):
         dot = sum(w[c * layer.features + i] * f[i] for i in range(layer.features))
-        z.append([ldexp(float(dot + layer.v[c * k + label]), -layer.exponent - 9) for label in range(k)])
+        z.append(
+            [ldexp(float(dot + layer.v[c * k + label]), -layer.exponent - 9) for label in range(k)]
+        )
     return z
 
 
@@ -117,7 +134,9 @@ def brute_force(samples, options, ridge_lambda):
         labels[i] = network.predict(samples.image(i)).label
         z = outputs(network, network.class_inputs(samples.image(i)))
         y = samples.labels[i]
-        errors.append(sum((z[c][l] - (1 if c == l == y else 0)) ** 2 for c in range(k) for l in range(k)))
+        errors.append(
+            sum((z[c][l] - (1 if c == l == y else 0)) ** 2 for c in range(k) for l in range(k))
+        )
         learner.add(samples.image(i), samples.labels[i])
     return labels, errors
 
@@ -125,7 +144,9 @@ def brute_force(samples, options, ridge_lambda):
 def leave_one_out(options):
     samples = small_samples(8)
     labels, errors = brute_force(samples, options, 0.1)
-    assert 0 < sum(a != b for a, b in zip(labels, samples.labels)) < len(samples)  # else it says nothing
+    assert (
+        0 < sum(a != b for a, b in zip(labels, samples.labels)) < len(samples)
+    )  # else it says nothing
     for form in ("primal", "dual"):
         network, _ = trained(samples, form=form, lambda2=0.1, **options)
         assert bytes(network.left_out) == bytes(labels), form
@@ -158,7 +179,9 @@ def chosen_lambda(options):
         # The network returned is that of the chosen lambda, not that of the last one tried.
         again, _ = trained(samples, form=form, lambda2=facts.lambda2, **options)
         assert bytes(again.layer.w) == bytes(network.layer.w) and again.layer.v == network.layer.v
-        assert bytes(again.left_out) == bytes(network.left_out) and bytes(again.fitted) == bytes(network.fitted)
+        assert bytes(again.left_out) == bytes(network.left_out) and bytes(again.fitted) == bytes(
+            network.fitted
+        )
         assert not again.facts.lambda_chosen
 
 
@@ -225,7 +248,9 @@ def test_no_images_are_refused():
 def test_more_images_than_an_exact_gram_matrix_holds_are_refused():
     labels = bytearray(i % 2 for i in range(8192))
     for form in ("primal", "dual"):
-        raises(ValueError, "to 8191, got 8192", Trainer, Fake(["a", "b"], labels), Options(form=form))
+        raises(
+            ValueError, "to 8191, got 8192", Trainer, Fake(["a", "b"], labels), Options(form=form)
+        )
     Trainer(Fake(["a", "b"], labels[1:]))
 
 
