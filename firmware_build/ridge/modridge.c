@@ -84,6 +84,12 @@ static void want_at_least(const struct array *a, size_t len, const char *shape) 
     }
 }
 
+// Elements of an a x b array, or 2^32-1: no array has so many, so a product beyond 32 bits never looks like a length.
+static size_t product(size_t a, size_t b) {
+    const uint64_t elements = (uint64_t)a * b;
+    return elements < UINT32_MAX ? (size_t)elements : UINT32_MAX;
+}
+
 // Rows of a row-major array with `columns` columns.
 static size_t rows_of(const struct array *a, size_t columns) {
     if (columns == 0 || a->len % columns != 0) {
@@ -214,6 +220,9 @@ static mp_obj_t mod_kernel(size_t n_args, const mp_obj_t *args) {
     const size_t m = get_size(args[1], "kernel: m", 1, 65535);
     const struct array k = get_output(args[2], "kernel: k", 'i');
     const size_t n = rows_of(&x, m);
+    if (n > 65535) { // n*(n+1) must fit 32 bits
+        mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("kernel: x: want at most 65535 rows, got %u"), (unsigned)n);
+    }
     want_at_least(&k, ridge_packed_len(n), "n*(n+1)/2");
     apart(&k, &x);
     const size_t first = n_args > 3 ? get_size(args[3], "kernel: first", 0, n) : 0;
@@ -228,7 +237,7 @@ static mp_obj_t mod_class_sums(size_t n_args, const mp_obj_t *args) {
     const struct array sums = get_output(args[2], "class_sums: sums", 'i');
     const struct array counts = get_output(args[3], "class_sums: counts", 'i');
     const size_t m = rows_of(&sums, counts.len);
-    want_len(&x, labels.len * m, "a row for each label");
+    want_len(&x, product(labels.len, m), "a row for each label");
     if (counts.len > 256) {
         mp_raise_ValueError(MP_ERROR_TEXT("class_sums: want at most 256 classes"));
     }
@@ -269,7 +278,7 @@ static mp_obj_t mod_project(size_t n_args, const mp_obj_t *args) {
     const struct array h = get_output(args[3], "project: h", 'h');
     const struct array work = get_output(args[4], "project: work", 'i');
     const size_t n = rows_of(&x, m), q = rows_of(&w, m);
-    want_len(&h, n * q, "a row of neurons for each row of x");
+    want_len(&h, product(n, q), "a row of neurons for each row of x");
     want_at_least(&work, q, "neurons");
     apart(&h, &x);
     apart(&h, &w);
@@ -455,7 +464,7 @@ static mp_obj_t mod_combine(size_t n_args, const mp_obj_t *args) {
         mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("combine: want %u rows in x and c, got %u and %u elements"),
             (unsigned)n, (unsigned)x.len, (unsigned)c.len);
     }
-    want_len(&out, x.len / n * (c.len / n), "columns of x times columns of c");
+    want_len(&out, product(x.len / n, c.len / n), "columns of x times columns of c");
     apart(&out, &x);
     apart(&out, &c);
     ridge_combine((const int16_t *)x.data, n, x.len / n, (const float *)c.data, c.len / n, (float *)out.data);
@@ -473,7 +482,7 @@ static mp_obj_t mod_contrast(size_t n_args, const mp_obj_t *args) {
     const struct array out = get_output(args[4], "contrast: out", 'f');
     const size_t n = rows_of(&x, m);
     want_len(&b, a.len, "as a");
-    want_len(&out, m * a.len, "m rows, a column for each pair");
+    want_len(&out, product(m, a.len), "m rows, a column for each pair");
     apart(&out, &x);
     apart(&out, &a);
     apart(&out, &b);
@@ -516,7 +525,7 @@ static mp_obj_t mod_total_dot(mp_obj_t total_in, mp_obj_t b_in, mp_obj_t out_in)
     const struct array total = get_input(total_in, "total_dot: total", 'f');
     const struct array b = get_input(b_in, "total_dot: b", 'f');
     const struct array out = get_output(out_in, "total_dot: out", 'f');
-    want_len(&b, total.len * out.len, "total times out");
+    want_len(&b, product(total.len, out.len), "total times out");
     apart(&out, &total);
     apart(&out, &b);
     ridge_total_dot((const float *)total.data, (const float *)b.data, total.len, out.len, (float *)out.data);
@@ -584,7 +593,7 @@ static mp_obj_t mod_leave_one_out(size_t n_args, const mp_obj_t *args) {
             (unsigned)w.len, (unsigned)classes);
     }
     const size_t m = w.len / classes;
-    want_len(&f, n * m, "a row for each label");
+    want_len(&f, product(n, m), "a row for each label");
     want_len(&leverage, n, "one for each label");
     want_len(&predicted, n, "one for each label");
     want_len(&residual, n, "one for each label");
