@@ -10,7 +10,10 @@ import time
 
 
 class Job:
-    """Parameters of a script: the given defaults, changed by job.json. ValueError for a key that is not among them."""
+    """Parameters of a script: the given defaults, changed by job.json.
+
+    ValueError for a key that is not among them, and for a value of another kind than a default that is not None.
+    """
 
     def __init__(self, **defaults):
         try:
@@ -18,9 +21,18 @@ class Job:
                 given = json.load(file)
         except OSError:
             given = {}
-        for key in given:
+        except ValueError:
+            raise ValueError("job.json: this is no JSON")
+        if not isinstance(given, dict):
+            raise ValueError("job.json: want an object with keys and values")
+        for key, value in given.items():
             if key not in defaults:
                 raise ValueError("job.json: %r is none of %s" % (key, ", ".join(sorted(defaults))))
+            for kind, name in ((bool, "true or false"), (str, "a text"), ((int, float), "a number")):
+                if isinstance(defaults[key], kind):
+                    if not isinstance(value, kind) or isinstance(value, bool) != (kind is bool):
+                        raise ValueError("job.json: %s: want %s, got %r" % (key, name, value))
+                    break
         defaults.update(given)
         for key, value in defaults.items():
             setattr(self, key, value)
@@ -58,7 +70,7 @@ def main(work):
         what = _errno(error)
         fail("OSError", "%s: %s" % (error.args[1], what) if len(error.args) > 1 else what)
     except MemoryError as error:
-        fail("MemoryError", str(error) or "out of memory; want a larger heap, fewer images or fewer neurons")
+        fail(type(error).__name__, str(error) or "out of memory; want a larger heap, fewer images or fewer neurons")
     except (ValueError, OverflowError) as error:
         fail(type(error).__name__, str(error))
 
