@@ -1,0 +1,33 @@
+"""What µFF is compared with, on the same images and each at its best settings.
+
+bp            backpropagation, 500 ReLU, Adam, weight decay
+bp_reg        the same with dropout and label smoothing
+ff            Forward-Forward by gradient, as Hinton published it
+ridge         ridge classifiers on pixels
+elm           500 random neurons + ridge
+krr           kernel ridge regression: no network, the ceiling
+nearest_mean  class means: the floor
+"""
+
+from uff_host.rivals.backpropagation import PLAIN_BACKPROPAGATION, REGULARISED_BACKPROPAGATION
+from uff_host.rivals.forward_forward import FORWARD_FORWARD
+from uff_host.rivals.kernel_ridge import KERNEL_RIDGE
+from uff_host.rivals.linear_ridge import LINEAR_RIDGE
+from uff_host.rivals.nearest_mean import NEAREST_MEAN
+from uff_host.rivals.random_neurons import RANDOM_NEURONS
+from uff_host.rivals.rival import Rival, Score, Split
+
+RIVALS: dict[str, Rival] = {
+    rival.name: rival
+    for rival in (
+        PLAIN_BACKPROPAGATION,
+        REGULARISED_BACKPROPAGATION,
+        FORWARD_FORWARD,
+        LINEAR_RIDGE,
+        RANDOM_NEURONS,
+        KERNEL_RIDGE,
+        NEAREST_MEAN,
+    )
+}
+
+__all__ = ["RIVALS", "Rival", "Score", "Split"]

@@ -1,0 +1,31 @@
+"""One rival in a process of its own: `python -m uff_host.rivals bp train.uffs test.uffs --seed 0`.
+
+Prints one line for each setting, which the table reads as it comes:
+@score {"setting": "raw, rate 0.001, ...", "accuracy": 0.8712}
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from uff_host.rivals import RIVALS, Split
+from uff_host.samples import read_samples
+
+
+def main() -> None:
+    """Train and test a rival at all its settings on two samples files."""
+    parser = argparse.ArgumentParser(prog="python -m uff_host.rivals", description=main.__doc__)
+    parser.add_argument("rival", choices=list(RIVALS))
+    parser.add_argument("train", type=Path, help="samples file to train on")
+    parser.add_argument("test", type=Path, help="samples file to test on")
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    split = Split.of(read_samples(args.train), read_samples(args.test))
+    for score in RIVALS[args.rival].scores(split, args.seed):
+        print("@score", json.dumps(score._asdict()), flush=True)
+
+
+if __name__ == "__main__":
+    main()
