@@ -1,0 +1,390 @@
+"""`uff table`: µFF as the device computes it beside its rivals, over classes, images and seeds.
+
+This module reads arguments and shows; numbers come from workshop.py, the picture from plots.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich import progress as bars
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from uff_host import cells, fashion, files, results, screen
+from uff_host.cells import TITLES, UFF, Cell, Row, Task
+from uff_host.progress import Progress
+from uff_host.results import Splits, Store
+from uff_host.rivals import Score
+from uff_host.slides import FIGURES
+from uff_host.target import NAMES, Target, connect
+from uff_host.workshop import Workshop
+
+LANES = 2
+SLIDES = "slides (other classes?)"
+SLIDE_ROWS = {"uff": f"µFF, {SLIDES}", "backpropagation": f"backpropagation, {SLIDES}"}
+
+
+# --- Arguments -----------------------------------------------------------------------------------
+
+
+def add_table_parser(commands: Any) -> None:
+    """Add `uff table` to the commands of the top parser."""
+    command = commands.add_parser(
+        "table",
+        help="compare µFF with its rivals over classes, images and seeds",
+        description="Trains and tests µFF by the device's code in MicroPython, and its rivals in "
+        "numpy on the same images. Rivals are shown at the setting that is best on the test "
+        "images, which favours them. What is finished is kept: after Ctrl-C the same command "
+        "goes on from there.",
+        epilog="Networks: "
+        + "; ".join(f"{name}: {title}" for name, title in TITLES.items())
+        + ".",
+    )
+    command.add_argument(
+        "--classes",
+        type=numbers,
+        metavar="LIST",
+        help="counts of classes; k means the classes 0 to k-1 (default: 3,4,5)",
+    )
+    command.add_argument(
+        "--class-ids",
+        type=numbers,
+        action="append",
+        metavar="LIST",
+        help="a set of classes, like 0,1,4 or 0-4; may be given several times",
+    )
+    command.add_argument(
+        "--images",
+        type=numbers,
+        default="100,200,300",
+        metavar="LIST",
+        help="training images a class (default: 100,200,300)",
+    )
+    command.add_argument(
+        "--seeds", type=int, default=5, metavar="N", help="seeds 0 to N-1 (default: 5)"
+    )
+    command.add_argument(
+        "--networks", type=words, default=",".join(TITLES), metavar="LIST", help="default: all"
+    )
+    command.add_argument(
+        "--on",
+        default="unix",
+        metavar="TARGET",
+        help=f"where µFF runs: {', '.join(NAMES)} (default: unix)",
+    )
+    command.add_argument(
+        "--idx", type=Path, metavar="DIR", help="folder with the official IDX files"
+    )
+    command.add_argument("--fresh", action="store_true", help="compute anew what is known already")
+    command.add_argument("--json", type=Path, metavar="FILE", help="write the numbers as JSON")
+    command.add_argument(
+        "--markdown", type=Path, metavar="FILE", help="write the table as Markdown"
+    )
+    command.add_argument("--plot", type=Path, metavar="PNG", help="draw accuracy over images")
+    command.set_defaults(do=do_table)
+
+
+def numbers(text: str) -> list[int]:
+    """An argument that lists whole numbers: 0,1,4 or 0-4."""
+    listed: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not (first.isdecimal() and (last.isdecimal() or not dash)):
+            raise argparse.ArgumentTypeError(
+                f"{text!r} is no list of whole numbers like 0,1,4 or 0-4"
+            )
+        if len(first + last) > 12:
+            raise argparse.ArgumentTypeError(f"{text!r} holds a number that is too large")
+        if dash and not 0 <= int(last) - int(first) < 100:
+            raise argparse.ArgumentTypeError(f"{part!r} is no range like 0-4")
+        listed += range(int(first), int(last) + 1) if dash else [int(first)]
+    return listed
+
+
+def words(text: str) -> list[str]:
+    """An argument that lists names: uff2,bp."""
+    return [word.strip() for word in text.split(",")]
+
+
+def wanted_cells(options: argparse.Namespace) -> list[Cell]:
+    """The cells that the options ask for, sets of classes first."""
+    counts = options.classes
+    if counts is None:
+        counts = [] if options.class_ids else [3, 4, 5]
+    sets = [tuple(range(k)) for k in counts] + [tuple(ids) for ids in options.class_ids or []]
+    return [Cell(ids, n) for ids in sets for n in options.images]
+
+
+# --- The command ---------------------------------------------------------------------------------
+
+
+def do_table(options: argparse.Namespace) -> None:
+    """`uff table`"""
+    console: Console = options.console
+    wanted = wanted_cells(options)
+    cells.check(options.networks, wanted, options.seeds)
+    versions = results.versions(options.networks, options.on)
+    for path in (options.json, options.markdown, options.plot):
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+    with screen.progress_bar(console, "Fashion-MNIST") as on_progress:
+        images = fashion.load(options.idx, on_progress)
+    rows = compute(
+        images,
+        lambda: connect(options.on),
+        Store(files.cache_folder() / "table", images, versions),
+        cells.tasks(options.networks, wanted, options.seeds),
+        console,
+        fresh=options.fresh,
+    )
+    for ids in dict.fromkeys(cell.class_ids for cell in wanted):
+        console.print(accuracies([row for row in rows if row.class_ids == ids]))
+    if any(len(row.tried) > 1 for row in rows):
+        console.print(settings(rows))
+    console.print("One cell again, computed anew:")
+    for cell in wanted:
+        text = f"  {command(cell, options)}"
+        console.print(text, highlight=False, soft_wrap=True, markup=False)
+    if options.json:
+        files.write_bytes(options.json, as_json(rows).encode())
+    if options.markdown:
+        files.write_bytes(options.markdown, as_markdown(rows).encode())
+    if options.plot:
+        from uff_host import plots
+
+        plots.plot(rows, options.plot)
+    for path in filter(None, (options.json, options.markdown, options.plot)):
+        console.print(str(path), highlight=False, soft_wrap=True, markup=False)
+
+
+def compute(
+    splits: Splits,
+    connect: Callable[[], Target],
+    store: Store,
+    tasks: Sequence[Task],
+    console: Console,
+    *,
+    fresh: bool = False,
+) -> list[Row]:
+    """The rows of all tasks, each network and cell as soon as its last seed is done.
+
+    Raises:
+        UffError: A task failed; what is finished is kept.
+        OSError: A file cannot be written.
+        KeyboardInterrupt: The user stopped it; what is finished is kept.
+    """
+    known = {} if fresh else {task: scores for task in tasks if (scores := store.load(task))}
+    left = [task for task in tasks if task not in known]
+    if known:
+        console.print(f"{len(known)} of {len(tasks)} results are known already.", highlight=False)
+    with _Screen(console, tasks, known) as watcher:
+        try:
+            Workshop(splits, connect, store, watcher).run(left, LANES)
+        except KeyboardInterrupt:
+            console.print(
+                f"{len(watcher.scores)} of {len(tasks)} results are kept. "
+                f"The same command{' without --fresh' if fresh else ''} goes on from there.",
+                highlight=False,
+            )
+            raise
+    return watcher.rows()
+
+
+def command(cell: Cell, options: argparse.Namespace) -> str:
+    """The command line that computes one cell again."""
+    ids = ",".join(map(str, cell.class_ids))
+    parts = [f"uff table --class-ids {ids} --images {cell.images} --seeds {options.seeds}"]
+    if options.networks != list(TITLES):
+        parts.append(f"--networks {','.join(options.networks)}")
+    if options.on != "unix":
+        parts.append(f"--on {options.on}")
+    return " ".join([*parts, "--fresh"])
+
+
+class _Screen:
+    """Bars for the whole and for each task at work, and a line for each row that is complete."""
+
+    def __init__(
+        self, console: Console, tasks: Sequence[Task], known: dict[Task, list[Score]]
+    ) -> None:
+        self._console, self._tasks = console, tasks
+        self.scores: dict[Task, Sequence[Score]] = dict(known)
+        self._bars: dict[Task, bars.TaskID] = {}
+        self._done: dict[Task, float] = {}
+        self._lock = threading.Lock()
+        self._view = bars.Progress(
+            bars.TextColumn("{task.description}"),
+            bars.BarColumn(bar_width=30),
+            bars.TextColumn("{task.percentage:>3.0f} %"),
+            bars.TextColumn("{task.fields[left]}"),
+            console=console,
+            transient=True,
+        )
+        self._todo_s = sum(task.expected_s for task in tasks if task not in known)
+        self._whole = self._view.add_task("All", total=self._todo_s or 1.0, left="")
+
+    def __enter__(self) -> _Screen:
+        self._view.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._view.stop()
+
+    def at_work(self, task: Task, progress: Progress) -> None:
+        text = f"  {task.network}, {task.cell}, seed {task.seed}: {progress.stage}"
+        with self._lock:
+            if task not in self._bars:
+                self._bars[task] = self._view.add_task(text, total=1.0, left="")
+            self._view.update(self._bars[task], completed=progress.done, description=text)
+            self._done[task] = progress.done
+            self._show_whole()
+
+    def finished(self, task: Task, scores: Sequence[Score]) -> None:
+        with self._lock:
+            if task in self._bars:
+                self._view.remove_task(self._bars.pop(task))
+            self._done[task] = 1.0
+            self.scores[task] = scores
+            self._show_whole()
+            mine = [t for t in self._tasks if (t.network, t.cell) == (task.network, task.cell)]
+            if all(t in self.scores for t in mine):
+                row = cells.row(task.network, task.cell, [self.scores[t] for t in mine])
+                text = f"{task.cell}: {TITLES[row.network]} {_mean_sd(row)}"
+                self._console.print(text, highlight=False, markup=False)
+
+    def _show_whole(self) -> None:
+        done_s = sum(part * task.expected_s for task, part in self._done.items())
+        elapsed = self._view.tasks[0].elapsed or 0.0
+        left = ""
+        if done_s > 0 and elapsed > 2:
+            seconds = elapsed * (self._todo_s - done_s) / done_s
+            left = (
+                f"about {seconds / 60:.0f} min left"
+                if seconds > 90
+                else f"about {seconds:.0f} s left"
+            )
+        text = f"{len(self.scores)} of {len(self._tasks)} results"
+        self._view.update(self._whole, completed=done_s, description=text, left=left)
+
+    def rows(self) -> list[Row]:
+        """All rows, in the order of the tasks."""
+        groups: dict[tuple[str, Cell], list[Sequence[Score]]] = {}
+        for task in self._tasks:
+            groups.setdefault((task.network, task.cell), []).append(self.scores[task])
+        return [cells.row(network, cell, scores) for (network, cell), scores in groups.items()]
+
+
+# --- What is shown -------------------------------------------------------------------------------
+
+
+def _mean_sd(row: Row) -> str:
+    return f"{row.mean:.4f}" if row.sd is None else f"{row.mean:.4f} ± {row.sd:.4f}"
+
+
+def _figure(cell: Cell, row: str) -> str:
+    """What the slides have for as many classes and images, or nothing."""
+    figure = FIGURES.get((len(cell.class_ids), cell.images))
+    return f"{getattr(figure, row):.3f}" if figure else ""
+
+
+def _grid(rows: Sequence[Row]) -> tuple[list[str], list[Cell], dict[tuple[str, Cell], Row]]:
+    networks = list(dict.fromkeys(row.network for row in rows))
+    found = list(dict.fromkeys(row.cell for row in rows))
+    return networks, found, {(row.network, row.cell): row for row in rows}
+
+
+def accuracies(rows: Sequence[Row]) -> Table:
+    """Mean and deviation of one set of classes: networks down, images across."""
+    networks, found, at = _grid(rows)
+    ids = rows[0].class_ids
+    names = ", ".join(fashion.CLASS_NAMES[c] for c in ids)
+    view = Table(
+        title=escape(f"{len(ids)} classes ({names}), {rows[0].seeds} seeds"),
+        title_justify="left",
+        title_style="bold",
+    )
+    view.add_column("accuracy on the test images")
+    for cell in found:
+        view.add_column(f"{cell.images} a class", justify="right")
+    for network in networks:
+        style = "bold" if network in UFF else None
+        view.add_row(
+            TITLES[network], *(_mean_sd(at[network, cell]) for cell in found), style=style
+        )
+    figures = {
+        title: [_figure(cell, name) for cell in found] for name, title in SLIDE_ROWS.items()
+    }
+    for title, shown in figures.items():
+        if any(shown):
+            view.add_row(title, *shown, style="dim")
+    return view
+
+
+def settings(rows: Sequence[Row]) -> Table:
+    """Which setting each rival is shown at."""
+    view = Table(
+        title="Settings of the rivals, the best on the test images",
+        title_justify="left",
+        title_style="bold",
+    )
+    for column in ("rival", "cell", "of", "setting"):
+        view.add_column(column)
+    for row in sorted(rows, key=lambda row: list(TITLES).index(row.network)):
+        if len(row.tried) > 1:
+            view.add_row(row.network, str(row.cell), str(len(row.tried)), escape(row.settings))
+    return view
+
+
+def as_json(rows: Sequence[Row]) -> str:
+    """A list of objects, one for each network and cell, with the fields of Row."""
+    return json.dumps([asdict(row) for row in rows], ensure_ascii=False, indent=1) + "\n"
+
+
+def as_markdown(rows: Sequence[Row]) -> str:
+    """Networks down, cells across, the best of a cell bold, the slides' figures below."""
+    networks, found, at = _grid(rows)
+    best = {cell: max(at[network, cell].mean for network in networks) for cell in found}
+
+    def shown(row: Row) -> str:
+        mean = f"**{row.mean:.4f}**" if row.mean == best[row.cell] else f"{row.mean:.4f}"
+        return mean if row.sd is None else f"{mean} ± {row.sd:.4f}"
+
+    def line(words: Sequence[str]) -> str:
+        return f"| {' | '.join(words)} |"
+
+    lines = [line(["classes x images", *(_cell_name(cell) for cell in found)])]
+    lines.append(line(["---"] + ["---:"] * len(found)))
+    for network in networks:
+        lines.append(line([TITLES[network], *(shown(at[network, cell]) for cell in found)]))
+    for name, title in SLIDE_ROWS.items():
+        figures = [_figure(cell, name) for cell in found]
+        if any(figures):
+            lines.append(line([title, *figures]))
+    lines.append("")
+    deviation = " ± standard deviation" if rows[0].seeds > 1 else ""
+    lines.append(f"Accuracy on the test images: mean{deviation} over {rows[0].seeds} seeds.")
+    rivals = [row for row in rows if len(row.tried) > 1]
+    if rivals:
+        lines.append(
+            "Each rival is shown at the setting that is best on the test images themselves:"
+        )
+        lines += ["", line(["rival", "cell", "setting"]), line(["---"] * 3)]
+        rivals.sort(key=lambda row: networks.index(row.network))
+        for row in rivals:
+            lines.append(line([TITLES[row.network], _cell_name(row.cell), row.settings]))
+    return "\n".join(lines) + "\n"
+
+
+def _cell_name(cell: Cell) -> str:
+    """3 x 100 for the classes 0 to 2, else the classes themselves."""
+    ids = cell.class_ids
+    first = ids == tuple(range(len(ids)))
+    return f"{len(ids) if first else ','.join(map(str, ids))} x {cell.images}"
