@@ -1,0 +1,293 @@
+"""The C module `ridge`: ridge regression in closed form on plain arrays, for editors and people.
+
+Arrays. Every array is a buffer that the caller owns; nothing is allocated, returned or kept. A
+buffer of the right typecode serves (array, memoryview, a dense ulab array), and so do raw bytes
+(bytearray, bytes, array "B") that are aligned to the element: little-endian, as the machine is.
+Outputs must be writable. Matrices are flat, row by row. In the shapes below
+
+    n images or rows    m features or the order of a system    q neurons    p columns
+    k classes           packed(m) = m*(m+1)/2: a lower triangle, row by row, diagonal included
+
+and the typecode comes first: h int16, H uint16, i int32, q int64, B uint8, f float32.
+
+Units. Encoded images and hidden vectors are int16 in units of 1/512 (UNIT), about 512 long, so
+Gram matrices count 1/512^2 (2^-18). Layer-1 weights are int16 in units of 1/16384 (WEIGHT).
+Integer results are exact. Float results are float32, made by the same operations in the same
+order on every machine: the same bits everywhere.
+
+Errors. Everything is checked before anything is written, but for three cases: where factor()
+stops, the rows above are done; where a solution overflows, x holds it; where a hidden vector of
+project() is too long, h holds those before it. Inputs are never written. The sentence names the
+argument, what was wanted and what came.
+
+    TypeError      no buffer, one that cannot be written, or another typecode
+    ValueError     wrong length, alignment, size or order; arrays that overlap; a label or a pixel
+                   number out of range; NaN or infinity; images taken away that were never added;
+                   a system that is not positive definite
+    OverflowError  a sum could leave its integer type
+
+What to stumble on.
+  - A bytearray says nothing of its type: factor() takes a raw gram for int32. Pass float32 systems
+    as array("f") or as a memoryview of one.
+  - Slices of an array copy, slices of a memoryview do not: only these write into the whole. They
+    count elements: of a memoryview over a bytearray, bytes. `memoryview(x)[2*m*first : 2*m*last]`.
+  - Outputs are written over, but gram, class_sums and merge add to theirs: start from zeros.
+  - Work arrays may be longer than stated and hold nothing worth keeping; they may not overlap
+    anything. Only solve() works in place.
+  - The factor's diagonal holds reciprocals, 1 / L_ii, since all solves multiply.
+  - remove=True sees from the diagonal, not for certain, that images were never added. What was
+    taken away by mistake comes back, to the bit, by adding the same images again.
+  - A call runs to its end: Ctrl-C, a screen or a watchdog waits. Give long work in slices (rows of
+    gram and kernel, first and last of factor and inverse_diagonal, columns of solve).
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+class _Buffer(Protocol):
+    """Anything with the buffer protocol: array, bytearray, memoryview, a dense ulab array."""
+
+UNIT: int  # 512: length of an encoded image and of a hidden vector
+WEIGHT: int  # 16384: length of a layer-1 weight vector
+PANEL: int  # 16: columns solved together; a work array of a system of order m has m*PANEL floats
+BATCH: int  # 32: images packed together by gram(); its work array has m*BATCH int16
+MAX_CLASSES: int  # 16
+
+# ---- integers: encoding, Gram matrices, inference ----
+
+def encode(images: _Buffer, keep: _Buffer, x: _Buffer) -> None:
+    """x = round(512 * sqrt(pixel / sum of the image's kept pixels)); a blank image gives zeros.
+
+    images  B (n, d)  d pixels each, at most 65535; n follows from x
+    keep    H (m)     numbers of the pixels that become features, each below d
+    x       h (n, m)  out
+
+    ValueError: a pixel number of d or more.
+    """
+
+def gram(x: _Buffer, g: _Buffer, work: _Buffer, remove: bool = False) -> None:
+    """g += x'x, exactly; g -= x'x with remove.
+
+    x     h (n, m)         m follows from g
+    g     i packed(m)      in and out, units of 2^-18; start from zeros
+    work  h (m * BATCH)    at least
+
+    OverflowError: the largest diagonal element plus n times the largest x^2 passes 2^31 - 1. One
+    encoded image adds 2^18 at most, so 8191 images always fit, and one more is refused where a
+    pixel was alone in all of them. ValueError: with remove, a diagonal element would turn
+    negative. g is unchanged after either.
+    """
+
+def kernel(x: _Buffer, m: int, k: _Buffer, first: int = 0) -> None:
+    """Rows first to n-1 of k = x x', exactly; rows before first are left as they are.
+
+    x      h (n, m)      all rows up to the last one wanted, 65535 at most
+    m      1 to 65535
+    k      i packed(n)   out, at least; units of 2^-18
+    first  0 to n
+
+    OverflowError: the squares of a row sum to more than 2^31 - 1 (of an encoded image: 2^18).
+    """
+
+def class_sums(
+    x: _Buffer, labels: _Buffer, sums: _Buffer, counts: _Buffer, remove: bool = False
+) -> None:
+    """Adds each row of x to the sums of its class and counts it; takes them away with remove.
+
+    x       h (n, m)
+    labels  B (n)      each below k
+    sums    i (k, m)   in and out, units of 1/512
+    counts  i (k)      in and out; their number is k, 256 at most
+
+    ValueError: a label of k or more; with remove, more images of a class than were counted.
+    OverflowError: more than 65535 images in a class. All is unchanged after any.
+    """
+
+def trace(g: _Buffer) -> int:
+    """Sum of the diagonal of g, i packed(m)."""
+
+def merge(a: _Buffer, b: _Buffer) -> None:
+    """a += b, both i of one length: Gram matrices, sums or counts of two boards.
+
+    OverflowError: an element would leave int32; a is unchanged.
+    """
+
+def project(x: _Buffer, w: _Buffer, m: int, h: _Buffer, work: _Buffer) -> None:
+    """h = relu(x w') with each row scaled to length 512; a row without an active neuron is zeros.
+
+    x     h (n, m)
+    w     h (q, m)     as unit_rows() gives it; any scale gives the same h up to rounding
+    m     1 to 65535
+    h     h (n, q)     out
+    work  i (q)        at least
+
+    OverflowError: m times the squares of a row of x pass 2^32 - 4 (of an encoded image they are
+    about m * 2^18: m up to some 16000), or the squares of its hidden values 2^63.
+    """
+
+def goodness(
+    f: _Buffer, w: _Buffer, v: _Buffer, good: _Buffer, labels: _Buffer | None = None
+) -> None:
+    """good[i, l] = sum over neurons c of relu(w_c . f_i + v[c, l])^2, exactly.
+
+    f       h (n, m)   m follows from w
+    w       h (k, m)   units of 2^-e, whichever
+    v       i (k, k)   [neuron, label], units of 2^-(e+9); its order is k, 1 to 16
+    good    q (n, k)   out, units of 2^-2(e+9)
+    labels  B (n)      out where given: the first label of most goodness
+
+    OverflowError: longest f times longest w plus largest |v| passes 7e8, so that 16 squares might
+    not fit int64.
+    """
+
+# ---- floats: ridge regression ----
+
+def factor(
+    gram: _Buffer,
+    l: _Buffer,
+    work: _Buffer,
+    *,
+    first: int = 0,
+    last: int | None = None,
+    scale: float = 1.0,
+    diagonal: float = 0.0,
+    rank1: float = 0.0,
+    v: _Buffer | None = None,
+) -> None:
+    """Rows first to last-1 of the Cholesky factor of scale * gram + rank1 * v v' + diagonal * I.
+
+    gram      i or f packed(m)  never written; raw bytes count as int32
+    l         f packed(m)       in and out: rows before first from earlier calls with the same
+                                system; the diagonal holds 1 / L_ii
+    work      f (m * PANEL)     at least
+    first     0 to last
+    last      up to m, which is the default; the slices do not matter to the bits
+    v         f (m)             all ones where None
+
+    ValueError: "not positive definite at row ..." where a pivot is not above 2^-21 of its diagonal
+    element, which is float32's rounding: want a larger diagonal. "NaN or infinity at row ...".
+    Rows of l above the one named are done then. A condition (largest by smallest eigenvalue) up to
+    1e5 or so gets through; near 1e7 and beyond expect refusal.
+    """
+
+def solve(l: _Buffer, b: _Buffer, x: _Buffer, work: _Buffer) -> None:
+    """x = A^-1 b, from the factor l of A.
+
+    l     f packed(m)
+    b     f (m, p)          any p; work is done for 16 columns at a time
+    x     f (m, p)          out; may be b itself, but not overlap it otherwise
+    work  f (m * PANEL)     at least
+
+    ValueError: NaN or infinity in b (x is unchanged then), or in the solution. l is not looked at.
+    """
+
+def leverage(
+    l: _Buffer, f: _Buffer, total: _Buffer, ratio: float, out: _Buffer, work: _Buffer
+) -> None:
+    """out[i] = u' A^-1 u with u = f_i / 512 - ratio * total.
+
+    l      f packed(m)
+    f      h (n, m)
+    total  f (m)
+    out    f (n)            out
+    work   f (m * PANEL)    at least
+    """
+
+def inverse_diagonal(
+    l: _Buffer, out: _Buffer, work: _Buffer, first: int = 0, last: int | None = None
+) -> None:
+    """out[first:last] = that part of the diagonal of A^-1.
+
+    l     f packed(m)
+    out   f (m)             out: always all m elements long
+    work  f (m * PANEL)     at least
+    """
+
+def combine(x: _Buffer, c: _Buffer, n: int, out: _Buffer) -> None:
+    """out = x' c: the weights of a dual solution c.
+
+    x    h (n, m)
+    c    f (n, p)
+    n    1 to 65535
+    out  f (m, p)   out. x counts as it is, in 512ths: scale c by 1/512 for weights of features.
+    """
+
+def contrast(x: _Buffer, m: int, a: _Buffer, b: _Buffer, out: _Buffer) -> None:
+    """Column j of out = x[a_j] - x[b_j]: right-hand sides of layer 1.
+
+    x    h (n, m)
+    m    1 to 65535
+    a    H (p)      row numbers below n
+    b    H (p)      likewise
+    out  f (m, p)   out, in 512ths
+    """
+
+def class_targets(
+    sums: _Buffer, counts: _Buffer, ratio: float, total: _Buffer, b: _Buffer
+) -> None:
+    """total = all class sums together; column c of b = sum of class c - ratio * counts[c] * total.
+
+    sums    i (k, m)   units of 1/512
+    counts  i (k)
+    total   f (m)      out, in whole units
+    b       f (m, k)   out, in whole units
+    """
+
+def total_dot(total: _Buffer, b: _Buffer, out: _Buffer) -> None:
+    """out = total' b.
+
+    total  f (m)
+    b      f (m, p)
+    out    f (p)     out; its length is p
+    """
+
+# ---- floats to integers ----
+
+def unit_rows(b: _Buffer, m: int, w: _Buffer) -> None:
+    """Row j of w = column j of b, scaled to length 16384 and rounded, halves away from zero.
+
+    b  f (m, p)
+    m  1 to 65535
+    w  h (p, m)   out; a column that is zero or denormal (below 1.2e-38) gives zeros
+
+    ValueError: NaN or infinity; w is unchanged.
+    """
+
+def quantise(b: _Buffer, m: int, w: _Buffer, limit: int) -> int:
+    """w = round(b' * 2^e), halves away from zero; gives e: the largest that fits, at most limit.
+
+    b      f (m, p)
+    m      1 to 65535
+    w      h (p, m)      out
+    limit  -100 to 100   also what an all-zero b gives, at most 15
+
+    All columns share e. ValueError: NaN or infinity; w is unchanged.
+    """
+
+def leave_one_out(
+    f: _Buffer,
+    w: _Buffer,
+    v: _Buffer,
+    labels: _Buffer,
+    leverage: _Buffer,
+    numbers: Sequence[float],
+    predicted: _Buffer,
+    residual: _Buffer,
+    margin: _Buffer,
+) -> None:
+    """What a class layer trained without image i (under any label) would say of it; for all i.
+
+    f          h (n, m)
+    w          h (k, m)   the class layer as goodness() takes it
+    v          i (k, k)   2 to 16 classes
+    labels     B (n)      the right ones, each below k
+    leverage   f (n)      from leverage(), or inverse_diagonal() in dual form
+    numbers    (offset, factor, unit, keep): 1 - g - k v_i = offset + factor * leverage[i];
+               unit, the value of one integer step of w.f; keep = 1 - g, above 0
+    predicted  B (n)      out: left-out label
+    residual   f (n)      out: sum of squared left-out errors over neurons and labels
+    margin     f (n)      out: left-out goodness of the right label less the best wrong one
+
+    ValueError: a label of k or more, NaN or infinity among the leverages. Where rounding has used
+    up the slack, it counts as 2^-21 of keep: the errors come out large, as they should.
+    """

@@ -1,0 +1,140 @@
+"""One sound call of every function of `ridge`, small enough for any board. The other ridge_*.py
+build on these.
+"""
+
+from array import array
+
+from uff_checks import Random
+
+import ridge
+
+HEIGHT, WIDTH = 4, 5
+N, M, K, Q = 9, 6, 3, 5  # images, features, classes, neurons
+PACKED = M * (M + 1) // 2
+
+
+def zeros(typecode, count):
+    return typecode, array(typecode, [0] * count)
+
+
+class Call:
+    """A function's name, its arguments (numbers, or (typecode, array)) and keywords, which
+    arguments it writes, and which may be longer than they need be.
+    """
+
+    def __init__(self, name, args, writes=(), longer=(), **named):
+        self.name = name
+        self.args = args
+        self.named = named
+        self.writes = writes
+        self.longer = longer
+
+    def copies(self):
+        """The arguments, arrays as fresh copies."""
+        return [array(a[0], bytes(a[1])) if is_array(a) else a for a in self.args]
+
+    def __call__(self, args=None, **others):
+        """Calls it, with other arguments where given."""
+        named = {key: a[1] if is_array(a) else a for key, a in self.named.items()}
+        named.update(others)
+        if args is None:
+            args = [a[1] if is_array(a) else a for a in self.args]
+        return getattr(ridge, self.name)(*args, **named)
+
+
+def is_array(a):
+    return isinstance(a, tuple) and isinstance(a[0], str)
+
+
+def calls():
+    """Yields a Call for every function (some twice); each is made before the next, which uses
+    what it gave.
+    """
+    random = Random(7)
+    size = HEIGHT * WIDTH
+    images = "B", array("B", (random.below(256) for _ in range(N * size)))
+    for i in range(size):
+        images[1][i] = 0  # a blank one
+    keep = "H", array("H", [0, 3, 7, 8, 11, 19])
+    labels = "B", array("B", (i % K for i in range(N)))
+    x = zeros("h", N * M)
+    call = Call("encode", [images, keep, x], [2])
+    yield call
+    call()
+
+    g, work = zeros("i", PACKED), zeros("h", M * ridge.BATCH)
+    call = Call("gram", [x, g, work], [1, 2], [2])
+    yield call
+    call()
+    yield Call("gram", [x, g, work, True], [1, 2], [2])
+    yield Call("trace", [g])
+    k = zeros("i", N * (N + 1) // 2)
+    call = Call("kernel", [x, M, k], [2], [2])
+    yield call
+    call()
+    yield Call("kernel", [x, M, k, 4], [2], [2])
+    yield Call("merge", [g, ("i", array("i", range(-9, PACKED - 9)))], [0])
+    sums, counts = zeros("i", K * M), zeros("i", K)
+    call = Call("class_sums", [x, labels, sums, counts], [2, 3])
+    yield call
+    call()
+    yield Call("class_sums", [x, labels, sums, counts, True], [2, 3])
+
+    # Dual weights, one column a neuron, then unit rows.
+    a, b = ("H", array("H", [1, 2, 3, 4, 5])), ("H", array("H", [2, 3, 4, 5, 7]))
+    targets = zeros("f", M * Q)
+    call = Call("contrast", [x, M, a, b, targets], [4])
+    yield call
+    call()
+    floats = "f", array("f", (value / 262144 for value in g[1]))
+    factor, panel = zeros("f", PACKED), zeros("f", M * ridge.PANEL)
+    yield Call("factor", [floats, factor, panel], [1, 2], [2], diagonal=0.125)
+    call = Call("factor", [g, factor, panel], [1, 2], [2], scale=2.0**-18, diagonal=0.5)
+    yield call
+    call()
+    solution = zeros("f", M * Q)
+    call = Call("solve", [factor, targets, solution, panel], [2, 3], [3])
+    yield call
+    call()
+    w1 = zeros("h", Q * M)
+    call = Call("unit_rows", [solution, M, w1], [2])
+    yield call
+    call()
+    h, hidden = zeros("h", N * Q), zeros("i", Q)
+    yield Call("project", [x, w1, M, h, hidden], [3, 4], [4])
+
+    ratio = 0.0625
+    total, right = zeros("f", M), zeros("f", M * K)
+    call = Call("class_targets", [sums, counts, ratio, total, right], [3, 4])
+    yield call
+    call()
+    call = Call(
+        "factor", [g, factor, panel], [1, 2], [2],
+        scale=3 * 2.0**-18, diagonal=0.75, rank1=-0.125, v=total, first=0, last=M,
+    )  # fmt: skip
+    yield call
+    call()
+    weights = zeros("f", M * K)
+    call = Call("solve", [factor, right, weights, panel], [2, 3], [3])
+    yield call
+    call()
+    dots = zeros("f", K)
+    yield Call("total_dot", [total, weights, dots], [2])
+    w = zeros("h", K * M)
+    call = Call("quantise", [weights, M, w, 12], [2])
+    yield call
+    call()
+    v = "i", array("i", (random.below(1 << 18) - (1 << 17) for _ in range(K * K)))
+    good, best = zeros("q", N * K), zeros("B", N)
+    yield Call("goodness", [x, w, v, good, best], [3, 4])
+    leverage = zeros("f", N)
+    call = Call("leverage", [factor, x, total, ratio, leverage, panel], [4, 5], [5])
+    yield call
+    call()
+    yield Call("inverse_diagonal", [factor, zeros("f", M), panel], [1, 2], [2])
+    yield Call("inverse_diagonal", [factor, zeros("f", M), panel, 2, 5], [1, 2], [2])
+    alpha = "f", array("f", ((random.below(2001) - 1000) / 512 for _ in range(N * K)))
+    yield Call("combine", [x, alpha, N, zeros("f", M * K)], [3])
+    numbers = (1 - ratio, -float(K), 2.0**-21, 1 - ratio)
+    outputs = [zeros("B", N), zeros("f", N), zeros("f", N)]
+    yield Call("leave_one_out", [x, w, v, labels, leverage, numbers] + outputs, [6, 7, 8])
