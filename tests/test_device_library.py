@@ -1,4 +1,4 @@
-"""The library of device/ in the unix firmware: runs tests/device/uff_*.py and reports each of their tests by name."""
+"""The library of device/ in the unix firmware: runs tests/device/uff_*.py, each test by name."""
 
 from __future__ import annotations
 

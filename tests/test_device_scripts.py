@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from uff_host import glyphs
 from uff_host.samples import SAMPLE, pack_header, pack_record, read_samples, write_samples
 
@@ -52,7 +53,7 @@ class Ran:
 
 @pytest.fixture
 def script(run_device, folder):
-    """script(name, heap="64M", **job): runs a script with this job.json in the folder of the data."""
+    """script(name, heap="64M", **job): runs a script with this job.json where the data lie."""
 
     def run(name: str, heap: str = "64M", **job: Any) -> Ran:
         (folder / "job.json").write_text(json.dumps(job))

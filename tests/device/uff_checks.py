@@ -1,7 +1,8 @@
-"""What the uff_*.py scripts share: a runner, small images, and disks in memory that fill up or lose power.
+"""What the uff_*.py scripts share: a runner, small images, disks in memory that lose power.
 
-A script defines test_... functions and ends with run(globals()); it prints one `ok`, `SKIP` or `FAIL` line for each and
-raises at the end if one failed. Nothing here needs a file system of the board's own: disks are mounted from memory.
+A script defines test_... functions and ends with run(globals()); that prints one `ok`, `SKIP` or
+`FAIL` line for each and exits with status 1 if one failed. Nothing here needs a file system of the
+board's own: disks are mounted from memory.
 """
 
 import gc
@@ -34,7 +35,7 @@ def run(tests):
 
 
 def raises(kind, part, work, *args, **named):
-    """Asserts that work(...) raises exactly `kind` with `part` in its sentence; returns the error."""
+    """Asserts that work(...) raises exactly `kind` with `part` in its sentence; returns it."""
     try:
         work(*args, **named)
     except Exception as error:
@@ -88,7 +89,10 @@ class PowerCut(OSError):
 
 
 class RamDisk:
-    """A block device in memory. After `writes` more writes the power goes: that one is torn and none after it arrives."""
+    """A block device in memory. At write number `cut_at` the power goes: none after it arrives.
+
+    torn: half of that write arrives (littlefs); else nothing of it (sectors are whole or not).
+    """
 
     def __init__(self, blocks=64, size=512, torn=True):
         self.size = size
@@ -96,13 +100,15 @@ class RamDisk:
         self.torn = torn
         self.count = 0
         self.cut_at = None
-        self.dead = False  # without power, as error codes: the collector closes files left open, and prints their errors
+        # Errors as codes: the collector closes files that the cut left open, and prints these.
+        self.dead = False
 
     def readblocks(self, block, buffer, offset=0):
         if self.dead:
             return -5
         start = block * self.size + offset
         buffer[:] = self.data[start : start + len(buffer)]
+        return 0
 
     def _power(self, length):
         """Bytes of this write that arrive."""
@@ -122,12 +128,13 @@ class RamDisk:
                     raise OSError(5)
                 start = block * self.size + i
                 self.data[start : start + self.size] = buffer[i : i + self.size]
-            return
+            return 0
         arrives = self._power(len(buffer))
         start = block * self.size + offset
         self.data[start : start + arrives] = buffer[:arrives]
         if arrives < len(buffer):
             raise OSError(5)
+        return 0
 
     def ioctl(self, request, argument):
         if request == 4:

@@ -2,8 +2,9 @@
 
 from array import array
 
-from uff import Learner, Network, Options, Trainer
 from uff_checks import HEIGHT, NAMES, WIDTH, image, raises, run, scratch, small_samples, umount
+
+from uff import Learner, Network, Options, Trainer
 
 HIDDEN = 20
 
@@ -117,11 +118,11 @@ def test_a_new_class_is_learnt_from_its_images():
     # Until the next solve() the old classes are predicted as before.
     assert [learner.network.predict(image(label, 900)).label for label in range(3)] == before
     raises(ValueError, 'class 3 "grid" has no images', learner.solve)
-    for number in range(10):
+    for _ in range(10):
         learner.add(bytes(255 if y < 4 else 0 for y in range(HEIGHT) for _ in range(WIDTH)), 3)
     learner.solve()
     whole = added(started(4), range(10), 3)
-    for number in range(10):
+    for _ in range(10):
         whole.add(bytes(255 if y < 4 else 0 for y in range(HEIGHT) for _ in range(WIDTH)), 3)
     whole.solve()
     assert state(learner) == state(whole) and weights(learner.network) == weights(whole.network)
@@ -182,7 +183,7 @@ def test_taking_away_what_a_frozen_network_cannot_have_seen_is_refused_and_chang
 
 
 def lit_elsewhere(learner, pixels):
-    """Whether some hidden value of the image squared is above what the two images added have there."""
+    """Whether some hidden value squared is above what the two images added have there."""
     h = array("h", bytes(learner.network.class_inputs(pixels)))
     gram = array("i", learner.statistics.gram)
     return any(h[i] * h[i] > gram[i * (i + 3) // 2] for i in range(len(h)))

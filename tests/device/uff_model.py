@@ -3,8 +3,9 @@
 from binascii import crc32
 from struct import pack, unpack_from
 
-from uff import FormatError, Network, Options, Trainer
 from uff_checks import contents, exists, image, raises, run, scratch, small_samples, umount, write
+
+from uff import FormatError, Network, Options, Trainer
 
 HEADER = "<4sHHIBBBBHHHHIIfffIIII"
 
@@ -91,7 +92,7 @@ def test_statistics_and_gram_matrices_are_saved_when_asked_for():
 
 def test_the_header_is_laid_out_as_documented():
     path = scratch() + "/a.uffm"
-    network, trainer = trained(form="primal", seed=5)
+    network, _ = trained(form="primal", seed=5)
     network.save(path)
     data = contents(path)
     fields = unpack_from(HEADER, data, 0)
@@ -103,7 +104,7 @@ def test_the_header_is_laid_out_as_documented():
     assert unpack_from("<I", data, len(data) - 4)[0] == crc32(data[:-4])
     at, tags = fields[2], []
     while at < len(data) - 4:
-        tag, typecode, exponent, zero, rows, columns = unpack_from("<4sBbHII", data, at)
+        tag, typecode, exponent, _, rows, columns = unpack_from("<4sBbHII", data, at)
         tags.append((tag, chr(typecode), exponent, rows, columns))
         size = rows * columns * {"B": 1, "h": 2, "i": 4}[chr(typecode)]
         at += 16 + size + -size % 4

@@ -1,10 +1,11 @@
-"""The plan of a training: work and memory known beforehand, against what the training does and takes."""
+"""The plan of a training: work and memory known beforehand, against what it does and takes."""
 
 import gc
 
+from uff_checks import raises, run, small_samples
+
 import uff
 from uff import DoesNotFit, Options, Trainer
-from uff_checks import raises, run, small_samples
 
 LIMIT = 10000000  # multiply-adds of a slice
 
@@ -44,7 +45,7 @@ def test_no_large_array_is_taken_beside_those_of_the_plan():
         for network in ("uff1", "uff2"):
             sizes = []
 
-            def alloc(size):
+            def alloc(size, sizes=sizes):
                 sizes.append(size)
                 return bytearray(size)
 
@@ -104,7 +105,7 @@ def test_more_images_neurons_or_classes_never_cost_less():
 
 
 def test_no_slice_is_longer_than_ten_million_multiply_adds():
-    # The default network on whole images, in both forms; a slice's work follows from the part of the plan it did.
+    # The default network on whole images; a slice's work follows from the part of the plan it did.
     for each, form in ((160, "primal"), (120, "dual")):
         trainer = Trainer(
             small_samples(each, height=28, width=28), Options(form=form, lambda2="loo")

@@ -1,17 +1,19 @@
-"""Power cuts and full disks: after any write there is the old model or the new one, and no sample is lost but the last.
+"""Power cuts and full disks: there is the old model or the new one, and no sample is lost but one.
 
-Two kinds of disk: file systems of MicroPython on a block device in memory that stops at the nth block, and a fake of
-open() and os that stops at the nth call, tears writes in the middle and forgets what was not flushed.
+Two kinds of disk: file systems of MicroPython on a block device in memory that stops at the nth
+block, and a fake of open() and os that stops at the nth call, tears writes in the middle and
+forgets what was not flushed.
 """
 
 import gc
 import os
 
+from uff_checks import RamDisk, contents, exists, mount, raises, run, small_samples, umount, write
+
 import uff.errors
 import uff.model
 import uff.samples
 from uff import FormatError, Network, Options, SamplesFile, Trainer
-from uff_checks import RamDisk, contents, exists, mount, raises, run, small_samples, umount, write
 
 SIDE = 5
 
@@ -37,13 +39,12 @@ def live(path):
 # ---- a block device that stops ----
 
 DISKS = (("VfsLfs2", True), ("VfsLfs2", False), ("VfsFat", False))
-LARGE = {"VfsLfs2": 64, "VfsFat": 64}
 
 
 def cut_at_every_block(kind, torn, prepare, change, check):
-    """prepare(folder) once; then change(folder) with the power going at the nth block, check(folder, finished) with
-    the power back, for every n."""
-    disk = RamDisk(LARGE[kind], torn=torn)
+    """prepare(folder) once; then for every n change(folder) with the power going at the nth block
+    and check(folder, finished) with the power back. Returns how many n there were."""
+    disk = RamDisk(64, torn=torn)
     folder = mount(disk, kind, format=True)
     prepare(folder)
     umount()
@@ -220,7 +221,8 @@ class Cut(OSError):
 
 
 class FakeDisk:
-    """Files in memory behind open() and os. What was not flushed is lost with the power; closing is no flush, as on POSIX.
+    """Files in memory behind open() and os. What was not flushed goes with the power; close() does
+    not flush, as on POSIX.
 
     refuses: rename() does not replace a file, as on FAT.
     """
@@ -356,7 +358,7 @@ def loaded(path):
 
 
 def test_saves_cut_one_after_another_always_leave_a_model():
-    # Two cuts in a row, at every pair of calls: the second save meets what the first one left lying about.
+    # At every pair of calls: the second save meets what the first one left lying about.
     networks = [trained(seed, hidden=2) for seed in (1, 2, 3)]
     bits = [bytes(network.w1) for network in networks]
     for refuses in (False, True):

@@ -3,8 +3,9 @@
 from binascii import crc32
 from struct import pack, unpack_from
 
-from uff import FormatError, Samples, SamplesFile
 from uff_checks import NAMES, Random, contents, exists, raises, run, scratch, umount, write
+
+from uff import FormatError, Samples, SamplesFile
 
 SIDE = 4  # the smallest image, so that every bit of a file can be tried
 STEP = 4 + SIDE * SIDE + 4
@@ -29,7 +30,7 @@ def live(samples):
 
 
 def golden(path):
-    """A file with a record of every kind -> what is live, and every label each picture ever had."""
+    """A file with records of every kind -> what is live, every label each picture ever had."""
     samples = create(path)
     samples.append(picture(10), 0)
     samples.append(picture(11), 1)
@@ -198,7 +199,7 @@ def test_samples_of_a_class_whose_naming_is_damaged_are_kept_on_the_disk():
 
 
 def records_are_true(path, ever, new=None):
-    """Opens a damaged file: FormatError, or only pictures with labels they had. The samples, or None."""
+    """The samples of a damaged file, only pictures with labels they had; None if refused."""
     try:
         samples = SamplesFile.open(path)
     except (FormatError, OSError):
@@ -224,7 +225,7 @@ def test_any_flipped_bit_is_refused_or_costs_one_record():
                 continue
             assert samples.damaged or samples.torn == STEP, (at, bit)
             record = (at - header) // STEP
-            # What is lost is this record and what leans on it: 0-1 samples, 2 class, 3 sample, 4 relabel, 5 delete.
+            # Lost is this record and what leans on it: 2 names a class, 4 relabels, 5 deletes.
             lost = ((10,), (), (12,), (12,), (), (), (13,))[record]
             assert [x for x, _ in live(samples) if x != 11] == [
                 x for x, _ in want if x not in lost
@@ -238,7 +239,7 @@ def test_any_flipped_bit_is_refused_or_costs_one_record():
 
 def test_any_truncation_is_refused_or_loses_only_what_was_cut():
     path = scratch() + "/a.uffs"
-    want, ever = golden(path)
+    _, ever = golden(path)
     whole = contents(path)
     header = header_bytes(path)
     for size in range(len(whole)):

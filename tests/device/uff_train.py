@@ -3,8 +3,6 @@
 from array import array
 from math import ldexp
 
-import ridge
-from uff import Learner, Network, Options, Samples, Trainer
 from uff_checks import (
     HEIGHT,
     NAMES,
@@ -17,6 +15,8 @@ from uff_checks import (
     small_samples,
     umount,
 )
+
+from uff import Learner, Network, Options, Samples, Trainer
 
 HIDDEN = 24
 
@@ -44,7 +44,7 @@ def predictions(network, each=10):
 
 
 def primal_and_dual(network_name, each):
-    """Fewer images than features for one case, more for the other: both forms must cope with both."""
+    """Trains in both forms, which must cope with fewer images than features and with more."""
     samples = small_samples(each)
     primal, _ = trained(samples, network=network_name, form="primal")
     dual, _ = trained(samples, network=network_name, form="dual")
@@ -52,9 +52,9 @@ def primal_and_dual(network_name, each):
     a, b = primal.layer, dual.layer
     assert a.exponent == b.exponent
     if primal.hidden:
-        # Layer 1 of unit length 2^14: float32 leaves a step of rounding, which hidden values and layer 2 pass on.
+        # Rows of length 2^14: the last float32 bits tip a step of rounding here and there.
         assert largest_difference(int16(primal.w1), int16(dual.w1)) <= 1
-    # One layer: the last float32 bits. Two: W1 a step apart moves hidden values by a step of 1/512, and W2 with them.
+    # One layer: likewise. Two: W1 a step apart moves hidden values by 1/512, and W2 with them.
     assert largest_difference(int16(a.w), int16(b.w)) <= (128 if primal.hidden else 2)
     assert bytes(primal.fitted) == bytes(dual.fitted)
     assert bytes(primal.left_out) == bytes(dual.left_out)
@@ -121,7 +121,8 @@ def outputs(network, x):
 def brute_force(samples, options, ridge_lambda):
     """Label and squared error of every image by a class layer that was trained without it.
 
-    lambda counts in mean diagonal elements, which are per image; so n-1 images take n/(n-1) of it for the same system.
+    lambda counts in mean diagonal elements, which grow with the images; so the same system for n-1
+    images takes n/(n-1) of it.
     """
     network, trainer = trained(samples, form="primal", lambda2=ridge_lambda, **options)
     learner = Learner(network, trainer.statistics)
@@ -135,7 +136,11 @@ def brute_force(samples, options, ridge_lambda):
         z = outputs(network, network.class_inputs(samples.image(i)))
         y = samples.labels[i]
         errors.append(
-            sum((z[c][l] - (1 if c == l == y else 0)) ** 2 for c in range(k) for l in range(k))
+            sum(
+                (z[c][label] - (1 if c == label == y else 0)) ** 2
+                for c in range(k)
+                for label in range(k)
+            )
         )
         learner.add(samples.image(i), samples.labels[i])
     return labels, errors
@@ -347,7 +352,7 @@ def test_ctrl_c_in_any_stage_leaves_the_saved_model_as_it_was():
         again = Trainer(samples, Options(hidden=HIDDEN, lambda2="loo", seed=1))
         try:
             again.run(progress).save(path)
-            assert False, stop
+            raise AssertionError(stop)
         except KeyboardInterrupt:
             pass
         assert again.network is None
