@@ -79,7 +79,7 @@ test: lint unix ## Build all, check the style, run all tests
 	@$(BIN)/pytest tests
 
 lint: $(READY)
-	@$(BIN)/ruff check -q
+	@$(BIN)/ruff check -q --output-format=concise
 	@$(BIN)/ruff format -q --check
 
 check: lint ## Check style, spelling and types

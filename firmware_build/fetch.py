@@ -85,6 +85,7 @@ def appearing(path):
     """A folder that becomes `path` if the block succeeds: it is there whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     new = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    new.chmod(0o755)  # mkdtemp's is for its user alone
     try:
         yield new
         shutil.rmtree(path, ignore_errors=True)
