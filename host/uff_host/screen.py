@@ -1,0 +1,132 @@
+"""What the command line shows: progress bars with the time left, tables, reports."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from rich import progress as bars
+from rich.console import Console
+from rich.table import Table
+
+from uff_host.demo import Demonstration
+from uff_host.progress import OnProgress, Progress
+from uff_host.slides import FIGURES
+from uff_host.target import Result
+from uff_host.verify import Report
+
+
+@contextlib.contextmanager
+def progress_bar(console: Console, title: str) -> Iterator[OnProgress]:
+    """A bar that lasts as long as the block; the block hands Progress records to what it gets."""
+    columns = (
+        bars.TextColumn("{task.description}"),
+        bars.BarColumn(bar_width=30),
+        bars.TextColumn("{task.percentage:>3.0f} % {task.fields[left]}"),
+    )
+    with bars.Progress(*columns, console=console, transient=True) as view:
+        task = view.add_task(title, total=1.0, left="")
+
+        def on_progress(step: Progress) -> None:
+            left = "" if step.left_s is None else f"about {step.left_s:.0f} s left"
+            text = f"{title}: {step.stage}"
+            view.update(task, completed=step.done, description=text, left=left)
+
+        yield on_progress
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:
+    """A table whose first column is text and whose others are numbers."""
+    view = Table(title=title, title_justify="left", title_style="bold")
+    for i, column in enumerate(columns):
+        view.add_column(column, justify="right" if i else "left")
+    for row in rows:
+        view.add_row(*(str(cell) for cell in row))
+    return view
+
+
+def checks(report: Report) -> Table:
+    """The checks of a verification."""
+    view = Table(title="Verified on the host", title_justify="left", title_style="bold")
+    for column in ("", "check", "found", "right"):
+        view.add_column(column)
+    for check in report.checks:
+        mark = "[green]ok[/]" if check.ok else "[bold red]no[/]"
+        view.add_row(mark, check.name, check.found, check.wanted)
+    return view
+
+
+def training(result: Result) -> Table:
+    """Stages of a training, with time and multiply-adds of each."""
+    rows = [
+        (stage["name"], f"{stage['seconds']:.3f}", f"{stage['macs'] / 1e6:,.1f}")
+        for stage in result["stages"]
+    ]
+    macs = sum(stage["macs"] for stage in result["stages"])
+    rows.append(("all, with files", f"{result['seconds']:.3f}", f"{macs / 1e6:,.1f}"))
+    return table("Training", ("stage", "s", "million multiply-adds"), rows)
+
+
+def training_facts(result: Result) -> str:
+    """The result of train.py in a few lines."""
+    left_out = result["loo_accuracy"]
+    loo = "not computed" if left_out is None else f"{left_out:.4f}"
+    forms = " + ".join(form for form in (result["form1"], result["form2"]) if form)
+    return (
+        f"{result['network']} on {result['images']} images of {result['classes']} classes "
+        f"({forms}, lambda {result['lambda2']:.4g})\n"
+        f"accuracy on the training images {result['fitted_accuracy']:.4f}, leave-one-out {loo}\n"
+        f"{result['memory_bytes']:,} bytes of arrays, "
+        f"heap peak {result['heap_peak_bytes']:,} bytes, model {result['model_bytes']:,} bytes"
+    )
+
+
+def confusion(names: Sequence[str], counts: Sequence[Sequence[int]]) -> Table:
+    """A confusion matrix: a row for what an image is, a column for what it was taken for."""
+    rows = [(name, *row) for name, row in zip(names, counts, strict=True)]
+    return table("Confusion matrix (rows: is, columns: predicted)", ("", *names), rows)
+
+
+def demonstration(console: Console, shown: Demonstration, target: str) -> None:
+    """All that the demonstration found."""
+    training_, evaluation, names = shown.training, shown.evaluation, shown.model.class_names
+    console.print(training(training_))
+    console.print(training_facts(training_))
+    console.print()
+    console.print(confusion(names, evaluation["confusion"]))
+    right = f"{evaluation['correct']} of {evaluation['images']} test images right"
+    console.print(f"{right} in {evaluation['seconds']:.1f} s")
+    console.print()
+    console.print(_beside_slides(shown, target))
+    console.print()
+    console.print(checks(shown.report))
+    console.print(shown.report.sentence())
+
+
+def _beside_slides(shown: Demonstration, target: str) -> Table:
+    training_, evaluation = shown.training, shown.evaluation
+    left_out = training_["loo_accuracy"]
+    per_class = training_["images"] // training_["classes"]
+    ours = (
+        f"{training_['network']}, here",
+        f"{evaluation['accuracy']:.4f}",
+        "" if left_out is None else f"{left_out:.4f}",
+        f"{training_['seconds']:.2f} s ({target}, this PC)",
+    )
+    rows = [ours]
+    figure = FIGURES.get((training_["classes"], per_class))
+    caption = None
+    if figure and shown.data.instead is None:
+        rows.append(
+            ("µFF, the slides", f"{figure.uff:.3f}", "", f"{figure.uff_ms / 1000:.2f} s (STM32H7)")
+        )
+        rows.append(("backpropagation, the slides", f"{figure.backpropagation:.3f}", "", ""))
+        caption = (
+            "The slides do not say which classes they used. Times of this PC and of the board "
+            "cannot be compared."
+        )
+    title = f"{training_['classes']} classes x {per_class} images"
+    view = table(title, ("", "accuracy", "leave-one-out", "training"), rows)
+    view.caption, view.caption_justify = caption, "left"
+    return view
