@@ -46,7 +46,6 @@ class Trainer:
         self.statistics = None
         self.gram1 = None
         self._alloc = alloc
-        self._work_done = 0
         self._work_all = sum(stage.work for stage in self.plan.stages)
 
     def run(self, progress=None):
@@ -67,7 +66,10 @@ class Trainer:
         facts.lambda1 = options.lambda1
         facts.lambda_chosen = options.choose_lambda
         facts.dual1, facts.dual2 = self.plan.dual1, self.plan.dual2
+        for stage in self.plan.stages:
+            stage.seconds = 0.0
         self._stages = iter(self.plan.stages)
+        self._work_done = 0
 
         # Big arrays first, each once; the factor and the panels serve both layers.
         order = max(self.plan.order1, self.plan.order2)
@@ -223,6 +225,9 @@ class Trainer:
         leverage = array("f", bytes(4 * n))
         predicted, residual, margin = bytearray(n), array("f", bytes(4 * n)), array("f", bytes(4 * n))
         layer = network.layer
+        rows, row = memoryview(f), 2 * layer.features
+        leverages, predictions = memoryview(leverage), memoryview(predicted)
+        residuals, margins = memoryview(residual), memoryview(margin)
         for number, ridge_lambda in enumerate(options.lambdas):
             self._now, started = cholesky, time.ticks_ms()
             order = self.plan.order2
@@ -237,10 +242,22 @@ class Trainer:
                 facts.lambda2 = ridge_lambda
                 continue
             self._now = left_out
-            for last in solver.leverages(f, leverage):
-                yield self._stage(last, n * tries)
             by = solver.left_out(layer)
-            ridge.leave_one_out(f, layer.w, layer.v, labels, leverage, by, predicted, residual, margin)
+            first = 0
+            for last in solver.leverages(f, leverage):
+                ridge.leave_one_out(
+                    rows[first * row : last * row],
+                    layer.w,
+                    layer.v,
+                    labels[first:last],
+                    leverages[first:last],
+                    by,
+                    predictions[first:last],
+                    residuals[first:last],
+                    margins[first:last],
+                )
+                first = last
+                yield self._stage(last, n * tries)
             self._lap(left_out, started, tries)
             correct = sum(1 for i in range(n) if predicted[i] == labels[i])
             # Most right; then least squared error; then the larger lambda, which comes later.

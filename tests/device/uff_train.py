@@ -95,6 +95,15 @@ def test_training_twice_gives_the_same_bits_and_another_seed_another_first_layer
     assert bytes(a.w1) != bytes(other.w1)
 
 
+def test_training_again_counts_its_time_and_progress_from_nothing():
+    trainer = Trainer(small_samples(9), Options(hidden=HIDDEN, lambda2="loo"))
+    first = [done for _, done in trainer.steps()]
+    seconds = [stage.seconds for stage in trainer.plan.stages]
+    assert [done for _, done in trainer.steps()] == first
+    for stage, before in zip(trainer.plan.stages, seconds):
+        assert stage.seconds <= 1.5 * before + 0.5, stage.name
+
+
 def test_the_network_learns():
     network, _ = trained(small_samples(30))
     each = 20
@@ -357,7 +366,8 @@ def test_ctrl_c_in_any_stage_leaves_the_saved_model_as_it_was():
             pass
         assert again.network is None
         assert contents(path) == old, stop
-    # And the interrupted Trainer can start again.
+    # And the interrupted Trainer can start again, from the beginning.
+    assert next(again.steps())[1] < 0.5
     assert bytes(again.run().w1) == bytes(trained(samples, lambda2="loo", seed=1)[0].w1)
     assert Network.load(path).facts.seed == 0
     umount()
