@@ -51,10 +51,10 @@ def test_one_wrong_bit_of_any_statistic_fails(trained, tag):
     samples, model, _, _ = trained
     if tag not in model.arrays:
         pytest.skip("SKIP: a one-layer network has no such array")
-    for column in (0, model.arrays[tag].data.shape[1] - 1):
-        for bit in (0, 17, 31):
-            report = verify(samples, changed(model, tag, (0, column), bit))
-            assert len(failed(report)) == 1
+    last = model.arrays[tag].data.shape[1] - 1
+    for column, bit in ((0, 0), (last // 2, 31), (last, 17)):
+        report = verify(samples, changed(model, tag, (0, column), bit))
+        assert len(failed(report)) == 1
 
 
 @pytest.mark.parametrize("tag", [b"W1  ", b"W2  ", b"V2  "])
