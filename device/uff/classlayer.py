@@ -29,16 +29,17 @@ class Statistics:
     away, given another label and merged in any order with the same bits as the result.
 
     gram: int32, packed, features*(features+1)/2; sums: int32, classes x features; counts: int32, classes.
-    Where gram is given it is taken as it is; that of a dual training, of the images, cannot learn on.
+    Where gram is given it is taken as it is; that of a dual training, of the images, cannot learn on. work: workspace of
+    ridge.work_bytes(features); made when it is first needed where none is given.
     """
 
-    def __init__(self, features, classes, alloc=bytearray, gram=None):
+    def __init__(self, features, classes, alloc=bytearray, gram=None, work=None):
         self.features = features
         self.classes = classes
         self.gram = alloc(4 * packed(features)) if gram is None else gram
         self.sums = alloc(4 * features * classes)
         self.counts = array("i", [0] * classes)
-        self._work = None
+        self._work = work
         self._alloc = alloc
 
     @property
@@ -47,7 +48,7 @@ class Statistics:
 
     def _add_gram(self, f, remove=False):
         if self._work is None:
-            self._work = self._alloc(2 * self.features * ridge.BATCH)
+            self._work = self._alloc(ridge.work_bytes(self.features))
         ridge.gram(f, self.gram, self._work, remove)
 
     def add(self, f, labels, gram=True):
@@ -124,8 +125,8 @@ class ClassLayer:
 
 
 class ClassSolver:
-    """Solves the class layer, in slices. Buffers come from the caller: factor (float32, packed order) and work (float32,
-    order x PANEL), order being the number of features, or of images in dual form."""
+    """Solves the class layer, in slices. Buffers come from the caller: factor (float32, packed order) and work
+    (ridge.work_bytes(order)), order being the number of features, or of images in dual form."""
 
     def __init__(self, statistics, strength, factor, work, dual_gram=None, f=None, labels=None):
         self.statistics = statistics

@@ -25,7 +25,8 @@ class Learner:
     def __init__(self, network, statistics=None, alloc=bytearray):
         self.network = network
         features, classes = network.layer.features, len(network.names)
-        self.statistics = statistics or Statistics(features, classes, alloc)
+        self._work = alloc(ridge.work_bytes(features))
+        self.statistics = statistics or Statistics(features, classes, alloc, work=self._work)
         if (self.statistics.features, self.statistics.classes) != (features, classes):
             raise ValueError(
                 "statistics: want %d features and %d classes, got %d and %d"
@@ -34,7 +35,6 @@ class Learner:
         if len(self.statistics.gram) != 4 * packed(features):
             raise ValueError("statistics of a dual training hold no Gram matrix of the features; train with form primal")
         self._factor = alloc(4 * packed(features))
-        self._work = alloc(4 * ridge.PANEL * features)
 
     @classmethod
     def start(cls, height, width, names, options=None, alloc=bytearray):

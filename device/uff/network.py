@@ -47,7 +47,8 @@ class Network:
         self.left_out = None
         self.residuals = None
         self._x = bytearray(2 * self.embedding.features)
-        self._work = bytearray(4 * hidden)
+        self._work = bytearray(4 * hidden)  # enough for one image at a time
+        self._batch_work = None
         self._h = bytearray(2 * hidden) if hidden else self._x
 
     @property
@@ -55,16 +56,19 @@ class Network:
         """Length of the image part."""
         return self.embedding.features
 
-    def project(self, x, h):
-        """x (int16, n x features) -> h (int16, n x hidden), the hidden values; only in a two-layer network."""
-        ridge.project(x, self.w1, self.features, h, self._work)
+    def project(self, x, h, work):
+        """x (int16, n x features) -> h (int16, n x hidden), the hidden values; only in a two-layer network.
+
+        work: workspace of ridge.work_bytes(features, hidden); for a single image 4*hidden bytes do.
+        """
+        ridge.project(x, self.w1, self.features, h, work)
 
     def class_inputs(self, image):
         """The class layer's input for one image (uint8): an int16 buffer that the next call writes over."""
         self.embedding.check(image)
         self.embedding.encode(image, self._x)
         if self.hidden:
-            self.project(self._x, self._h)
+            self.project(self._x, self._h, self._work)
         return self._h
 
     def predict(self, image):
@@ -85,8 +89,10 @@ class Network:
         x = bytearray(2 * n * self.features)
         self.embedding.encode(images, x)
         if self.hidden:
+            if self._batch_work is None:
+                self._batch_work = bytearray(ridge.work_bytes(self.features, self.hidden))
             h = bytearray(2 * n * self.hidden)
-            self.project(x, h)
+            self.project(x, h, self._batch_work)
             x = h
         self.layer.goodness(x, bytearray(8 * n * len(self.names)) if good is None else good, labels)
 

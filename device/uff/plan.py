@@ -2,7 +2,7 @@
 
 import math
 
-from ridge import BATCH, MAX_CLASSES, PANEL
+from ridge import BATCH, MAX_CLASSES, PANEL, work_bytes
 
 from .errors import DoesNotFit
 
@@ -128,8 +128,8 @@ class Plan:
         self.arrays["Gram matrix, class layer"] = 2 * self.order2 * (self.order2 + 1)
         self.arrays["Cholesky factor"] = 2 * order * (order + 1)
         self.arrays["class sums and weights"] = (4 + 2 + 4 + 4) * k * f
-        self.arrays["panels"] = 2 * 4 * PANEL * max(order, m)
-        self.arrays["work"] = 2 * BATCH * ((m if q and not self.dual1 else 0) + (0 if self.dual2 else f))
+        self.work_bytes = work_bytes(max(order, m, f), q)
+        self.arrays["workspace"] = self.work_bytes + (4 * PANEL * m if q else 0)
         self.arrays["a batch of images"] = BATCH * (m + MAX_CLASSES)
         self.arrays["labels and leave-one-out"] = 16 * n
 

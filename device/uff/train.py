@@ -71,19 +71,20 @@ class Trainer:
         self._stages = iter(self.plan.stages)
         self._work_done = 0
 
-        # Big arrays first, each once; the factor and the panels serve both layers.
+        # Big arrays first, each once; factor, panel and workspace serve both layers.
         order = max(self.plan.order1, self.plan.order2)
         x = alloc(2 * n * network.features)
         h = alloc(2 * n * network.hidden) if network.hidden else x
         factor = alloc(4 * packed(order))
-        panels = [alloc(4 * ridge.PANEL * max(order, network.features)) for _ in range(2)]
+        panel = alloc(4 * ridge.PANEL * network.features) if network.hidden else None
+        self._work = alloc(self.plan.work_bytes)
 
         yield from self._encode(x)
         if network.hidden:
             network.w1 = alloc(2 * network.hidden * network.features)
-            yield from self._contrast_layer(network, x, factor, panels)
+            yield from self._contrast_layer(network, x, factor, panel)
             yield from self._hidden_values(network, x, h)
-        yield from self._class_layer(network, h, factor, panels[0])
+        yield from self._class_layer(network, h, factor)
         yield from self._fitted(network, h)
         self.network = network
 
@@ -118,8 +119,8 @@ class Trainer:
             self.embedding.encode(batch, rows[first * row : last * row])
             yield self._stage(last, self.images)
 
-    def _contrast_layer(self, network, x, factor, panels):
-        n, m, q = self.images, network.features, network.hidden
+    def _contrast_layer(self, network, x, factor, panel):
+        n, m, q, work = self.images, network.features, network.hidden, self._work
         rows = memoryview(x)
         if self.plan.dual1:
             order = n
@@ -128,7 +129,6 @@ class Trainer:
         else:
             order = m
             gram = self._alloc(4 * packed(m))
-            work = self._alloc(2 * m * ridge.BATCH)
             self._begin()
             for first in range(0, n, ridge.BATCH):
                 last = min(first + ridge.BATCH, n)
@@ -142,7 +142,6 @@ class Trainer:
             raise ValueError("all images are blank; there is nothing to learn from")
         lambda_abs = network.facts.lambda1 * (trace / m)
         factor = memoryview(factor)[: 4 * packed(order)]
-        panel, work = panels
         for first, last in self._slices(order):
             ridge.factor(gram, factor, work, first=first, last=last, diagonal=lambda_abs)
             yield self._stage(packed(last), packed(order))
@@ -170,7 +169,7 @@ class Trainer:
         n = self.images
         for first in range(0, n, SLICE):
             last = min(first + SLICE, n)
-            ridge.kernel(rows[: 2 * m * last], m, gram, first)
+            ridge.kernel(rows[: 2 * m * last], m, gram, self._work, first)
             yield self._stage(packed(last), packed(n))
         self._end()
 
@@ -178,14 +177,14 @@ class Trainer:
         m, q = network.features, network.hidden
         inputs, outputs = memoryview(x), memoryview(h)
         for first, last in self._slices(self.images):
-            network.project(inputs[2 * m * first : 2 * m * last], outputs[2 * q * first : 2 * q * last])
+            network.project(inputs[2 * m * first : 2 * m * last], outputs[2 * q * first : 2 * q * last], self._work)
             yield self._stage(last, self.images)
 
-    def _class_layer(self, network, f, factor, work):
+    def _class_layer(self, network, f, factor):
         n, m = self.images, network.layer.features
         labels = self.samples.labels
         dual_gram = self._alloc(4 * packed(n)) if self.plan.dual2 else None
-        statistics = Statistics(m, self.classes, self._alloc, dual_gram)
+        statistics = Statistics(m, self.classes, self._alloc, dual_gram, work=self._work)
         rows = memoryview(f)
         if self.plan.dual2:
             statistics.add(f, labels, gram=False)
@@ -208,7 +207,7 @@ class Trainer:
             statistics,
             facts.strength,
             memoryview(factor)[: 4 * packed(order)],
-            work,
+            self._work,
             dual_gram,
             f,
             labels,

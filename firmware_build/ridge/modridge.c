@@ -3,7 +3,9 @@
 #include "py/binary.h"
 #include "py/objarray.h"
 #include "py/runtime.h"
-#include "ridge.h"
+#include "ridge_kernels.h"
+
+#include <string.h>
 
 // ---- arguments ----
 
@@ -64,6 +66,23 @@ static struct array get_array(mp_obj_t obj, const char *name, char kind, mp_uint
 
 static struct array get_input(mp_obj_t obj, const char *name, char kind) {
     return get_array(obj, name, kind, MP_BUFFER_READ);
+}
+
+// Workspace: any writable buffer of at least `bytes`, aligned to words.
+static struct array get_work(mp_obj_t obj, const char *name, size_t bytes) {
+    mp_buffer_info_t info;
+    if (!mp_get_buffer(obj, &info, MP_BUFFER_RW)) {
+        mp_raise_msg_varg(&mp_type_TypeError, MP_ERROR_TEXT("%s: want a writable buffer, got %s"), name,
+            mp_obj_get_type_str(obj));
+    }
+    if (info.len < bytes) {
+        mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("%s: want at least %u bytes (see work_bytes), got %u"), name,
+            (unsigned)bytes, (unsigned)info.len);
+    }
+    if ((uintptr_t)info.buf % 4 != 0) {
+        mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("%s: want it aligned to 4 bytes"), name);
+    }
+    return (struct array) {name, info.buf, info.len, 1};
 }
 
 static struct array get_output(mp_obj_t obj, const char *name, char kind) {
@@ -201,10 +220,9 @@ static MP_DEFINE_CONST_FUN_OBJ_3(mod_encode_obj, mod_encode);
 static mp_obj_t mod_gram(size_t n_args, const mp_obj_t *args) {
     const struct array x = get_input(args[0], "gram: x", 'h');
     const struct array g = get_output(args[1], "gram: g", 'i');
-    const struct array work = get_output(args[2], "gram: work", 'h');
     const size_t m = packed_order(&g);
     const size_t n = rows_of(&x, m);
-    want_at_least(&work, m * RIDGE_BATCH, "m*BATCH");
+    const struct array work = get_work(args[2], "gram: work", 2 * ridge_gram_work_len(m));
     apart(&g, &x);
     apart(&work, &x);
     apart(&work, &g);
@@ -214,7 +232,7 @@ static mp_obj_t mod_gram(size_t n_args, const mp_obj_t *args) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_gram_obj, 3, 4, mod_gram);
 
-// kernel(x, m, k, first=0)
+// kernel(x, m, k, work, first=0)
 static mp_obj_t mod_kernel(size_t n_args, const mp_obj_t *args) {
     const struct array x = get_input(args[0], "kernel: x", 'h');
     const size_t m = get_size(args[1], "kernel: m", 1, 65535);
@@ -224,11 +242,15 @@ static mp_obj_t mod_kernel(size_t n_args, const mp_obj_t *args) {
         mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("kernel: x: want at most 65535 rows, got %u"), (unsigned)n);
     }
     want_at_least(&k, ridge_packed_len(n), "n*(n+1)/2");
+    const struct array work = get_work(args[3], "kernel: work", 2 * ridge_kernel_work_len(m));
     apart(&k, &x);
-    const size_t first = n_args > 3 ? get_size(args[3], "kernel: first", 0, n) : 0;
-    return none_or_raise(ridge_kernel((const int16_t *)x.data, first, n, m, (int32_t *)k.data), "kernel");
+    apart(&work, &x);
+    apart(&work, &k);
+    const size_t first = n_args > 4 ? get_size(args[4], "kernel: first", 0, n) : 0;
+    return none_or_raise(ridge_kernel((const int16_t *)x.data, first, n, m, (int32_t *)k.data,
+        (int16_t *)work.data), "kernel");
 }
-static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_kernel_obj, 3, 4, mod_kernel);
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_kernel_obj, 4, 5, mod_kernel);
 
 // class_sums(x, labels, sums, counts, remove=False)
 static mp_obj_t mod_class_sums(size_t n_args, const mp_obj_t *args) {
@@ -251,6 +273,43 @@ static mp_obj_t mod_class_sums(size_t n_args, const mp_obj_t *args) {
         counts.len, take_away, (int32_t *)sums.data, (int32_t *)counts.data), "class_sums");
 }
 static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_class_sums_obj, 4, 5, mod_class_sums);
+
+// work_bytes(m, q=0) -> int: workspace that serves every function for rows of m, systems of order m and q neurons
+static mp_obj_t mod_work_bytes(size_t n_args, const mp_obj_t *args) {
+    const size_t m = get_size(args[0], "work_bytes: m", 1, 65535);
+    const size_t q = n_args > 1 ? get_size(args[1], "work_bytes: q", 0, 65535) : 0;
+    const size_t needs[] = {
+        2 * ridge_gram_work_len(m),
+        2 * ridge_kernel_work_len(m),
+        4 * ridge_project_work_len(RIDGE_PANEL, m, q),
+        4 * ridge_panel_len(m),
+    };
+    size_t most = 0;
+    for (size_t i = 0; i < MP_ARRAY_SIZE(needs); ++i) {
+        most = needs[i] > most ? needs[i] : most;
+    }
+    return mp_obj_new_int_from_uint(most);
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_work_bytes_obj, 1, 2, mod_work_bytes);
+
+// kernels(name=None) -> name of the set in use before; "plain" or, where the core has it, "m7"
+static mp_obj_t mod_kernels(size_t n_args, const mp_obj_t *args) {
+    const mp_obj_t before = mp_obj_new_str_from_cstr(ridge_kernels->name);
+    if (n_args > 0) {
+        const char *name = mp_obj_str_get_str(args[0]);
+        if (strcmp(name, ridge_plain.name) == 0) {
+            ridge_kernels = &ridge_plain;
+#ifdef RIDGE_HAS_M7
+        } else if (strcmp(name, ridge_m7.name) == 0) {
+            ridge_kernels = &ridge_m7;
+#endif
+        } else {
+            mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("kernels: this core has no set \"%s\""), name);
+        }
+    }
+    return before;
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_kernels_obj, 0, 1, mod_kernels);
 
 // trace(g) -> int
 static mp_obj_t mod_trace(mp_obj_t g_in) {
@@ -276,10 +335,9 @@ static mp_obj_t mod_project(size_t n_args, const mp_obj_t *args) {
     const struct array w = get_input(args[1], "project: w", 'h');
     const size_t m = get_size(args[2], "project: m", 1, 65535);
     const struct array h = get_output(args[3], "project: h", 'h');
-    const struct array work = get_output(args[4], "project: work", 'i');
     const size_t n = rows_of(&x, m), q = rows_of(&w, m);
     want_len(&h, product(n, q), "a row of neurons for each row of x");
-    want_at_least(&work, q, "neurons");
+    const struct array work = get_work(args[4], "project: work", 4 * ridge_project_work_len(n, m, q));
     apart(&h, &x);
     apart(&h, &w);
     apart(&work, &x);
@@ -345,10 +403,9 @@ static mp_obj_t mod_factor(size_t n_args, const mp_obj_t *pos_args, mp_map_t *kw
     const bool floats = mp_get_buffer(args[ARG_gram].u_obj, &info, MP_BUFFER_READ) && (info.typecode & 0x7f) == 'f';
     const struct array gram = get_input(args[ARG_gram].u_obj, "factor: gram", floats ? 'f' : 'i');
     const struct array l = get_output(args[ARG_l].u_obj, "factor: l", 'f');
-    const struct array work = get_output(args[ARG_work].u_obj, "factor: work", 'f');
     const size_t m = packed_order(&gram);
     want_len(&l, gram.len, "as gram");
-    want_at_least(&work, ridge_panel_len(m), "m*PANEL");
+    const struct array work = get_work(args[ARG_work].u_obj, "factor: work", 4 * ridge_panel_len(m));
     apart(&l, &gram);
     apart(&work, &gram);
     apart(&work, &l);
@@ -389,14 +446,13 @@ static mp_obj_t mod_solve(size_t n_args, const mp_obj_t *args) {
     const struct array l = get_input(args[0], "solve: l", 'f');
     const struct array b = get_input(args[1], "solve: b", 'f');
     const struct array x = get_output(args[2], "solve: x", 'f');
-    const struct array work = get_output(args[3], "solve: work", 'f');
     const size_t m = packed_order(&l);
     if (b.len % m != 0) {
         mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("solve: b: want %u rows, got %u elements"), (unsigned)m,
             (unsigned)b.len);
     }
     want_len(&x, b.len, "as b");
-    want_at_least(&work, ridge_panel_len(m), "m*PANEL");
+    const struct array work = get_work(args[3], "solve: work", 4 * ridge_panel_len(m));
     if (x.data != b.data) {
         apart(&x, &b);
     }
@@ -417,12 +473,11 @@ static mp_obj_t mod_leverage(size_t n_args, const mp_obj_t *args) {
     const struct array total = get_input(args[2], "leverage: total", 'f');
     const float ratio = get_finite(args[3], "leverage: ratio");
     const struct array out = get_output(args[4], "leverage: out", 'f');
-    const struct array work = get_output(args[5], "leverage: work", 'f');
     const size_t m = packed_order(&l);
     const size_t n = rows_of(&f, m);
     want_len(&total, m, "m");
     want_len(&out, n, "a leverage for each row of f");
-    want_at_least(&work, ridge_panel_len(m), "m*PANEL");
+    const struct array work = get_work(args[5], "leverage: work", 4 * ridge_panel_len(m));
     const struct array *inputs[] = {&l, &f, &total};
     for (size_t i = 0; i < MP_ARRAY_SIZE(inputs); ++i) {
         apart(&out, inputs[i]);
@@ -439,10 +494,9 @@ static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_leverage_obj, 6, 6, mod_leverage)
 static mp_obj_t mod_inverse_diagonal(size_t n_args, const mp_obj_t *args) {
     const struct array l = get_input(args[0], "inverse_diagonal: l", 'f');
     const struct array out = get_output(args[1], "inverse_diagonal: out", 'f');
-    const struct array work = get_output(args[2], "inverse_diagonal: work", 'f');
     const size_t m = packed_order(&l);
     want_len(&out, m, "m");
-    want_at_least(&work, ridge_panel_len(m), "m*PANEL");
+    const struct array work = get_work(args[2], "inverse_diagonal: work", 4 * ridge_panel_len(m));
     apart(&out, &l);
     apart(&work, &l);
     apart(&work, &out);
@@ -629,6 +683,8 @@ static const mp_rom_map_elem_t globals_table[] = {
     { MP_ROM_QSTR(MP_QSTR_gram), MP_ROM_PTR(&mod_gram_obj) },
     { MP_ROM_QSTR(MP_QSTR_kernel), MP_ROM_PTR(&mod_kernel_obj) },
     { MP_ROM_QSTR(MP_QSTR_class_sums), MP_ROM_PTR(&mod_class_sums_obj) },
+    { MP_ROM_QSTR(MP_QSTR_work_bytes), MP_ROM_PTR(&mod_work_bytes_obj) },
+    { MP_ROM_QSTR(MP_QSTR_kernels), MP_ROM_PTR(&mod_kernels_obj) },
     { MP_ROM_QSTR(MP_QSTR_trace), MP_ROM_PTR(&mod_trace_obj) },
     { MP_ROM_QSTR(MP_QSTR_merge), MP_ROM_PTR(&mod_merge_obj) },
     { MP_ROM_QSTR(MP_QSTR_class_targets), MP_ROM_PTR(&mod_class_targets_obj) },

@@ -19,7 +19,7 @@
 #define RIDGE_UNIT (512)   // an encoded image or a hidden vector of length 1 has integer length 512
 #define RIDGE_WEIGHT (16384) // a layer-1 weight vector of length 1 has integer length 16384
 #define RIDGE_PANEL (16)   // right-hand sides solved together: a panel is m rows of 16 floats
-#define RIDGE_BATCH (32)   // images packed together for the Gram matrix
+#define RIDGE_BATCH (64)   // images packed together for the Gram matrix
 #define RIDGE_MAX_CLASSES (16)
 
 enum ridge_error {
@@ -41,18 +41,34 @@ static inline size_t ridge_packed_len(size_t m) {
     return m * (m + 1) / 2;
 }
 
+// Workspace: int16 elements that gram needs for m features, that kernel and product need for rows of m, and int32
+// elements that project needs for n rows of m and q neurons.
+static inline size_t ridge_gram_work_len(size_t m) {
+    return (m + 3) / 4 * 4 * RIDGE_BATCH;
+}
+
+static inline size_t ridge_kernel_work_len(size_t m) {
+    return (m + 15) / 16 * 16 * (RIDGE_PANEL + 4);
+}
+
+static inline size_t ridge_project_work_len(size_t n, size_t m, size_t q) {
+    const size_t rows = n < RIDGE_PANEL ? n : RIDGE_PANEL;
+    return rows * q + (rows < 4 ? 0 : ridge_kernel_work_len(m) / 2);
+}
+
 // ---- integers: encoding, Gram matrices, inference ----
 
 // images u8 (n,d); keep (m): pixels of the image part, each < d -> x int16 (n,m) = round(512 sqrt(p_i / sum p)).
 // A blank image gives zeros.
 void ridge_encode(const uint8_t *images, size_t n, size_t d, const uint16_t *keep, size_t m, int16_t *x);
 
-// g packed (m,m) += x^T x over x (n,m), or -= with remove. work: int16 (m, RIDGE_BATCH).
+// g packed (m,m) += x^T x over x (n,m), or -= with remove. work: ridge_gram_work_len(m).
 // OVERFLOW where an element of g could pass 2^31-1, NOT_ADDED where a diagonal element would fall below 0.
 int ridge_gram(const int16_t *x, size_t n, size_t m, int remove, int32_t *g, int16_t *work);
 
-// Rows first..n-1 of k packed (n,n) = x x^T, x (n,m). OVERFLOW where a row is too long for int32 products.
-int ridge_kernel(const int16_t *x, size_t first, size_t n, size_t m, int32_t *k);
+// Rows first..n-1 of k packed (n,n) = x x^T, x (n,m). work: ridge_kernel_work_len(m).
+// OVERFLOW where a row is too long for int32 products.
+int ridge_kernel(const int16_t *x, size_t first, size_t n, size_t m, int32_t *k, int16_t *work);
 
 // sums (classes,m) and counts (classes) of x (n,m) by label, added, or taken away with remove.
 int ridge_class_sums(const int16_t *x, const uint8_t *labels, size_t n, size_t m, size_t classes, int remove,
@@ -64,7 +80,7 @@ int64_t ridge_trace(const int32_t *g, size_t m);
 // a += b, both int32 (count): statistics of two boards merged. OVERFLOW where an element would leave int32.
 int ridge_merge(int32_t *a, const int32_t *b, size_t count);
 
-// h (n,q) = unit length of relu(x w^T), x (n,m), w (q,m), in units of 1/512. work: int32 (q).
+// h (n,q) = unit length of relu(x w^T), x (n,m), w (q,m), in units of 1/512. work: ridge_project_work_len(n, m, q).
 // OVERFLOW where a row of x is too long: m * sum x^2 must stay below 2^32 - 3 (an encoded row has sum x^2 near 2^18),
 // or a hidden vector too long: its squares must sum to at most 2^63.
 int ridge_project(const int16_t *x, size_t n, size_t m, const int16_t *w, size_t q, int32_t *work, int16_t *h);
@@ -124,7 +140,7 @@ int ridge_quantise(const float *b, size_t m, size_t p, int16_t *w, int *exponent
 // Leave-one-image-out of the class layer, exact for fixed inputs f (DESIGN.md): error = (r + v_i / slack_i * sum r) / keep
 // with slack_i = offset + factor * leverage[i], which is (1-g) - k v_i; unit: value of one integer step of w.f; keep = 1 - g.
 // predicted (n), residual (n): sum of squared leave-one-out errors, margin (n): right goodness - best wrong one.
-// LABEL, or NOT_FINITE where a leverage is; a slack lost to rounding counts as 4 epsilon.
+// LABEL, NOT_FINITE where a leverage is, OVERFLOW as for goodness; a slack lost to rounding counts as 4 epsilon.
 struct ridge_left_out {
     float offset, factor, unit, keep;
 };

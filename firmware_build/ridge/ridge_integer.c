@@ -1,8 +1,14 @@
 // Integers: encoding, Gram matrices, class sums, projection and goodness. See ridge.h for shapes and bounds.
-#include "ridge.h"
+#include "ridge_kernels.h"
 
 #include <math.h>
 #include <string.h>
+
+#ifdef RIDGE_HAS_M7
+const struct ridge_kernels *ridge_kernels = &ridge_m7;
+#else
+const struct ridge_kernels *ridge_kernels = &ridge_plain;
+#endif
 
 // Largest sum x^2 * m for which |w.x| < 2^31 holds for every int16 w (Cauchy-Schwarz, |w|^2 <= m * 2^30).
 #define PROJECT_BOUND (4294967292u)
@@ -41,12 +47,6 @@ void ridge_encode(const uint8_t *images, size_t n, size_t d, const uint16_t *kee
     }
 }
 
-// a + sign * b. Of real images no sum leaves int32 (the callers see to that); where images are taken away that were
-// never added it may, and wraps, so that adding them again gives back what was there.
-static inline int32_t add_wrapping(int32_t a, int32_t sign, int32_t b) {
-    return (int32_t)((uint32_t)a + (uint32_t)sign * (uint32_t)b);
-}
-
 static int64_t largest_square(const int16_t *x, size_t count) {
     int32_t low = 0, high = 0;
     for (size_t i = 0; i < count; ++i) {
@@ -55,22 +55,6 @@ static int64_t largest_square(const int16_t *x, size_t count) {
     }
     const int64_t largest = -low > high ? -low : high;
     return largest * largest;
-}
-
-// g packed (m,m) += sign * t t^T, t int16 (m, RIDGE_BATCH): 32 images side by side for each pixel.
-static void gram_batch(const int16_t *t, size_t m, int32_t sign, int32_t *g) {
-    for (size_t i = 0; i < m; ++i) {
-        const int16_t *a = t + i * RIDGE_BATCH;
-        for (size_t j = 0; j <= i; ++j) {
-            const int16_t *b = t + j * RIDGE_BATCH;
-            int32_t sum = 0;
-            for (size_t s = 0; s < RIDGE_BATCH; ++s) {
-                sum += (int32_t)a[s] * b[s];
-            }
-            *g = add_wrapping(*g, sign, sum);
-            ++g;
-        }
-    }
 }
 
 int ridge_gram(const int16_t *x, size_t n, size_t m, int remove, int32_t *g, int16_t *work) {
@@ -96,17 +80,7 @@ int ridge_gram(const int16_t *x, size_t n, size_t m, int remove, int32_t *g, int
         }
     }
     for (size_t s = 0; s < n; s += RIDGE_BATCH) {
-        const size_t count = n - s < RIDGE_BATCH ? n - s : RIDGE_BATCH;
-        for (size_t i = 0; i < m; ++i) {
-            int16_t *row = work + i * RIDGE_BATCH;
-            for (size_t b = 0; b < count; ++b) {
-                row[b] = x[(s + b) * m + i];
-            }
-            for (size_t b = count; b < RIDGE_BATCH; ++b) {
-                row[b] = 0;
-            }
-        }
-        gram_batch(work, m, remove ? -1 : 1, g);
+        ridge_kernels->gram(x + s * m, n - s < RIDGE_BATCH ? n - s : RIDGE_BATCH, m, remove ? -1 : 1, g, work);
     }
     return RIDGE_OK;
 }
@@ -119,25 +93,14 @@ static uint64_t square_sum(const int16_t *x, size_t m) {
     return sum;
 }
 
-static inline int32_t dot(const int16_t *a, const int16_t *b, size_t m) {
-    int32_t sum = 0;
-    for (size_t i = 0; i < m; ++i) {
-        sum += (int32_t)a[i] * b[i];
-    }
-    return sum;
-}
-
-int ridge_kernel(const int16_t *x, size_t first, size_t n, size_t m, int32_t *k) {
+int ridge_kernel(const int16_t *x, size_t first, size_t n, size_t m, int32_t *k, int16_t *work) {
     for (size_t i = 0; i < n; ++i) {
         if (square_sum(x + i * m, m) > INT32_MAX) {
             return RIDGE_ERR_OVERFLOW;
         }
     }
-    for (size_t i = first; i < n; ++i) {
-        int32_t *row = k + ridge_packed_len(i);
-        for (size_t j = 0; j <= i; ++j) {
-            row[j] = dot(x + i * m, x + j * m, m);
-        }
+    for (size_t i = first; i < n; i += RIDGE_PANEL) {
+        ridge_kernels->kernel(x, i, n - i < RIDGE_PANEL ? n : i + RIDGE_PANEL, m, k, work);
     }
     return RIDGE_OK;
 }
@@ -164,7 +127,7 @@ int ridge_class_sums(const int16_t *x, const uint8_t *labels, size_t n, size_t m
     for (size_t i = 0; i < n; ++i) {
         int32_t *row = sums + labels[i] * m;
         for (size_t j = 0; j < m; ++j) {
-            row[j] = add_wrapping(row[j], sign, x[i * m + j]);
+            row[j] = ridge_add(row[j], sign, x[i * m + j]);
         }
         counts[labels[i]] += sign;
     }
@@ -199,30 +162,34 @@ int ridge_project(const int16_t *x, size_t n, size_t m, const int16_t *w, size_t
             return RIDGE_ERR_OVERFLOW;
         }
     }
-    for (size_t i = 0; i < n; ++i, x += m, h += q) {
-        uint64_t sum = 0;
-        for (size_t j = 0; j < q; ++j) {
-            const int32_t z = dot(x, w + j * m, m);
-            work[j] = z > 0 ? z : 0;
-            sum += (uint64_t)((int64_t)work[j] * work[j]); // at most 2^62 more
-            if (sum > (uint64_t)1 << 63) {
-                return RIDGE_ERR_OVERFLOW;
+    int16_t *const panels = (int16_t *)(work + (n < RIDGE_PANEL ? n : RIDGE_PANEL) * q);
+    for (size_t i = 0; i < n; i += RIDGE_PANEL) {
+        const size_t rows = n - i < RIDGE_PANEL ? n - i : RIDGE_PANEL;
+        ridge_kernels->product(x + i * m, rows, m, w, q, work, panels);
+        for (size_t r = 0; r < rows; ++r, h += q) {
+            int32_t *z = work + r * q;
+            uint64_t sum = 0;
+            for (size_t j = 0; j < q; ++j) {
+                z[j] = z[j] > 0 ? z[j] : 0;
+                sum += (uint64_t)((int64_t)z[j] * z[j]); // at most 2^62 more
+                if (sum > (uint64_t)1 << 63) {
+                    return RIDGE_ERR_OVERFLOW;
+                }
             }
-        }
-        if (sum == 0) {
-            memset(h, 0, q * sizeof *h);
-            continue;
-        }
-        const float scale = unit_scale((float)sum);
-        for (size_t j = 0; j < q; ++j) {
-            h[j] = round_unit((float)work[j] * scale);
+            if (sum == 0) {
+                memset(h, 0, q * sizeof *h);
+                continue;
+            }
+            const float scale = unit_scale((float)sum);
+            for (size_t j = 0; j < q; ++j) {
+                h[j] = round_unit((float)z[j] * scale);
+            }
         }
     }
     return RIDGE_OK;
 }
 
-int ridge_goodness(const int16_t *f, size_t n, size_t m, const int16_t *w, const int32_t *v, size_t classes,
-    int64_t *good, uint8_t *labels) {
+int ridge_goodness_fits(const int16_t *f, size_t n, size_t m, const int16_t *w, const int32_t *v, size_t classes) {
     uint64_t longest_f = 0, longest_w = 0, largest_v = 0;
     for (size_t i = 0; i < n; ++i) {
         const uint64_t sum = square_sum(f + i * m, m);
@@ -236,27 +203,28 @@ int ridge_goodness(const int16_t *f, size_t n, size_t m, const int16_t *w, const
         const uint64_t size = (uint64_t)(v[c] < 0 ? -(int64_t)v[c] : v[c]);
         largest_v = size > largest_v ? size : largest_v;
     }
-    // |z| <= |w| |f| + |v| must stay below 2^29.4, so that 16 squares fit int64. Bounds rounded up.
-    const double bound = sqrt((double)longest_f) * sqrt((double)longest_w) + (double)largest_v;
-    if (bound > 7.0e8) {
+    // |w.f| <= |w| |f| (Cauchy-Schwarz); 16 * 7e8^2 < 2^63 leaves room for the rounding of this bound.
+    return sqrt((double)longest_f) * sqrt((double)longest_w) + (double)largest_v < 7.0e8;
+}
+
+int ridge_goodness(const int16_t *f, size_t n, size_t m, const int16_t *w, const int32_t *v, size_t classes,
+    int64_t *good, uint8_t *labels) {
+    if (!ridge_goodness_fits(f, n, m, w, v, classes)) {
         return RIDGE_ERR_OVERFLOW;
     }
     for (size_t i = 0; i < n; ++i, f += m, good += classes) {
+        int32_t z[RIDGE_MAX_CLASSES];
+        ridge_kernels->product(f, 1, m, w, classes, z, NULL);
+        size_t best = 0;
         for (size_t l = 0; l < classes; ++l) {
             good[l] = 0;
-        }
-        for (size_t c = 0; c < classes; ++c) {
-            const int32_t z = dot(f, w + c * m, m);
-            for (size_t l = 0; l < classes; ++l) {
-                const int64_t positive = z + v[c * classes + l] > 0 ? z + v[c * classes + l] : 0;
-                good[l] += positive * positive;
+            for (size_t c = 0; c < classes; ++c) {
+                const int64_t sum = z[c] + v[c * classes + l];
+                good[l] += sum > 0 ? sum * sum : 0;
             }
+            best = good[l] > good[best] ? l : best;
         }
         if (labels) {
-            size_t best = 0;
-            for (size_t l = 1; l < classes; ++l) {
-                best = good[l] > good[best] ? l : best;
-            }
             labels[i] = (uint8_t)best;
         }
     }

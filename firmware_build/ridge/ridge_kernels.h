@@ -1,0 +1,45 @@
+// The inner loops of ridge, in two sets that give the same bits: `ridge_plain` is C to read, `ridge_m7` is for Arm cores
+// with DSP instructions and fused multiply-add (Cortex-M4F, M7). Everything outside these loops is shared.
+#ifndef RIDGE_KERNELS_H
+#define RIDGE_KERNELS_H
+
+#include "ridge.h"
+
+struct ridge_kernels {
+    const char *name;
+    // g packed (m,m) += sign * x^T x, x (count,m), count <= RIDGE_BATCH. work: ridge_gram_work_len(m).
+    void (*gram)(const int16_t *x, size_t count, size_t m, int32_t sign, int32_t *g, int16_t *work);
+    // Rows first..last-1 of k packed = x x^T, x (last,m), last - first <= RIDGE_PANEL. work: ridge_kernel_work_len(m).
+    void (*kernel)(const int16_t *x, size_t first, size_t last, size_t m, int32_t *k, int16_t *work);
+    // z (n,q) = x w^T, x (n,m), w (q,m), n <= RIDGE_PANEL. work: ridge_kernel_work_len(m), none for
+    // n < 4.
+    void (*product)(const int16_t *x, size_t n, size_t m, const int16_t *w, size_t q, int32_t *z, int16_t *work);
+    // Panel rows start..m-1 of L y = b, in place; rows below start are zero and are not read. k ascends.
+    void (*forward)(const float *l, size_t start, size_t m, float *b);
+    // Panel L^T x = y, in place. k descends.
+    void (*backward)(const float *l, size_t m, float *b);
+    // sum (PANEL,PANEL), lower triangle: sum[r][s] -= b[k][r] * b[k][s] over the m rows of the panel b, k ascending.
+    void (*square)(const float *b, size_t m, float *sum);
+    // out (m,p) = x^T c, x (n,m), c (n,p).
+    void (*combine)(const int16_t *x, size_t n, size_t m, const float *c, size_t p, float *out);
+};
+
+extern const struct ridge_kernels ridge_plain;
+#if defined(__ARM_FEATURE_DSP) && defined(__ARM_FEATURE_FMA) && defined(__thumb2__)
+#define RIDGE_HAS_M7 (1)
+extern const struct ridge_kernels ridge_m7;
+#endif
+
+// The set in use: the one global of the core. All sets give the same bits, so it may change at any time.
+extern const struct ridge_kernels *ridge_kernels;
+
+// Whether |w.f + v| stays below 7e8 for all rows, so that products fit int32 and 16 squares fit int64.
+int ridge_goodness_fits(const int16_t *f, size_t n, size_t m, const int16_t *w, const int32_t *v, size_t classes);
+
+// Add of int32 that wraps: where images are taken away that were never added a sum may leave int32, and adding them
+// again must give back what was there.
+static inline int32_t ridge_add(int32_t a, int32_t sign, int32_t b) {
+    return (int32_t)((uint32_t)a + (uint32_t)sign * (uint32_t)b);
+}
+
+#endif

@@ -1,0 +1,585 @@
+// The kernels for a Cortex-M7 (and M4F): the same sums as ridge_plain.c, held in registers.
+//
+// Integers: SMLAD multiplies two pairs of int16 and adds both, one a cycle. Rows are packed into panels of four, pair by
+// pair ([pair][row], a word each), so that one LDRD brings the same pair of two rows: a 2 x 4 tile takes 3 LDRD and 8
+// SMLAD for 16 multiply-adds, 0.69 instructions each.
+// Floats: a 4 x 4 tile has 16 independent sums, so that VFMS never waits for its latency of 3 cycles; 4 columns of the
+// panel at a time. Counts for every kernel: `uff cost`.
+#include "ridge_kernels.h"
+
+#ifdef RIDGE_HAS_M7
+
+#include <string.h>
+
+#define P RIDGE_PANEL
+#define PAIRS (8) // unrolled in dot_2x4; packed rows are padded with zeros to 16 elements
+
+// ---- packing ----
+
+static inline uint32_t word_at(const int16_t *x) {
+    uint32_t word;
+    memcpy(&word, x, sizeof word); // one LDR: the core allows unaligned words
+    return word;
+}
+
+static inline size_t padded_pairs(size_t m) {
+    return (m + 15) / 16 * PAIRS;
+}
+
+// out [pair][row] words of `rows` (1 to 4) rows of x (rows,m), the rest zero.
+static void pack_rows(const int16_t *x, size_t rows, size_t m, uint32_t *out) {
+    const size_t pairs = padded_pairs(m);
+    size_t packed = 0; // pairs done for all four rows
+    if (rows == 4) {
+        const int16_t *row0 = x, *row1 = x + m, *row2 = x + 2 * m, *row3 = x + 3 * m;
+        for (uint32_t *to = out; packed < m / 2; ++packed, to += 4) {
+            const uint32_t a = word_at(row0), b = word_at(row1), c = word_at(row2), d = word_at(row3);
+            to[0] = a;
+            to[1] = b;
+            to[2] = c;
+            to[3] = d;
+            row0 += 2;
+            row1 += 2;
+            row2 += 2;
+            row3 += 2;
+        }
+    }
+    for (size_t r = 0; r < 4; ++r) {
+        uint32_t *to = out + r + 4 * packed;
+        size_t p = packed;
+        if (r < rows) {
+            const int16_t *row = x + r * m;
+            for (; p < m / 2; ++p, to += 4) {
+                *to = word_at(row + 2 * p);
+            }
+            if (m % 2) {
+                *to = (uint16_t)row[m - 1];
+                ++p;
+                to += 4;
+            }
+        }
+        for (; p < pairs; ++p, to += 4) {
+            *to = 0;
+        }
+    }
+}
+
+// Panels of 4 columns of x (count,m): pairs run down the rows.
+static void pack_columns(const int16_t *x, size_t count, size_t m, uint32_t *out) {
+    const size_t pairs = padded_pairs(count);
+    for (size_t j = 0; j < m; j += 4, out += 4 * pairs) {
+        uint32_t *to = out;
+        size_t p = 0;
+        if (j + 4 <= m) {
+            for (; p < count / 2; ++p, to += 4) {
+                const int16_t *even = x + 2 * p * m + j, *odd = even + m;
+                const uint32_t a = word_at(even), b = word_at(odd), c = word_at(even + 2), d = word_at(odd + 2);
+                to[0] = (a & 0xffff) | b << 16;
+                to[1] = a >> 16 | (b & 0xffff0000);
+                to[2] = (c & 0xffff) | d << 16;
+                to[3] = c >> 16 | (d & 0xffff0000);
+            }
+        }
+        for (; p < pairs; ++p, to += 4) {
+            for (size_t r = 0; r < 4; ++r) {
+                const uint32_t even = j + r < m && 2 * p < count ? (uint16_t)x[2 * p * m + j + r] : 0;
+                const uint32_t odd = j + r < m && 2 * p + 1 < count ? (uint16_t)x[(2 * p + 1) * m + j + r] : 0;
+                to[r] = even | odd << 16;
+            }
+        }
+    }
+}
+
+// ---- integers ----
+
+// row0, row1 (4 each) += a b^T over `pairs` words, a multiple of PAIRS; a points at row 0 or 2 of its panel, b at row 0.
+// Eight sums, four operands and two pointers are all the registers there are, so this one is written whole:
+// r0 a, r1 b, r4-r11 sums, r2 r3 r12 lr operands; on the stack: end of a, then row0 in the place of r3, row1 at #48.
+static __attribute__((naked, noinline)) void dot_2x4(const uint32_t *a, const uint32_t *b, size_t pairs, int32_t *row0,
+    int32_t *row1) {
+#define STEP(at) \
+    "ldrd r2, r3, [r0, #" #at "]\n" \
+    "ldrd r12, lr, [r1, #" #at "]\n" \
+    "smlad r4, r2, r12, r4\n" \
+    "smlad r8, r3, r12, r8\n" \
+    "smlad r5, r2, lr, r5\n" \
+    "smlad r9, r3, lr, r9\n" \
+    "ldrd r12, lr, [r1, #" #at "+8]\n" \
+    "smlad r6, r2, r12, r6\n" \
+    "smlad r10, r3, r12, r10\n" \
+    "smlad r7, r2, lr, r7\n" \
+    "smlad r11, r3, lr, r11\n"
+    __asm__ volatile(
+        "push {r3-r11, lr}\n"
+        "sub sp, sp, #8\n"
+        "add r2, r0, r2, lsl #4\n"
+        "str r2, [sp]\n"
+        "ldmia r3, {r4-r7}\n"
+        "ldr r12, [sp, #48]\n"
+        "ldmia r12, {r8-r11}\n"
+        "1:\n" STEP(0) STEP(16) STEP(32) STEP(48) STEP(64) STEP(80) STEP(96) STEP(112)
+        "adds r0, r0, #128\n"
+        "ldr r2, [sp]\n"
+        "adds r1, r1, #128\n"
+        "cmp r0, r2\n"
+        "bne.w 1b\n"
+        "ldr r3, [sp, #8]\n"
+        "stmia r3, {r4-r7}\n"
+        "ldr r3, [sp, #48]\n"
+        "stmia r3, {r8-r11}\n"
+        "add sp, sp, #8\n"
+        "pop {r3-r11, pc}\n");
+#undef STEP
+}
+
+static void gram(const int16_t *x, size_t count, size_t m, int32_t sign, int32_t *g, int16_t *work) {
+    uint32_t *const panels = (uint32_t *)(void *)work;
+    const size_t pairs = padded_pairs(count), step = 4 * pairs;
+    pack_columns(x, count, m, panels);
+    for (size_t i = 0; i < m; i += 4) {
+        const uint32_t *a = panels + i / 4 * step, *b = panels;
+        const size_t rows = m - i < 4 ? m - i : 4;
+        int32_t *row[4];
+        for (size_t r = 0; r < 4; ++r) {
+            row[r] = g + ridge_packed_len(i + r);
+        }
+        size_t j = 0;
+        if (sign > 0 && rows == 4) { // sums start from g itself
+            for (; j < i; j += 4, b += step) {
+                dot_2x4(a, b, pairs, row[0] + j, row[1] + j);
+                dot_2x4(a + 2, b, pairs, row[2] + j, row[3] + j);
+            }
+        }
+        for (; j <= i; j += 4, b += step) {
+            int32_t sum[16] = {0};
+            dot_2x4(a, b, pairs, sum, sum + 4);
+            dot_2x4(a + 2, b, pairs, sum + 8, sum + 12);
+            for (size_t r = 0; r < rows; ++r) {
+                for (size_t c = 0; c < 4 && j + c <= i + r; ++c) {
+                    row[r][j + c] = ridge_add(row[r][j + c], sign, sum[4 * r + c]);
+                }
+            }
+        }
+    }
+}
+
+// out (2 rows of `columns`, 1 to 4) = a b^T; the second row only where there is one.
+static inline void dot_out(const uint32_t *a, const uint32_t *b, size_t pairs, size_t columns, int32_t *out0,
+    int32_t *out1) {
+    int32_t sum[8] = {0};
+    dot_2x4(a, b, pairs, sum, sum + 4);
+    for (size_t c = 0; c < columns; ++c) {
+        out0[c] = sum[c];
+        if (out1) {
+            out1[c] = sum[4 + c];
+        }
+    }
+}
+
+static void kernel(const int16_t *x, size_t first, size_t last, size_t m, int32_t *k, int16_t *work) {
+    const size_t pairs = padded_pairs(m), step = 4 * pairs;
+    uint32_t *const other = (uint32_t *)(void *)work, *const own = other + step;
+    for (size_t i = first; i < last; i += 4) {
+        pack_rows(x + i * m, last - i < 4 ? last - i : 4, m, own + (i - first) / 4 * step);
+    }
+    for (size_t j = 0; j < last; j += 4) {
+        pack_rows(x + j * m, last - j < 4 ? last - j : 4, m, other);
+        for (size_t i = first; i < last; i += 2) {
+            int32_t sum[8] = {0};
+            dot_2x4(own + (i - first) / 4 * step + (i - first) % 4, other, pairs, sum, sum + 4);
+            for (size_t r = i; r < i + 2 && r < last; ++r) {
+                for (size_t c = j; c < j + 4 && c <= r; ++c) {
+                    k[ridge_packed_len(r) + c] = sum[(r - i) * 4 + c - j];
+                }
+            }
+        }
+    }
+}
+
+// One row against many without packing: four words a step, as many loads as multiplications.
+static int32_t dot(const int16_t *a, const int16_t *b, size_t m) {
+    int32_t sum = 0;
+    size_t i = 0;
+    if (((uintptr_t)a | (uintptr_t)b) % 4 == 0) { // LDRD wants whole words
+        for (; i + 16 <= m; i += 16) {
+            __asm__ volatile(
+                "ldrd r2, r3, [%[a]], #8\n"
+                "ldrd r4, r5, [%[b]], #8\n"
+                "smlad %[s], r2, r4, %[s]\n"
+                "smlad %[s], r3, r5, %[s]\n"
+                "ldrd r2, r3, [%[a]], #8\n"
+                "ldrd r4, r5, [%[b]], #8\n"
+                "smlad %[s], r2, r4, %[s]\n"
+                "smlad %[s], r3, r5, %[s]\n"
+                "ldrd r2, r3, [%[a]], #8\n"
+                "ldrd r4, r5, [%[b]], #8\n"
+                "smlad %[s], r2, r4, %[s]\n"
+                "smlad %[s], r3, r5, %[s]\n"
+                "ldrd r2, r3, [%[a]], #8\n"
+                "ldrd r4, r5, [%[b]], #8\n"
+                "smlad %[s], r2, r4, %[s]\n"
+                "smlad %[s], r3, r5, %[s]\n"
+                : [s] "+r"(sum), [a] "+r"(a), [b] "+r"(b)
+                :
+                : "r2", "r3", "r4", "r5", "memory");
+        }
+    }
+    for (; i < m; ++i) {
+        sum += (int32_t)*a++ * *b++;
+    }
+    return sum;
+}
+
+static void product(const int16_t *x, size_t n, size_t m, const int16_t *w, size_t q, int32_t *z, int16_t *work) {
+    if (n < 4) { // too few rows to pay for packing the weights
+        for (size_t i = 0; i < n; ++i) {
+            for (size_t j = 0; j < q; ++j) {
+                z[i * q + j] = dot(x + i * m, w + j * m, m);
+            }
+        }
+        return;
+    }
+    const size_t pairs = padded_pairs(m), step = 4 * pairs;
+    uint32_t *const weights = (uint32_t *)(void *)work, *const rows = weights + step;
+    for (size_t i = 0; i < n; i += 4) {
+        pack_rows(x + i * m, n - i < 4 ? n - i : 4, m, rows + i / 4 * step);
+    }
+    for (size_t j = 0; j < q; j += 4) {
+        const size_t columns = q - j < 4 ? q - j : 4;
+        pack_rows(w + j * m, columns, m, weights);
+        for (size_t i = 0; i < n; i += 2) {
+            int32_t *out = z + i * q + j;
+            dot_out(rows + i / 4 * step + i % 4, weights, pairs, columns, out, i + 1 < n ? out + q : NULL);
+        }
+    }
+}
+
+// ---- floats ----
+
+#define BYTES_ROW "#64" // of a panel: 16 floats
+#define BYTES_REST "#48"
+
+static inline const float *packed_row(const float *l, size_t i) {
+    return l + ridge_packed_len(i);
+}
+
+// tile (4 rows of the panel, 4 columns) -= l (4,count) y (count,4): rows l0..l3, panel rows from y on; count even.
+static inline void subtract_rows(float *tile, const float *l0, const float *l1, const float *l2, const float *l3,
+    const float *y, size_t count) {
+    float *t0 = tile, *t1 = tile + P, *t2 = tile + 2 * P, *t3 = tile + 3 * P;
+    __asm__ volatile(
+        "vldmia %[t0], {s0-s3}\n"
+        "vldmia %[t1], {s4-s7}\n"
+        "vldmia %[t2], {s8-s11}\n"
+        "vldmia %[t3], {s12-s15}\n"
+        "cmp %[n], #0\n"
+        "beq 2f\n"
+        "1:\n"
+#define TWO \
+        "vldmia %[l0]!, {s16-s17}\n" \
+        "vldmia %[l1]!, {s18-s19}\n" \
+        "vldmia %[l2]!, {s20-s21}\n" \
+        "vldmia %[l3]!, {s22-s23}\n" \
+        "vldmia %[y]!, {s24-s27}\n" \
+        "add %[y], %[y], " BYTES_REST "\n" \
+        "vfms.f32 s0, s16, s24\n" \
+        "vfms.f32 s1, s16, s25\n" \
+        "vfms.f32 s2, s16, s26\n" \
+        "vfms.f32 s3, s16, s27\n" \
+        "vldmia %[y]!, {s28-s31}\n" \
+        "add %[y], %[y], " BYTES_REST "\n" \
+        "vfms.f32 s4, s18, s24\n" \
+        "vfms.f32 s5, s18, s25\n" \
+        "vfms.f32 s6, s18, s26\n" \
+        "vfms.f32 s7, s18, s27\n" \
+        "vfms.f32 s8, s20, s24\n" \
+        "vfms.f32 s9, s20, s25\n" \
+        "vfms.f32 s10, s20, s26\n" \
+        "vfms.f32 s11, s20, s27\n" \
+        "vfms.f32 s12, s22, s24\n" \
+        "vfms.f32 s13, s22, s25\n" \
+        "vfms.f32 s14, s22, s26\n" \
+        "vfms.f32 s15, s22, s27\n" \
+        "vfms.f32 s0, s17, s28\n" \
+        "vfms.f32 s1, s17, s29\n" \
+        "vfms.f32 s2, s17, s30\n" \
+        "vfms.f32 s3, s17, s31\n" \
+        "vfms.f32 s4, s19, s28\n" \
+        "vfms.f32 s5, s19, s29\n" \
+        "vfms.f32 s6, s19, s30\n" \
+        "vfms.f32 s7, s19, s31\n" \
+        "vfms.f32 s8, s21, s28\n" \
+        "vfms.f32 s9, s21, s29\n" \
+        "vfms.f32 s10, s21, s30\n" \
+        "vfms.f32 s11, s21, s31\n" \
+        "vfms.f32 s12, s23, s28\n" \
+        "vfms.f32 s13, s23, s29\n" \
+        "vfms.f32 s14, s23, s30\n" \
+        "vfms.f32 s15, s23, s31\n"
+        TWO
+        "subs %[n], %[n], #2\n"
+        "bne 1b\n"
+        "2:\n"
+#undef TWO
+        "vstmia %[t0], {s0-s3}\n"
+        "vstmia %[t1], {s4-s7}\n"
+        "vstmia %[t2], {s8-s11}\n"
+        "vstmia %[t3], {s12-s15}\n"
+        : [l0] "+r"(l0), [l1] "+r"(l1), [l2] "+r"(l2), [l3] "+r"(l3), [y] "+r"(y), [n] "+l"(count)
+        : [t0] "r"(t0), [t1] "r"(t1), [t2] "r"(t2), [t3] "r"(t3)
+        : "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "s12", "s13", "s14", "s15", "s16",
+        "s17", "s18", "s19", "s20", "s21", "s22", "s23", "s24", "s25", "s26", "s27", "s28", "s29", "s30", "s31", "cc",
+        "memory");
+}
+
+static inline void subtract_scaled(float *sum, float a, const float *y) {
+    for (size_t c = 0; c < P; ++c) {
+        __asm__("vfms.f32 %0, %1, %2" : "+t"(sum[c]) : "t"(a), "t"(y[c]));
+    }
+}
+
+static inline void scale(float *sum, float a) {
+    for (size_t c = 0; c < P; ++c) {
+        sum[c] *= a;
+    }
+}
+
+static void forward(const float *l, size_t start, size_t m, float *b) {
+    size_t i = start;
+    for (; i + 4 <= m; i += 4) {
+        const float *l0 = packed_row(l, i), *l1 = packed_row(l, i + 1);
+        const float *l2 = packed_row(l, i + 2), *l3 = packed_row(l, i + 3);
+        float *tile = b + i * P;
+        for (size_t c = 0; c < P; c += 4) {
+            subtract_rows(tile + c, l0 + start, l1 + start, l2 + start, l3 + start, b + start * P + c, i - start);
+        }
+        scale(tile, l0[i]);
+        subtract_scaled(tile + P, l1[i], tile);
+        scale(tile + P, l1[i + 1]);
+        subtract_scaled(tile + 2 * P, l2[i], tile);
+        subtract_scaled(tile + 2 * P, l2[i + 1], tile + P);
+        scale(tile + 2 * P, l2[i + 2]);
+        subtract_scaled(tile + 3 * P, l3[i], tile);
+        subtract_scaled(tile + 3 * P, l3[i + 1], tile + P);
+        subtract_scaled(tile + 3 * P, l3[i + 2], tile + 2 * P);
+        scale(tile + 3 * P, l3[i + 3]);
+    }
+    for (; i < m; ++i) {
+        const float *row = packed_row(l, i);
+        for (size_t k = start; k < i; ++k) {
+            subtract_scaled(b + i * P, row[k], b + k * P);
+        }
+        scale(b + i * P, row[i]);
+    }
+}
+
+// b (count,4 columns of the panel) -= l^T x for the four rows l0..l3 of L and x0..x3 of the panel; x3 first. count even.
+static inline void subtract_outer(float *b, const float *l0, const float *l1, const float *l2, const float *l3,
+    const float *x, size_t count) {
+    const float *x1 = x + P, *x2 = x + 2 * P, *x3 = x + 3 * P;
+    __asm__ volatile(
+        "cmp %[n], #0\n"
+        "beq 2f\n"
+        "vldmia %[x0], {s0-s3}\n"
+        "vldmia %[x1], {s4-s7}\n"
+        "vldmia %[x2], {s8-s11}\n"
+        "vldmia %[x3], {s12-s15}\n"
+        "1:\n"
+        "vldmia %[l3]!, {s22-s23}\n"
+        "vldmia %[b], {s24-s27}\n"
+        "vldmia %[l2]!, {s20-s21}\n"
+        "vfms.f32 s24, s22, s12\n"
+        "vfms.f32 s25, s22, s13\n"
+        "vfms.f32 s26, s22, s14\n"
+        "vfms.f32 s27, s22, s15\n"
+        "vldmia %[l1]!, {s18-s19}\n"
+        "add %[x0], %[b], " BYTES_ROW "\n"
+        "vfms.f32 s24, s20, s8\n"
+        "vfms.f32 s25, s20, s9\n"
+        "vfms.f32 s26, s20, s10\n"
+        "vfms.f32 s27, s20, s11\n"
+        "vldmia %[l0]!, {s16-s17}\n"
+        "vfms.f32 s24, s18, s4\n"
+        "vfms.f32 s25, s18, s5\n"
+        "vfms.f32 s26, s18, s6\n"
+        "vfms.f32 s27, s18, s7\n"
+        "vldmia %[x0], {s28-s31}\n"
+        "vfms.f32 s24, s16, s0\n"
+        "vfms.f32 s25, s16, s1\n"
+        "vfms.f32 s26, s16, s2\n"
+        "vfms.f32 s27, s16, s3\n"
+        "vfms.f32 s28, s23, s12\n"
+        "vfms.f32 s29, s23, s13\n"
+        "vfms.f32 s30, s23, s14\n"
+        "vfms.f32 s31, s23, s15\n"
+        "vfms.f32 s28, s21, s8\n"
+        "vfms.f32 s29, s21, s9\n"
+        "vfms.f32 s30, s21, s10\n"
+        "vfms.f32 s31, s21, s11\n"
+        "vfms.f32 s28, s19, s4\n"
+        "vfms.f32 s29, s19, s5\n"
+        "vfms.f32 s30, s19, s6\n"
+        "vfms.f32 s31, s19, s7\n"
+        "vfms.f32 s28, s17, s0\n"
+        "vfms.f32 s29, s17, s1\n"
+        "vfms.f32 s30, s17, s2\n"
+        "vfms.f32 s31, s17, s3\n"
+        "vstmia %[b], {s24-s27}\n"
+        "add %[b], %[b], #128\n"
+        "vstmia %[x0], {s28-s31}\n"
+        "subs %[n], %[n], #2\n"
+        "bne 1b\n"
+        "2:\n"
+        : [l0] "+r"(l0), [l1] "+r"(l1), [l2] "+r"(l2), [l3] "+r"(l3), [b] "+r"(b), [n] "+l"(count), [x0] "+r"(x)
+        : [x1] "r"(x1), [x2] "r"(x2), [x3] "r"(x3)
+        : "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "s12", "s13", "s14", "s15", "s16",
+        "s17", "s18", "s19", "s20", "s21", "s22", "s23", "s24", "s25", "s26", "s27", "s28", "s29", "s30", "s31", "cc",
+        "memory");
+}
+
+// Row by row of L from its end (four at a time), taking each solved x off all rows above: the same sums in the same order
+// as the plain kernel's columns, but L is read along its rows, whole cache lines at a time.
+static void backward(const float *l, size_t m, float *b) {
+    size_t k = m;
+    while (k % 4 != 0) {
+        --k;
+        const float *row = packed_row(l, k);
+        scale(b + k * P, row[k]);
+        for (size_t i = 0; i < k; ++i) {
+            subtract_scaled(b + i * P, row[i], b + k * P);
+        }
+    }
+    while (k > 0) {
+        k -= 4;
+        const float *l0 = packed_row(l, k), *l1 = packed_row(l, k + 1);
+        const float *l2 = packed_row(l, k + 2), *l3 = packed_row(l, k + 3);
+        float *tile = b + k * P;
+        scale(tile + 3 * P, l3[k + 3]);
+        subtract_scaled(tile + 2 * P, l3[k + 2], tile + 3 * P);
+        scale(tile + 2 * P, l2[k + 2]);
+        subtract_scaled(tile + P, l3[k + 1], tile + 3 * P);
+        subtract_scaled(tile + P, l2[k + 1], tile + 2 * P);
+        scale(tile + P, l1[k + 1]);
+        subtract_scaled(tile, l3[k], tile + 3 * P);
+        subtract_scaled(tile, l2[k], tile + 2 * P);
+        subtract_scaled(tile, l1[k], tile + P);
+        scale(tile, l0[k]);
+        for (size_t c = 0; c < P; c += 4) {
+            subtract_outer(b + c, l0, l1, l2, l3, tile + c, k);
+        }
+    }
+}
+
+// tile (4,4 at row stride P) += sign of the instruction * u^T v: count rows, u and v 4 floats each at their strides.
+#define ACCUMULATE_4X4(name, instruction) \
+    static inline void name(float *tile, const float *u, size_t u_bytes, const float *v, size_t v_bytes, size_t count) { \
+        float *t1 = tile + P, *t2 = tile + 2 * P, *t3 = tile + 3 * P; \
+        __asm__ volatile( \
+            "cmp %[n], #0\n" \
+            "beq 2f\n" \
+            "vldmia %[t0], {s0-s3}\n" \
+            "vldmia %[t1], {s4-s7}\n" \
+            "vldmia %[t2], {s8-s11}\n" \
+            "vldmia %[t3], {s12-s15}\n" \
+            "1:\n" \
+            "vldmia %[u], {s16-s19}\n" \
+            "add %[u], %[u], %[us]\n" \
+            "vldmia %[v], {s20-s23}\n" \
+            "add %[v], %[v], %[vs]\n" \
+            instruction " s0, s16, s20\n" \
+            instruction " s1, s16, s21\n" \
+            instruction " s2, s16, s22\n" \
+            instruction " s3, s16, s23\n" \
+            instruction " s4, s17, s20\n" \
+            instruction " s5, s17, s21\n" \
+            instruction " s6, s17, s22\n" \
+            instruction " s7, s17, s23\n" \
+            instruction " s8, s18, s20\n" \
+            instruction " s9, s18, s21\n" \
+            instruction " s10, s18, s22\n" \
+            instruction " s11, s18, s23\n" \
+            instruction " s12, s19, s20\n" \
+            instruction " s13, s19, s21\n" \
+            instruction " s14, s19, s22\n" \
+            instruction " s15, s19, s23\n" \
+            "subs %[n], %[n], #1\n" \
+            "bne 1b\n" \
+            "vstmia %[t0], {s0-s3}\n" \
+            "vstmia %[t1], {s4-s7}\n" \
+            "vstmia %[t2], {s8-s11}\n" \
+            "vstmia %[t3], {s12-s15}\n" \
+            "2:\n" \
+            : [u] "+r"(u), [v] "+r"(v), [n] "+l"(count) \
+            : [t0] "r"(tile), [t1] "r"(t1), [t2] "r"(t2), [t3] "r"(t3), [us] "r"(u_bytes), [vs] "r"(v_bytes) \
+            : "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "s12", "s13", "s14", "s15", \
+            "s16", "s17", "s18", "s19", "s20", "s21", "s22", "s23", "cc", "memory"); \
+    }
+
+ACCUMULATE_4X4(subtract_4x4, "vfms.f32")
+ACCUMULATE_4X4(add_4x4, "vfma.f32")
+
+static void square(const float *b, size_t m, float *sum) {
+    const size_t bytes = P * sizeof *b;
+    for (size_t r = 0; r < P; r += 4) {
+        for (size_t s = 0; s <= r; s += 4) {
+            subtract_4x4(sum + r * P + s, b + r, bytes, b + s, bytes, m);
+        }
+    }
+}
+
+#define BLOCK (64) // rows of x converted to float at a time
+
+static void combine(const int16_t *x, size_t n, size_t m, const float *c, size_t p, float *out) {
+    if (p % 4 != 0) {
+        ridge_plain.combine(x, n, m, c, p, out);
+        return;
+    }
+    for (size_t j = 0; j < m; j += 4) {
+        const size_t features = m - j < 4 ? m - j : 4;
+        for (size_t q = 0; q < p; q += P) {
+            const size_t columns = p - q < P ? p - q : P;
+            float tile[4 * P] = {0};
+            for (size_t i = 0; i < n; i += BLOCK) {
+                float values[4 * BLOCK];
+                const size_t rows = n - i < BLOCK ? n - i : BLOCK;
+                const int16_t *from = x + i * m + j;
+                for (size_t r = 0; r < rows; ++r, from += m) {
+                    float *to = values + 4 * r;
+                    to[0] = (float)from[0];
+                    if (features == 4) {
+                        to[1] = (float)from[1];
+                        to[2] = (float)from[2];
+                        to[3] = (float)from[3];
+                    } else {
+                        to[3] = 0.0f;
+                        to[1] = features > 1 ? (float)from[1] : 0.0f;
+                        to[2] = features > 2 ? (float)from[2] : 0.0f;
+                    }
+                }
+                for (size_t s = 0; s < columns; s += 4) {
+                    add_4x4(tile + s, values, 4 * sizeof *values, c + i * p + q + s, p * sizeof *c, rows);
+                }
+            }
+            for (size_t f = 0; f < features; ++f) {
+                memcpy(out + (j + f) * p + q, tile + f * P, columns * sizeof *out);
+            }
+        }
+    }
+}
+
+const struct ridge_kernels ridge_m7 = {
+    .name = "m7",
+    .gram = gram,
+    .kernel = kernel,
+    .product = product,
+    .forward = forward,
+    .backward = backward,
+    .square = square,
+    .combine = combine,
+};
+
+#else
+
+typedef int ridge_m7_has_nothing_here; // C99 wants a declaration in every file
+
+#endif
