@@ -30,7 +30,8 @@ SLIDE_STYLES = {
     "uff": ("#D55E00", "µFF, slides (other classes?)"),
     "backpropagation": ("#0072B2", "backpropagation, slides (other classes?)"),
 }
-SPREAD = 0.09  # of the distance between two counts of images, to each side
+_SLIDE_LABELS = [label for _, label in SLIDE_STYLES.values()]
+SPREAD = 0.32  # of the distance between two counts of images, to each side
 
 
 def plot(rows: Sequence[Row], path: Path) -> None:
@@ -42,7 +43,7 @@ def plot(rows: Sequence[Row], path: Path) -> None:
     sets = list(dict.fromkeys(row.class_ids for row in rows))
     across = min(len(sets), 3)
     down = -(-len(sets) // across)
-    figure = Figure(figsize=(1.4 + 4.0 * across, 1.9 + 4.6 * down), dpi=120, layout="constrained")
+    figure = Figure(figsize=(1.4 + 4.0 * across, 1.9 + 5.4 * down), dpi=120, layout="constrained")
     panels = figure.subplots(down, across, squeeze=False).ravel()
     for panel, ids in zip(panels, sets, strict=False):
         _draw(panel, [row for row in rows if row.class_ids == ids])
@@ -52,12 +53,14 @@ def plot(rows: Sequence[Row], path: Path) -> None:
     for panel in panels[: len(sets)]:
         for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
             entries[label] = handle
+    order = [label for label in (*TITLES.values(), *_SLIDE_LABELS) if label in entries]
     figure.legend(
-        list(entries.values()),
-        list(entries),
+        [entries[label] for label in order],
+        order,
         loc="outside lower center",
         ncols=min(across + 1, 4),
         frameon=False,
+        labelspacing=0.9,
     )
     deviation = ", bars: standard deviation" if rows[0].sd is not None else ""
     figure.suptitle(f"Accuracy on the test images (mean of {rows[0].seeds} seeds{deviation})")
@@ -82,10 +85,10 @@ def _draw(panel: Axes, rows: Sequence[Row]) -> None:
             yerr=[row.sd or 0 for row in mine],
             color=colour,
             marker=marker,
-            markersize=9 if ours else 7,
+            markersize={"*": 12}.get(marker, 9 if ours else 7),
             markeredgecolor="white",
             markeredgewidth=0.6,
-            linewidth=1.8 if ours else 0.8,
+            linewidth=1.6 if ours else 0,
             elinewidth=1.2,
             capsize=2,
             zorder=4 if ours else 3,
@@ -96,13 +99,16 @@ def _draw(panel: Axes, rows: Sequence[Row]) -> None:
     for name, (colour, label) in SLIDE_STYLES.items():
         if known:
             values = [getattr(FIGURES[k, n], name) for n in known]
-            # the flat markers let a single figure be seen
             (line,) = panel.plot([places[n] for n in known], values, color=colour, label=label)
-            line.set(linestyle="--", linewidth=1.4, marker="_", markersize=22)
+            line.set(linestyle="--", linewidth=1.4, zorder=2)
+            if len(known) == 1:
+                line.set(marker="_", markersize=40)  # else nothing would be seen
     panel.set_title(f"{k} classes ({','.join(map(str, rows[0].class_ids))})")
     panel.set_xticks(list(places.values()), [f"{n:,}" for n in counts])
     panel.xaxis.set_minor_locator(NullLocator())
-    panel.set_xlim(-0.4, len(counts) - 0.6)
+    panel.set_xlim(-0.5, len(counts) - 0.5)
+    for place in range(1, len(counts)):
+        panel.axvline(place - 0.5, color="#DDDDDD", linewidth=0.8, zorder=1)
     panel.set_xlabel("training images a class")
     panel.set_ylabel("accuracy")
     panel.grid(axis="y", linewidth=0.4, alpha=0.6)

@@ -145,14 +145,6 @@ def do_table(options: argparse.Namespace) -> None:
         console,
         fresh=options.fresh,
     )
-    for ids in dict.fromkeys(cell.class_ids for cell in wanted):
-        console.print(accuracies([row for row in rows if row.class_ids == ids]))
-    if any(len(row.tried) > 1 for row in rows):
-        console.print(settings(rows))
-    console.print("One cell again, computed anew:")
-    for cell in wanted:
-        text = f"  {command(cell, options)}"
-        console.print(text, highlight=False, soft_wrap=True, markup=False)
     if options.json:
         files.write_bytes(options.json, as_json(rows).encode())
     if options.markdown:
@@ -161,6 +153,14 @@ def do_table(options: argparse.Namespace) -> None:
         from uff_host import plots
 
         plots.plot(rows, options.plot)
+    for ids in dict.fromkeys(cell.class_ids for cell in wanted):
+        console.print(accuracies([row for row in rows if row.class_ids == ids]))
+    if any(len(row.tried) > 1 for row in rows):
+        console.print(settings(rows))
+    console.print("One cell again, computed anew:")
+    for cell in wanted:
+        text = f"  {command(cell, options)}"
+        console.print(text, highlight=False, soft_wrap=True, markup=False)
     for path in filter(None, (options.json, options.markdown, options.plot)):
         console.print(str(path), highlight=False, soft_wrap=True, markup=False)
 
