@@ -1,0 +1,57 @@
+// Start of the machine and of each soft reset: the heap's size, then _boot.py (mounts the disk), boot.py and main.py.
+#include <string.h>
+
+#include "board.h"
+#include "py/cstack.h"
+#include "py/gc.h"
+#include "py/mphal.h"
+#include "py/runtime.h"
+#include "shared/runtime/pyexec.h"
+
+#define STACK_BYTES (256 * 1024)
+
+static char command_line[256];
+
+const char *board_option(const char *name) {
+    const size_t length = strlen(name);
+    static char value[128];
+    for (const char *word = command_line; *word; word += strcspn(word, " "), word += *word == ' ') {
+        if (strncmp(word, name, length) == 0 && word[length] == '=') {
+            const size_t size = strcspn(word + length + 1, " ");
+            if (size < sizeof(value)) {
+                memcpy(value, word + length + 1, size);
+                value[size] = 0;
+                return value;
+            }
+        }
+    }
+    return NULL;
+}
+
+// Called by main() in the place of gc_init(), once. heap=BYTES among the options makes the heap smaller.
+void board_gc_init(void *start, void *end) {
+    const struct { char *buffer; int size; } job = {command_line, sizeof(command_line) - 1};
+    if (host_call(HOST_COMMAND_LINE, &job) != 0) {
+        command_line[0] = 0;
+    }
+    const char *const heap = board_option("heap");
+    size_t bytes = 0;
+    for (const char *digit = heap; digit && *digit >= '0' && *digit <= '9'; ++digit) {
+        bytes = 10 * bytes + (size_t)(*digit - '0');
+    }
+    bytes &= ~(size_t)15;
+    gc_init(start, bytes && bytes < (size_t)((char *)end - (char *)start) ? (char *)start + bytes : end);
+    ticks_start();
+    console_start();
+}
+
+// Called by main() in the place of mp_init(), at each soft reset.
+void board_mp_init(void) {
+    mp_cstack_init_with_sp_here(STACK_BYTES);
+    mp_init();
+    pyexec_frozen_module("_boot.py", false);
+    const int done = pyexec_file_if_exists("boot.py");
+    if (!(done & PYEXEC_FORCED_EXIT) && pyexec_mode_kind == PYEXEC_MODE_FRIENDLY_REPL) {
+        pyexec_file_if_exists("main.py");
+    }
+}
