@@ -128,7 +128,7 @@ def test_trace_is_exact(of: Of) -> None:
 
 def test_kernel_is_exact_from_its_first_row_on(of: Of) -> None:
     for call in of("kernel"):
-        x, m, before, *first = call.args
+        x, m, before, _, *first = call.args
         x = x.reshape(-1, m).astype(np.int64)
         start = first[0] * (first[0] + 1) // 2 if first else 0
         assert np.array_equal(call.out[2][start:], lower_half(x @ x.T)[start:])
@@ -287,6 +287,13 @@ def test_arguments_are_taken_or_refused_as_documented(
 def test_the_same_values_come_with_little_memory(run_device: Callable, tmp_path: Path) -> None:
     done = run_device(SCRIPTS / "ridge_values.py", tmp_path, heap="200K")
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_set_of_kernels_gives_the_same_bits(run_device: Callable, tmp_path: Path) -> None:
+    """The host has the plain set alone; on a Cortex-M7 the script compares."""
+    done = run_device(SCRIPTS / "ridge_kernels.py", tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "FAIL" not in done.stdout
 
 
 # ---- the class layer, from nothing but data ----

@@ -32,8 +32,8 @@ What to stumble on.
   - Slices of an array copy, slices of a memoryview do not: only these write into the whole. They
     count elements: of a memoryview over a bytearray, bytes. `memoryview(x)[2*m*first : 2*m*last]`.
   - Outputs are written over, but gram, class_sums and merge add to theirs: start from zeros.
-  - Work arrays may be longer than stated and hold nothing worth keeping; they may not overlap
-    anything. Only solve() works in place.
+  - Workspace is any writable buffer, of bytes too, aligned to 4 bytes and of work_bytes() or more.
+    It holds nothing between calls and may not overlap anything. Only solve() works in place.
   - The factor's diagonal holds reciprocals, 1 / L_ii, since all solves multiply.
   - remove=True sees from the diagonal, not for certain, that images were never added. What was
     taken away by mistake comes back, to the bit, by adding the same images again.
@@ -49,9 +49,25 @@ class _Buffer(Protocol):
 
 UNIT: int  # 512: length of an encoded image and of a hidden vector
 WEIGHT: int  # 16384: length of a layer-1 weight vector
-PANEL: int  # 16: columns solved together; a work array of a system of order m has m*PANEL floats
-BATCH: int  # 32: images packed together by gram(); its work array has m*BATCH int16
+PANEL: int  # 16: columns solved together, and rows that factor and kernel take in one go
+BATCH: int  # 64: images that gram takes in one go; slices of as many waste nothing
 MAX_CLASSES: int  # 16
+
+def work_bytes(m: int, q: int = 0) -> int:
+    """Bytes of workspace that serve all functions for rows of m, systems of order m, q neurons.
+
+    m  1 to 65535: the larger of features and order, where one workspace is to serve both
+    q  0 to 65535
+
+    Single functions may do with less, down to what their error message says.
+    """
+
+def kernels(name: str | None = None) -> str:
+    """The set of inner loops in use before; name chooses another one.
+
+    "plain" is everywhere, "m7" on Cortex-M cores with DSP and FMA, where it is the default. All
+    give the same bits. ValueError: a set that is not built in.
+    """
 
 # ---- integers: encoding, Gram matrices, inference ----
 
@@ -70,7 +86,7 @@ def gram(x: _Buffer, g: _Buffer, work: _Buffer, remove: bool = False) -> None:
 
     x     h (n, m)         m follows from g
     g     i packed(m)      in and out, units of 2^-18; start from zeros
-    work  h (m * BATCH)    at least
+    work  work_bytes(m)
 
     OverflowError: the largest diagonal element plus n times the largest x^2 passes 2^31 - 1. One
     encoded image adds 2^18 at most, so 8191 images always fit, and one more is refused where a
@@ -78,12 +94,13 @@ def gram(x: _Buffer, g: _Buffer, work: _Buffer, remove: bool = False) -> None:
     negative. g is unchanged after either.
     """
 
-def kernel(x: _Buffer, m: int, k: _Buffer, first: int = 0) -> None:
+def kernel(x: _Buffer, m: int, k: _Buffer, work: _Buffer, first: int = 0) -> None:
     """Rows first to n-1 of k = x x', exactly; rows before first are left as they are.
 
     x      h (n, m)      all rows up to the last one wanted, 65535 at most
     m      1 to 65535
     k      i packed(n)   out, at least; units of 2^-18
+    work   work_bytes(m)
     first  0 to n
 
     OverflowError: the squares of a row sum to more than 2^31 - 1 (of an encoded image: 2^18).
@@ -119,7 +136,7 @@ def project(x: _Buffer, w: _Buffer, m: int, h: _Buffer, work: _Buffer) -> None:
     w     h (q, m)     as unit_rows() gives it; any scale gives the same h up to rounding
     m     1 to 65535
     h     h (n, q)     out
-    work  i (q)        at least
+    work  work_bytes(m, q); for one row of x at a time 4*q do
 
     OverflowError: m times the squares of a row of x pass 2^32 - 4 (of an encoded image they are
     about m * 2^18: m up to some 16000), or the squares of its hidden values 2^63.
@@ -136,7 +153,7 @@ def goodness(
     good    q (n, k)   out, units of 2^-2(e+9)
     labels  B (n)      out where given: the first label of most goodness
 
-    OverflowError: longest f times longest w plus largest |v| passes 7e8, so that 16 squares might
+    OverflowError: longest f times longest w plus largest |v| reaches 7e8, so that 16 squares might
     not fit int64.
     """
 
@@ -159,7 +176,7 @@ def factor(
     gram      i or f packed(m)  never written; raw bytes count as int32
     l         f packed(m)       in and out: rows before first from earlier calls with the same
                                 system; the diagonal holds 1 / L_ii
-    work      f (m * PANEL)     at least
+    work      work_bytes(m)
     first     0 to last
     last      up to m, which is the default; the slices do not matter to the bits
     v         f (m)             all ones where None
@@ -176,7 +193,7 @@ def solve(l: _Buffer, b: _Buffer, x: _Buffer, work: _Buffer) -> None:
     l     f packed(m)
     b     f (m, p)          any p; work is done for 16 columns at a time
     x     f (m, p)          out; may be b itself, but not overlap it otherwise
-    work  f (m * PANEL)     at least
+    work  work_bytes(m)
 
     ValueError: NaN or infinity in b (x is unchanged then), or in the solution. l is not looked at.
     """
@@ -190,7 +207,7 @@ def leverage(
     f      h (n, m)
     total  f (m)
     out    f (n)            out
-    work   f (m * PANEL)    at least
+    work   work_bytes(m)
     """
 
 def inverse_diagonal(
@@ -200,7 +217,7 @@ def inverse_diagonal(
 
     l     f packed(m)
     out   f (m)             out: always all m elements long
-    work  f (m * PANEL)     at least
+    work  work_bytes(m)
     """
 
 def combine(x: _Buffer, c: _Buffer, n: int, out: _Buffer) -> None:
@@ -288,6 +305,7 @@ def leave_one_out(
     residual   f (n)      out: sum of squared left-out errors over neurons and labels
     margin     f (n)      out: left-out goodness of the right label less the best wrong one
 
-    ValueError: a label of k or more, NaN or infinity among the leverages. Where rounding has used
-    up the slack, it counts as 2^-21 of keep: the errors come out large, as they should.
+    ValueError: a label of k or more, NaN or infinity among the leverages. OverflowError: as for
+    goodness(). Where rounding has used up the slack, it counts as 2^-21 of keep: the errors come
+    out large, as they should.
     """

@@ -24,7 +24,7 @@ SAME_BITS = ["-ffp-contract=off"]
 SANITIZE = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 
 OK, NOT_POSDEF, NOT_FINITE, OVERFLOW, NOT_ADDED, LABEL = 0, -1, -2, -3, -4, -5
-UNIT, WEIGHT, PANEL, BATCH = 512, 16384, 16, 32
+UNIT, WEIGHT, PANEL = 512, 16384, 16
 
 
 def builds(compiler: str) -> dict[str, list[str]]:

@@ -83,10 +83,16 @@ static struct ridge_system system_from(const struct argument *a) {
 static int64_t call(const char *name, const struct argument *a) {
     if (!strcmp(name, "encode")) {
         ridge_encode(A(0), Z(1), Z(2), A(3), Z(4), A(5));
+    } else if (!strcmp(name, "gram_work_len")) {
+        return (int64_t)ridge_gram_work_len(Z(0));
+    } else if (!strcmp(name, "kernel_work_len")) {
+        return (int64_t)ridge_kernel_work_len(Z(0));
+    } else if (!strcmp(name, "project_work_len")) {
+        return (int64_t)ridge_project_work_len(Z(0), Z(1), Z(2));
     } else if (!strcmp(name, "gram")) {
         return ridge_gram(A(0), Z(1), Z(2), I(3), A(4), A(5));
     } else if (!strcmp(name, "kernel")) {
-        return ridge_kernel(A(0), Z(1), Z(2), Z(3), A(4));
+        return ridge_kernel(A(0), Z(1), Z(2), Z(3), A(4), A(5));
     } else if (!strcmp(name, "class_sums")) {
         return ridge_class_sums(A(0), A(1), Z(2), Z(3), Z(4), I(5), A(6), A(7));
     } else if (!strcmp(name, "trace")) {

@@ -19,15 +19,24 @@ def zeros(typecode, count):
 
 class Call:
     """A function's name, its arguments (numbers, or (typecode, array)) and keywords, which
-    arguments it writes, and which may be longer than they need be.
+    arguments it writes, which of them is workspace (any type, and as long as the function says
+    it wants it) and which else may be longer than it need be.
     """
 
-    def __init__(self, name, args, writes=(), longer=(), **named):
+    def __init__(self, name, args, writes=(), work=None, longer=(), **named):
         self.name = name
         self.args = args
         self.named = named
         self.writes = writes
+        self.work = work
         self.longer = longer
+        if work is not None:
+            args[work] = "B", bytearray(0)
+            try:
+                self()
+            except ValueError as error:
+                least = int(str(error).split("at least ")[1].split(" ")[0])
+            args[work] = zeros("h", least // 2)
 
     def copies(self):
         """The arguments, arrays as fresh copies."""
@@ -62,17 +71,17 @@ def calls():
     yield call
     call()
 
-    g, work = zeros("i", PACKED), zeros("h", M * ridge.BATCH)
-    call = Call("gram", [x, g, work], [1, 2], [2])
+    g = zeros("i", PACKED)
+    call = Call("gram", [x, g, None], [1, 2], 2)
     yield call
     call()
-    yield Call("gram", [x, g, work, True], [1, 2], [2])
+    yield Call("gram", [x, g, None, True], [1, 2], 2)
     yield Call("trace", [g])
     k = zeros("i", N * (N + 1) // 2)
-    call = Call("kernel", [x, M, k], [2], [2])
+    call = Call("kernel", [x, M, k, None], [2, 3], 3, [2])
     yield call
     call()
-    yield Call("kernel", [x, M, k, 4], [2], [2])
+    yield Call("kernel", [x, M, k, None, 4], [2, 3], 3, [2])
     yield Call("merge", [g, ("i", array("i", range(-9, PACKED - 9)))], [0])
     sums, counts = zeros("i", K * M), zeros("i", K)
     call = Call("class_sums", [x, labels, sums, counts], [2, 3])
@@ -87,21 +96,21 @@ def calls():
     yield call
     call()
     floats = "f", array("f", (value / 262144 for value in g[1]))
-    factor, panel = zeros("f", PACKED), zeros("f", M * ridge.PANEL)
-    yield Call("factor", [floats, factor, panel], [1, 2], [2], diagonal=0.125)
-    call = Call("factor", [g, factor, panel], [1, 2], [2], scale=2.0**-18, diagonal=0.5)
+    factor = zeros("f", PACKED)
+    yield Call("factor", [floats, factor, None], [1, 2], 2, diagonal=0.125)
+    call = Call("factor", [g, factor, None], [1, 2], 2, scale=2.0**-18, diagonal=0.5)
     yield call
     call()
     solution = zeros("f", M * Q)
-    call = Call("solve", [factor, targets, solution, panel], [2, 3], [3])
+    call = Call("solve", [factor, targets, solution, None], [2, 3], 3)
     yield call
     call()
     w1 = zeros("h", Q * M)
     call = Call("unit_rows", [solution, M, w1], [2])
     yield call
     call()
-    h, hidden = zeros("h", N * Q), zeros("i", Q)
-    yield Call("project", [x, w1, M, h, hidden], [3, 4], [4])
+    h = zeros("h", N * Q)
+    yield Call("project", [x, w1, M, h, None], [3, 4], 4)
 
     ratio = 0.0625
     total, right = zeros("f", M), zeros("f", M * K)
@@ -109,13 +118,13 @@ def calls():
     yield call
     call()
     call = Call(
-        "factor", [g, factor, panel], [1, 2], [2],
+        "factor", [g, factor, None], [1, 2], 2,
         scale=3 * 2.0**-18, diagonal=0.75, rank1=-0.125, v=total, first=0, last=M,
     )  # fmt: skip
     yield call
     call()
     weights = zeros("f", M * K)
-    call = Call("solve", [factor, right, weights, panel], [2, 3], [3])
+    call = Call("solve", [factor, right, weights, None], [2, 3], 3)
     yield call
     call()
     dots = zeros("f", K)
@@ -128,13 +137,16 @@ def calls():
     good, best = zeros("q", N * K), zeros("B", N)
     yield Call("goodness", [x, w, v, good, best], [3, 4])
     leverage = zeros("f", N)
-    call = Call("leverage", [factor, x, total, ratio, leverage, panel], [4, 5], [5])
+    call = Call("leverage", [factor, x, total, ratio, leverage, None], [4, 5], 5)
     yield call
     call()
-    yield Call("inverse_diagonal", [factor, zeros("f", M), panel], [1, 2], [2])
-    yield Call("inverse_diagonal", [factor, zeros("f", M), panel, 2, 5], [1, 2], [2])
+    yield Call("inverse_diagonal", [factor, zeros("f", M), None], [1, 2], 2)
+    yield Call("inverse_diagonal", [factor, zeros("f", M), None, 2, 5], [1, 2], 2)
     alpha = "f", array("f", ((random.below(2001) - 1000) / 512 for _ in range(N * K)))
     yield Call("combine", [x, alpha, N, zeros("f", M * K)], [3])
     numbers = (1 - ratio, -float(K), 2.0**-21, 1 - ratio)
     outputs = [zeros("B", N), zeros("f", N), zeros("f", N)]
     yield Call("leave_one_out", [x, w, v, labels, leverage, numbers] + outputs, [6, 7, 8])
+    yield Call("work_bytes", [M])
+    yield Call("work_bytes", [M, Q])
+    yield Call("kernels", [])

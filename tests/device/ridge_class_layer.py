@@ -41,8 +41,8 @@ def train(dual, ridge_lambda, n, m):
     statistics = Statistics(m, K, gram=gram)
     statistics.add(f, labels, gram=not dual)
     if dual:
-        ridge.kernel(f, m, gram)
-    factor, work = bytearray(4 * packed(order)), bytearray(4 * order * ridge.PANEL)
+        ridge.kernel(f, m, gram, bytearray(ridge.work_bytes(m)))
+    factor, work = bytearray(4 * packed(order)), bytearray(ridge.work_bytes(order))
     solver = ClassSolver(statistics, STRENGTH, factor, work, gram, f, labels)
     for _ in solver.factorise(ridge_lambda):
         gc.collect()
