@@ -7,7 +7,7 @@ from uff_checks import raises, run, small_samples
 import uff
 from uff import DoesNotFit, Options, Trainer
 
-LIMIT = 10000000  # multiply-adds of a slice
+LIMIT = 20000000  # multiply-adds of a slice: some 50 ms on a board, no screen stands still
 
 
 def taken(samples, options):
@@ -104,7 +104,7 @@ def test_more_images_neurons_or_classes_never_cost_less():
         assert cost(hidden=600, form=form) > cost(form=form)
 
 
-def test_no_slice_is_longer_than_ten_million_multiply_adds():
+def test_no_slice_is_longer_than_twenty_million_multiply_adds():
     # The default network on whole images; a slice's work follows from the part of the plan it did.
     for each, form in ((160, "primal"), (120, "dual")):
         trainer = Trainer(
@@ -118,7 +118,7 @@ def test_no_slice_is_longer_than_ten_million_multiply_adds():
             before = done
             longest[stage] = max(longest.get(stage, 0), macs)
         for stage, macs in longest.items():
-            assert macs < 1.02 * LIMIT, (form, stage, macs)
+            assert macs < LIMIT, (form, stage, macs)
 
 
 run(globals())
