@@ -10,6 +10,7 @@ from array import array
 
 import job
 
+import ridge
 from uff import Network, SamplesFile
 
 try:
@@ -49,6 +50,7 @@ def look():
     totals = np.zeros((k, size))
     goodness = array("f", bytes(4 * n * k))
     good = array("q", [0] * (BATCH * k))
+    work = bytearray(ridge.work_bytes(m, network.hidden))
     for first in range(0, n, BATCH):
         count = min(BATCH, n - first)
         buffer = bytearray(count * size)
@@ -61,7 +63,7 @@ def look():
         network.embedding.encode(images, f)  # ndarrays in and out
         if network.hidden:
             h = np.zeros((count, network.hidden), dtype=np.int16)
-            network.project(f, h)
+            network.project(f, h, work)
             f = h
         network.layer.goodness(f, memoryview(good)[: count * k])
         for i in range(count * k):

@@ -71,8 +71,8 @@ def test_a_system_of_ulab_floats_is_solved_in_place():
     m = 12
     x = array("h", [(i * 37) % 101 for i in range(20 * m)])
     gram = array("i", [0] * (m * (m + 1) // 2))
-    ridge.gram(x, gram, bytearray(4 * (m + 3) * ridge.BATCH))
-    factor, work = bytearray(4 * len(gram)), bytearray(4 * m * ridge.PANEL)
+    factor, work = bytearray(4 * len(gram)), bytearray(ridge.work_bytes(m))
+    ridge.gram(x, gram, work)
     ridge.factor(gram, factor, work, diagonal=1000.0)
     right = np.ones((m, 2))
     ridge.solve(factor, right, right, work)  # an ndarray in and out
