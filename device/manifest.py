@@ -1,4 +1,5 @@
-# ruff: noqa: F821 (package, include: names that MicroPython's makemanifest.py provides)
-# What is frozen into every firmware: the library of device/, and asyncio for the app.
+# ruff: noqa: F821 (module, package, include: names that MicroPython's makemanifest.py provides)
+# What is frozen into every firmware: the library of device/, what its scripts share, and asyncio for the app.
 package("uff")
+module("job.py")
 include("$(MPY_DIR)/extmod/asyncio")
