@@ -1,7 +1,9 @@
-"""The console side of the scripts: parameters from job.json, progress and results as lines that a host can read.
+"""The console side of the scripts: parameters from job.json, progress and results as lines that a
+host can read.
 
-A script is run by `micropython x.py` or `mpremote run x.py`, which passes no arguments; so its parameters lie in job.json in
-the current directory. Lines that start with @ are JSON for a host (`uff train`, `uff demo`), the others are for people.
+A script is run by `micropython x.py` or `mpremote run x.py`, which passes no arguments; so its
+parameters lie in job.json in the current directory. Lines that start with @ are JSON for a host
+(`uff train`, `uff demo`), the others are for people.
 """
 
 import json
@@ -12,7 +14,8 @@ import time
 class Job:
     """Parameters of a script: the given defaults, changed by job.json.
 
-    ValueError for a key that is not among them, and for a value of another kind than a default that is not None.
+    ValueError for a key that is not among them, and for a value of another kind than a default
+    that is not None.
     """
 
     def __init__(self, **defaults):
@@ -28,7 +31,11 @@ class Job:
         for key, value in given.items():
             if key not in defaults:
                 raise ValueError("job.json: %r is none of %s" % (key, ", ".join(sorted(defaults))))
-            for kind, name in ((bool, "true or false"), (str, "a text"), ((int, float), "a number")):
+            for kind, name in (
+                (bool, "true or false"),
+                (str, "a text"),
+                ((int, float), "a number"),
+            ):
                 if isinstance(defaults[key], kind):
                     if not isinstance(value, kind) or isinstance(value, bool) != (kind is bool):
                         raise ValueError("job.json: %s: want %s, got %r" % (key, name, value))
@@ -39,7 +46,8 @@ class Job:
 
 
 class Progress:
-    """Prints a @progress line some times a second; call it with a stage and the part done (0 to 1) of the whole job."""
+    """Prints a @progress line some times a second; call it with a stage and the part done (0 to
+    1) of the whole job."""
 
     def __init__(self, every_ms=200):
         self._every_ms = every_ms
@@ -70,7 +78,10 @@ def main(work):
         what = _errno(error)
         fail("OSError", "%s: %s" % (error.args[1], what) if len(error.args) > 1 else what)
     except MemoryError as error:
-        fail(type(error).__name__, str(error) or "out of memory; want a larger heap, fewer images or fewer neurons")
+        fail(
+            type(error).__name__,
+            str(error) or "out of memory; want a larger heap, fewer images or fewer neurons",
+        )
     except (ValueError, OverflowError) as error:
         fail(type(error).__name__, str(error))
 
@@ -78,8 +89,14 @@ def main(work):
 def _errno(error):
     import errno
 
-    names = {errno.ENOENT: "no such file", errno.EACCES: "not allowed", errno.EIO: "input/output error"}
-    names.update({28: "the disk is full", 17: "the file is there already", 30: "read-only file system"})
+    names = {
+        errno.ENOENT: "no such file",
+        errno.EACCES: "not allowed",
+        errno.EIO: "input/output error",
+    }
+    names.update(
+        {28: "the disk is full", 17: "the file is there already", 30: "read-only file system"}
+    )
     return names.get(error.errno, "error %s" % error.errno)
 
 

@@ -1,14 +1,17 @@
-"""Predicts every sample of a file with a saved network: accuracy, confusion matrix and, if asked, all predictions."""
+"""Predicts every sample of a file with a saved network: accuracy, confusion matrix and, if asked,
+all predictions."""
 
 import time
 
 import job
+
 from uff import Network, SamplesFile
 
 JOB = {
     "model": "model.uffm",
     "samples": "test.uffs",
-    "predictions": None,  # a file: for each sample its label (uint8) and the goodness of every label (int64)
+    # a file: for each sample its label (uint8) and the goodness of every label (int64)
+    "predictions": None,
 }
 BATCH = 16
 
@@ -21,11 +24,19 @@ def evaluate():
     if (samples.height, samples.width) != (network.embedding.height, network.embedding.width):
         raise ValueError(
             "%s: want images of %d x %d, got %d x %d"
-            % (asked.samples, network.embedding.height, network.embedding.width, samples.height, samples.width)
+            % (
+                asked.samples,
+                network.embedding.height,
+                network.embedding.width,
+                samples.height,
+                samples.width,
+            )
         )
     classes = len(network.names)
     if len(samples.names) > classes:
-        raise ValueError("%s: %d classes, the network knows %d" % (asked.samples, len(samples.names), classes))
+        raise ValueError(
+            "%s: %d classes, the network knows %d" % (asked.samples, len(samples.names), classes)
+        )
     if not len(samples):
         raise ValueError("%s: no samples" % asked.samples)
     size = network.embedding.size
@@ -40,7 +51,9 @@ def evaluate():
             last = min(first + BATCH, len(samples))
             count = last - first
             samples.read_into(images[: count * size], first, last)
-            network.predict_many(images[: count * size], labels[:count], good[: count * 8 * classes])
+            network.predict_many(
+                images[: count * size], labels[:count], good[: count * 8 * classes]
+            )
             for i in range(count):
                 confusion[samples.labels[first + i]][labels[i]] += 1
                 if out:

@@ -1,9 +1,11 @@
-"""Trains a network from a samples file and saves it. Parameters: see JOB below, changed by job.json."""
+"""Trains a network from a samples file and saves it. Parameters: see JOB below, changed by
+job.json."""
 
 import gc
 import time
 
 import job
+
 from uff import Options, SamplesFile, Trainer
 
 JOB = {
@@ -17,7 +19,8 @@ JOB = {
     "seed": 0,
     "form": "auto",
     "leave_one_out": True,
-    "statistics": False,  # keep the exact Gram matrices in the model file, for verification and learning on
+    # keep the exact Gram matrices in the model file, for verification and learning on
+    "statistics": False,
 }
 
 
@@ -26,7 +29,10 @@ def train():
     started = time.ticks_ms()
     samples = SamplesFile.open(asked.samples)
     if samples.damaged or samples.torn:
-        print("%d damaged records passed over, torn tail of %d bytes cut" % (samples.damaged, samples.torn))
+        print(
+            "%d damaged records passed over, torn tail of %d bytes cut"
+            % (samples.damaged, samples.torn)
+        )
     options = Options(
         network=asked.network,
         hidden=asked.hidden,
@@ -42,12 +48,20 @@ def train():
     trainer.plan.check(gc.mem_free())
     print(
         "%s: %d images, %d classes, %d million multiply-adds, %d bytes"
-        % (asked.network, len(samples), len(samples.names), trainer.plan.macs // 1000000, trainer.plan.memory_bytes)
+        % (
+            asked.network,
+            len(samples),
+            len(samples.names),
+            trainer.plan.macs // 1000000,
+            trainer.plan.memory_bytes,
+        )
     )
     progress = job.Progress()
     heap_peak, last_stage = gc.mem_alloc(), None
     for stage, done in trainer.steps():
-        if stage != last_stage:  # mem_alloc() walks the whole heap's table, too slow for every slice
+        if (
+            stage != last_stage
+        ):  # mem_alloc() walks the whole heap's table, too slow for every slice
             heap_peak, last_stage = max(heap_peak, gc.mem_alloc()), stage
         progress(stage, done)
     network = trainer.network
@@ -66,7 +80,9 @@ def train():
         lambda2=facts.lambda2,
         fitted_accuracy=facts.fitted_correct / facts.images,
         loo_accuracy=None if facts.loo_correct is None else facts.loo_correct / facts.images,
-        stages=[{"name": s.name, "seconds": s.seconds, "macs": s.macs} for s in trainer.plan.stages],
+        stages=[
+            {"name": s.name, "seconds": s.seconds, "macs": s.macs} for s in trainer.plan.stages
+        ],
         memory_bytes=trainer.plan.memory_bytes,
         heap_peak_bytes=heap_peak,
         model=asked.model,

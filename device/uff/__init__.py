@@ -1,12 +1,13 @@
-"""µFF on MicroPython: networks that learn on the board, each layer one ridge regression in closed form.
+"""µFF on MicroPython: networks that learn on the board, each layer one ridge regression in closed
+form.
 
     from uff import Network, Options, Samples, SamplesFile, Trainer
     network = Trainer(SamplesFile.open("train.uffs"), Options(network="uff2")).run()
     label, goodness, margin = network.predict(image)      # image: 784 bytes
     network.save("model.uffm")
 
-The library drives the C module `ridge` and owns no pins, no screens and no prints. Arrays are little-endian, images are
-uint8 row by row, labels count from 0.
+The library drives the C module `ridge` and owns no pins, no screens and no prints. Arrays are
+little-endian, images are uint8 row by row, labels count from 0.
 """
 
 from .classlayer import Statistics
@@ -18,4 +19,19 @@ from .plan import Options, plan
 from .samples import Samples, SamplesFile
 from .train import Trainer
 
+__all__ = [
+    "MAX_CLASSES",
+    "DoesNotFit",
+    "FormatError",
+    "LabelEmbedding",
+    "Learner",
+    "Network",
+    "Options",
+    "Prediction",
+    "Samples",
+    "SamplesFile",
+    "Statistics",
+    "Trainer",
+    "plan",
+]
 __version__ = "0.1.0"

@@ -1,13 +1,16 @@
 """The class layer: ridge regression of one neuron a class on positive and negative data.
 
-Positive data is (f, right label), negative data (f, every wrong label); f are the features of an image, k the classes, n the
-images. Only the neuron of the right class has a target, 1, and only on positive data. With the label as a one-hot input of
-strength s, the Gram matrix over all k*n data is
+Positive data is (f, right label), negative data (f, every wrong label); f are the features of an
+image, k the classes, n the images. Only the neuron of the right class has a target, 1, and only
+on positive data. With the label as a one-hot input of strength s, the Gram matrix over all k*n
+data is
 
-    [[ k F'F + lambda I,  s S 1' ],  [ s 1 S',  (s^2 n + lambda) I ]],     S the sum of all features
+    [[ k F'F + lambda I,  s S 1' ],  [ s 1 S',  (s^2 n + lambda) I ]],     S the sum of all
+    features
 
-so it follows from F'F, the class sums and the counts, all exact integers (Statistics). The label part is eliminated by hand
-(a Schur complement), which leaves one system of the order of F'F; or of F F', where there are fewer images than features.
+so it follows from F'F, the class sums and the counts, all exact integers (Statistics). The label
+part is eliminated by hand (a Schur complement), which leaves one system of the order of F'F; or
+of F F', where there are fewer images than features.
 """
 
 from array import array
@@ -15,7 +18,9 @@ from math import frexp, ldexp
 
 import ridge
 
-UNIT_BITS = 9  # ridge.UNIT = 2^9: features and sums are integers in units of 2^-9, Gram matrices in units of 2^-18
+# ridge.UNIT = 2^9: features and sums are integers in units of 2^-9, Gram matrices in units of
+# 2^-18
+UNIT_BITS = 9
 V_BITS = 28  # label weights stay below 2^28, so that goodness fits int64 with room to spare
 
 
@@ -25,12 +30,14 @@ def packed(order):
 
 
 class Statistics:
-    """What the class layer knows of its images: Gram matrix F'F, class sums, counts. Exact, so images can be added, taken
-    away, given another label and merged in any order with the same bits as the result.
+    """What the class layer knows of its images: Gram matrix F'F, class sums, counts. Exact, so
+    images can be added, taken away, given another label and merged in any order with the same
+    bits as the result.
 
-    gram: int32, packed, features*(features+1)/2; sums: int32, classes x features; counts: int32, classes.
-    Where gram is given it is taken as it is; that of a dual training, of the images, cannot learn on. work: workspace of
-    ridge.work_bytes(features); made when it is first needed where none is given.
+    gram: int32, packed, features*(features+1)/2; sums: int32, classes x features; counts: int32,
+    classes. Where gram is given it is taken as it is; that of a dual training, of the images,
+    cannot learn on. work: workspace of ridge.work_bytes(features); made when it is first needed
+    where none is given.
     """
 
     def __init__(self, features, classes, alloc=bytearray, gram=None, work=None):
@@ -52,7 +59,8 @@ class Statistics:
         ridge.gram(f, self.gram, self._work, remove)
 
     def add(self, f, labels, gram=True):
-        """Adds the rows of f (int16, n x features) with their labels (uint8, n). OverflowError beyond 8,191 images.
+        """Adds the rows of f (int16, n x features) with their labels (uint8, n). OverflowError
+        beyond 8,191 images.
 
         gram=False leaves the Gram matrix out: a dual solution takes the images themselves.
         """
@@ -65,7 +73,8 @@ class Statistics:
                 raise
 
     def remove(self, f, labels):
-        """Takes rows away that were added. ValueError where they cannot have been; nothing is changed then."""
+        """Takes rows away that were added. ValueError where they cannot have been; nothing is
+        changed then."""
         ridge.class_sums(f, labels, self.sums, self.counts, True)
         try:
             self._add_gram(f, True)
@@ -90,7 +99,9 @@ class Statistics:
                 % (self.features, self.classes, other.features, other.classes)
             )
         if self.images + other.images > 8191:
-            raise OverflowError("merge: %d images; want at most 8191" % (self.images + other.images))
+            raise OverflowError(
+                "merge: %d images; want at most 8191" % (self.images + other.images)
+            )
         ridge.merge(self.gram, other.gram)
         ridge.merge(self.sums, other.sums)
         ridge.merge(self.counts, other.counts)
@@ -105,8 +116,8 @@ class Statistics:
 
 
 class ClassLayer:
-    """Weights of the class layer in integers: w int16 (classes x features) in units of 2^-exponent, v int32
-    (classes x classes; [neuron, label]) in units of 2^-(exponent+9)."""
+    """Weights of the class layer in integers: w int16 (classes x features) in units of
+    2^-exponent, v int32 (classes x classes; [neuron, label]) in units of 2^-(exponent+9)."""
 
     def __init__(self, features, classes):
         self.features = features
@@ -116,17 +127,20 @@ class ClassLayer:
         self.exponent = 0
 
     def goodness(self, f, good, labels=None):
-        """f (int16, n x features) -> good (int64, n x classes) and, where given, the label of most goodness (uint8, n)."""
+        """f (int16, n x features) -> good (int64, n x classes) and, where given, the label of
+        most goodness (uint8, n)."""
         ridge.goodness(f, self.w, self.v, good, labels)
 
     def value(self, good):
-        """A goodness as a float: about 1 for a datum the layer takes for positive, near 0 for a negative one."""
+        """A goodness as a float: about 1 for a datum the layer takes for positive, near 0 for a
+        negative one."""
         return ldexp(float(good), -2 * (self.exponent + UNIT_BITS))
 
 
 class ClassSolver:
-    """Solves the class layer, in slices. Buffers come from the caller: factor (float32, packed order) and work
-    (ridge.work_bytes(order)), order being the number of features, or of images in dual form."""
+    """Solves the class layer, in slices. Buffers come from the caller: factor (float32, packed
+    order) and work (ridge.work_bytes(order)), order being the number of features, or of images in
+    dual form."""
 
     def __init__(self, statistics, strength, factor, work, dual_gram=None, f=None, labels=None):
         self.statistics = statistics
@@ -140,7 +154,8 @@ class ClassSolver:
         self._order = statistics.images if self.dual else statistics.features
 
     def _numbers(self, ridge_lambda):
-        """lambda_abs (mean diagonal of the whole Gram matrix times lambda; all f have length 1) and s^2/mu."""
+        """lambda_abs (mean diagonal of the whole Gram matrix times lambda; all f have length 1)
+        and s^2/mu."""
         n, k, s = self.statistics.images, self.statistics.classes, self.strength
         lambda_abs = ridge_lambda * k * n * (1 + s * s) / (self.statistics.features + k)
         return lambda_abs, s * s / (s * s * n + lambda_abs)
@@ -194,13 +209,16 @@ class ClassSolver:
             for label in range(k)
         ]
         largest = frexp(max(max(v), -min(v)))[1]
-        layer.exponent = ridge.quantise(w, features, layer.w, min(V_BITS - UNIT_BITS - largest, 40))
+        layer.exponent = ridge.quantise(
+            w, features, layer.w, min(V_BITS - UNIT_BITS - largest, 40)
+        )
         for i, value in enumerate(v):
             value = ldexp(value, layer.exponent + UNIT_BITS)
             layer.v[i] = int(value + 0.5) if value >= 0 else -int(0.5 - value)
 
     def leverages(self, f, out):
-        """A generator: leverages of the rows of f (int16, n x features) into out (float32, n), 16 images a step."""
+        """A generator: leverages of the rows of f (int16, n x features) into out (float32, n), 16
+        images a step."""
         step = ridge.PANEL
         if self.dual:
             for first in range(0, self._order, step):
@@ -223,7 +241,8 @@ class ClassSolver:
             yield last
 
     def left_out(self, layer):
-        """The four numbers ridge.leave_one_out wants: slack = offset + factor * leverage, unit of w.f, 1 - g."""
+        """The four numbers ridge.leave_one_out wants: slack = offset + factor * leverage, unit of
+        w.f, 1 - g."""
         k = self.statistics.classes
         keep = 1.0 - self._ratio
         unit = ldexp(1.0, -(layer.exponent + UNIT_BITS))

@@ -1,8 +1,9 @@
 """The contrast pairs of layer 1: which positive and which negative datum each neuron is given.
 
-Neuron j is given an image of class c as positive datum and an image of another class d, with the same label c drawn in, as
-negative datum. The ordered class pairs (c, d) take turns and each class deals its images in one shuffled order, so all
-images serve about equally often. Everything follows from the seed, in 32-bit integers, so host and boards agree.
+Neuron j is given an image of class c as positive datum and an image of another class d, with the
+same label c drawn in, as negative datum. The ordered class pairs (c, d) take turns and each class
+deals its images in one shuffled order, so all images serve about equally often. Everything
+follows from the seed, in 32-bit integers, so host and boards agree.
 """
 
 from array import array
@@ -32,12 +33,15 @@ class Xorshift32:
 def contrast_pairs(labels, classes, neurons, seed):
     """Two arrays of image numbers (uint16, one element a neuron): positive a, negative b.
 
-    labels: one of 0..classes-1 for each image. ValueError where a class has no image or there is only one class.
+    labels: one of 0..classes-1 for each image. ValueError where a class has no image or there is
+    only one class.
     """
     if classes < 2:
         raise ValueError("layer 1 contrasts classes: want 2 or more, got %d" % classes)
     random = Xorshift32(seed)
-    orders = [array("H", (i for i, label in enumerate(labels) if label == c)) for c in range(classes)]
+    orders = [
+        array("H", (i for i, label in enumerate(labels) if label == c)) for c in range(classes)
+    ]
     for c, order in enumerate(orders):
         if not order:
             raise ValueError("class %d has no images" % c)

@@ -1,8 +1,10 @@
-"""Label embedding: the label is drawn into the corners of the image, and the rest of the image is encoded.
+"""Label embedding: the label is drawn into the corners of the image, and the rest of the image is
+encoded.
 
-The 2x2 block of pixels in each corner belongs to the label (16 pixels, so 16 classes at most); these pixels are cleared
-from the image part. Positive data carries the right label there, negative data a wrong one. Because a label is one pixel
-out of 16, the Gram matrix over all positive and negative data follows from the image part, the class sums and the counts
+The 2x2 block of pixels in each corner belongs to the label (16 pixels, so 16 classes at most);
+these pixels are cleared from the image part. Positive data carries the right label there,
+negative data a wrong one. Because a label is one pixel out of 16, the Gram matrix over all
+positive and negative data follows from the image part, the class sums and the counts
 (classlayer.py), and no embedded image is ever built for training.
 """
 
@@ -14,7 +16,8 @@ MAX_CLASSES = 16
 
 
 class LabelEmbedding:
-    """Which pixels of a height x width image carry the label (`pixels`, by label) and which the image (`keep`)."""
+    """Which pixels of a height x width image carry the label (`pixels`, by label) and which the
+    image (`keep`)."""
 
     def __init__(self, height, width):
         if not (4 <= height and 4 <= width and MAX_CLASSES < height * width <= 65535):
@@ -43,7 +46,8 @@ class LabelEmbedding:
         return len(self.keep)
 
     def embed(self, image, label):
-        """A copy of image (uint8, height*width) with the label drawn into its corners: what a datum looks like."""
+        """A copy of image (uint8, height*width) with the label drawn into its corners: what a
+        datum looks like."""
         self.check(image)
         if not 0 <= label < MAX_CLASSES:
             raise ValueError("label: want 0 to %d, got %d" % (MAX_CLASSES - 1, label))
@@ -54,11 +58,13 @@ class LabelEmbedding:
         return datum
 
     def encode(self, images, x):
-        """images (uint8, n of them) -> x (int16, n x features): root of each pixel, length 512 (the Hellinger map)."""
+        """images (uint8, n of them) -> x (int16, n x features): root of each pixel, length 512
+        (the Hellinger map)."""
         ridge.encode(images, self.keep, x)
 
     def check(self, image):
         if len(image) != self.size:
             raise ValueError(
-                "image: want %d x %d = %d bytes, got %d" % (self.height, self.width, self.size, len(image))
+                "image: want %d x %d = %d bytes, got %d"
+                % (self.height, self.width, self.size, len(image))
             )

@@ -1,4 +1,5 @@
-"""The exceptions of the library; everything else is the ValueError, OverflowError or OSError of MicroPython itself."""
+"""The exceptions of the library; everything else is the ValueError, OverflowError or OSError of
+MicroPython itself."""
 
 
 class FormatError(ValueError):
@@ -6,7 +7,8 @@ class FormatError(ValueError):
 
 
 class DoesNotFit(MemoryError):
-    """A training that would need more memory than there is; raised before anything is allocated."""
+    """A training that would need more memory than there is; raised before anything is
+    allocated."""
 
 
 def open_file(path, mode):

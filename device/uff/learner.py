@@ -1,8 +1,9 @@
 """Learning on after training: images added, taken away, relabelled and merged, exactly.
 
-Exact for the one-layer network, and for the class layer of the two-layer network while layer 1 stays as it is (frozen):
-the statistics are integers, so the Gram matrix after add + remove is the same bits as before, and boards that share a
-layer 1 can be merged in any order. Training layer 1 anew changes the class layer's inputs; that is a Trainer's work.
+Exact for the one-layer network, and for the class layer of the two-layer network while layer 1
+stays as it is (frozen): the statistics are integers, so the Gram matrix after add + remove is the
+same bits as before, and boards that share a layer 1 can be merged in any order. Training layer 1
+anew changes the class layer's inputs; that is a Trainer's work.
 """
 
 from binascii import crc32
@@ -18,8 +19,8 @@ from .samples import check_names
 class Learner:
     """A network with the statistics of its class layer.
 
-    statistics: those the network was trained with (Trainer.statistics of a primal training, or of a model saved with them);
-    without them the learner starts from no images.
+    statistics: those the network was trained with (Trainer.statistics of a primal training, or of
+    a model saved with them); without them the learner starts from no images.
     """
 
     def __init__(self, network, statistics=None, alloc=bytearray):
@@ -33,15 +34,21 @@ class Learner:
                 % (features, classes, self.statistics.features, self.statistics.classes)
             )
         if len(self.statistics.gram) != 4 * packed(features):
-            raise ValueError("statistics of a dual training hold no Gram matrix of the features; train with form primal")
+            raise ValueError(
+                "statistics of a dual training hold no Gram matrix of the features; "
+                "train with form primal"
+            )
         self._factor = alloc(4 * packed(features))
 
     @classmethod
     def start(cls, height, width, names, options=None, alloc=bytearray):
-        """A learner of a one-layer network that has seen nothing yet: add() images, then solve()."""
+        """A learner of a one-layer network that has seen nothing yet: add() images, then
+        solve()."""
         options = options or Options(network="uff1")
         if options.layers != 1 or options.choose_lambda:
-            raise ValueError("a learner starts with a one-layer network (uff1) and a given lambda2")
+            raise ValueError(
+                "a learner starts with a one-layer network (uff1) and a given lambda2"
+            )
         network = Network(height, width, check_names(names), 0)
         network.facts.strength = options.strength
         network.facts.lambda2 = options.lambdas[0]
@@ -76,7 +83,8 @@ class Learner:
         self.statistics.merge(other.statistics)
 
     def add_class(self, name):
-        """One more class, the last; returns its number. It needs images before the next solve()."""
+        """One more class, the last; returns its number. It needs images before the next
+        solve()."""
         names = check_names(self.network.names + [name])
         network = self.network
         # The layer keeps predicting the old classes until solve(): an empty row is never the best.
@@ -93,18 +101,24 @@ class Learner:
         return len(names) - 1
 
     def solve(self):
-        """Solves the class layer anew from the statistics, with the strength and lambda of the network's training."""
+        """Solves the class layer anew from the statistics, with the strength and lambda of the
+        network's training."""
         for _ in self.steps():
             pass
 
     def steps(self):
-        """A generator: solve() in slices, yielding the part done (0 to 1). The network changes at the very end."""
+        """A generator: solve() in slices, yielding the part done (0 to 1). The network changes at
+        the very end."""
         statistics, network = self.statistics, self.network
         if statistics.classes < 2:
-            raise ValueError("classes: want 2 or more, got %d; add a class first" % statistics.classes)
+            raise ValueError(
+                "classes: want 2 or more, got %d; add a class first" % statistics.classes
+            )
         for c, count in enumerate(statistics.counts):
             if count == 0:
-                raise ValueError('class %d "%s" has no images; add some first' % (c, network.names[c]))
+                raise ValueError(
+                    'class %d "%s" has no images; add some first' % (c, network.names[c])
+                )
         facts = network.facts
         solver = ClassSolver(statistics, facts.strength, self._factor, self._work)
         for last in solver.factorise(facts.lambda2):

@@ -1,7 +1,9 @@
-"""The model file, `.uffm`: a header, class names, arrays, one CRC-32 at the end. Layout: DESIGN.md.
+"""The model file, `.uffm`: a header, class names, arrays, one CRC-32 at the end. Layout:
+DESIGN.md.
 
-save() writes under another name, reads that back, then renames it: after a power cut there is the old file or the new one.
-On FAT, which cannot rename over a file, the old one goes first; load() then finds the new one under its other name.
+save() writes under another name, reads that back, then renames it: after a power cut there is the
+old file or the new one. On FAT, which cannot rename over a file, the old one goes first; load()
+then finds the new one under its other name.
 """
 
 import os
@@ -15,10 +17,12 @@ from .samples import _pack_names, _padding, _unpack_names
 
 MAGIC = b"UFFM"
 VERSION = 1
-# magic, version, header bytes, file bytes; layers, classes, label pixels, flags; height, width, features, hidden;
-# images, seed; strength, lambda1, lambda2; fitted correct, leave-one-out correct, Gram CRCs of layer 1 and class layer
+# magic, version, header bytes, file bytes; layers, classes, label pixels, flags; height, width,
+# features, hidden; images, seed; strength, lambda1, lambda2; fitted correct, leave-one-out
+# correct, Gram CRCs of layer 1 and class layer
 HEADER = "<4sHHIBBBBHHHHIIfffIIII"
-ARRAY = "<4sBbHII"  # tag, typecode (a letter), exponent, 0, rows, columns; then the elements and padding
+# tag, typecode (a letter), exponent, 0, rows, columns; then the elements and padding
+ARRAY = "<4sBbHII"
 DUAL1, DUAL2, LAMBDA_CHOSEN, STATISTICS = 1, 2, 4, 8
 NOT_COMPUTED = 0xFFFFFFFF
 SIZES = {"B": 1, "h": 2, "i": 4}
@@ -47,7 +51,8 @@ def _arrays(network, statistics, gram1):
 
 
 def save(network, path, statistics=None, gram1=None):
-    """Writes network to path. OSError where the disk is full or the file cannot be read back: the old file stays."""
+    """Writes network to path. OSError where the disk is full or the file cannot be read back: the
+    old file stays."""
     facts = network.facts
     names = _pack_names(network.names)
     head_bytes = calcsize(HEADER) + len(names) + len(_padding(calcsize(HEADER) + len(names)))
@@ -138,7 +143,9 @@ def _check(file, path):
         raise FormatError("%s: model format %d; this is format %d" % (path, fields[1], VERSION))
     size, total = file.seek(0, 2), fields[3]
     if size != total or fields[2] < len(head) or total < fields[2] + 4:
-        raise FormatError("%s: want %d bytes, got %d; the file is cut short or damaged" % (path, total, size))
+        raise FormatError(
+            "%s: want %d bytes, got %d; the file is cut short or damaged" % (path, total, size)
+        )
     file.seek(0)
     buffer = memoryview(bytearray(CHUNK))
     crc, left = 0, total - 4
@@ -172,7 +179,8 @@ def _finish_save(path):
 
 
 def load(path):
-    """The Network in a model file, with `statistics` and `gram1` buffers where the file holds them."""
+    """The Network in a model file, with `statistics` and `gram1` buffers where the file holds
+    them."""
     if not _exists(path):
         _finish_save(path)
     with open_file(path, "rb") as file:
@@ -187,7 +195,20 @@ def _read(file, path, fields):
     from .classlayer import Statistics, packed
     from .network import Network
 
-    (_, _, head_bytes, total, layers, classes, label_pixels, flags, height, width, features, hidden) = fields[:12]
+    (
+        _,
+        _,
+        head_bytes,
+        total,
+        layers,
+        classes,
+        label_pixels,
+        flags,
+        height,
+        width,
+        features,
+        hidden,
+    ) = fields[:12]
     if layers not in (1, 2) or label_pixels != MAX_CLASSES or (layers == 2) != (hidden > 0):
         raise ValueError("want 1 or 2 layers and %d label pixels" % MAX_CLASSES)
     file.seek(calcsize(HEADER))
@@ -196,13 +217,23 @@ def _read(file, path, fields):
     if network.features != features or classes < 2:
         raise ValueError("want %d features and 2 or more classes" % network.features)
     facts = network.facts
-    (facts.images, facts.seed, facts.strength, facts.lambda1, facts.lambda2, facts.fitted_correct) = fields[12:18]
+    (
+        facts.images,
+        facts.seed,
+        facts.strength,
+        facts.lambda1,
+        facts.lambda2,
+        facts.fitted_correct,
+    ) = fields[12:18]
     facts.loo_correct = None if fields[18] == NOT_COMPUTED else fields[18]
     facts.gram1_crc, facts.gram2_crc = fields[19:21]
     facts.dual1, facts.dual2 = bool(flags & DUAL1), bool(flags & DUAL2)
     facts.lambda_chosen = bool(flags & LAMBDA_CHOSEN)
     layer, f = network.layer, network.layer.features
-    order1, order2 = (facts.images if facts.dual1 else features), (facts.images if facts.dual2 else f)
+    order1, order2 = (
+        (facts.images if facts.dual1 else features),
+        (facts.images if facts.dual2 else f),
+    )
     want = {
         b"W1  ": ("h", hidden, features),
         b"W2  ": ("h", classes, f),

@@ -1,4 +1,5 @@
-"""A trained network: what predicts and what is saved. Inference is integers all through, so every machine agrees."""
+"""A trained network: what predicts and what is saved. Inference is integers all through, so every
+machine agrees."""
 
 from array import array
 from collections import namedtuple
@@ -8,12 +9,14 @@ import ridge
 from .classlayer import ClassLayer
 from .embed import LabelEmbedding
 
-# label: number of the class; goodness: tuple of floats, one a label; margin: best goodness minus the second best.
+# label: number of the class; goodness: tuple of floats, one a label; margin: best goodness minus
+# the second best.
 Prediction = namedtuple("Prediction", ("label", "goodness", "margin"))
 
 
 class Facts:
-    """What is known of a training: hyper-parameters as used, counts, and checksums of the exact Gram matrices."""
+    """What is known of a training: hyper-parameters as used, counts, and checksums of the exact
+    Gram matrices."""
 
     images = 0
     seed = 0
@@ -30,10 +33,12 @@ class Facts:
 
 
 class Network:
-    """Layers and class names. `w1` (int16, hidden x features, units of 2^-14) is None for the one-layer network.
+    """Layers and class names. `w1` (int16, hidden x features, units of 2^-14) is None for the
+    one-layer network.
 
-    fitted, left_out: fitted and leave-one-out label of every training image (uint8), or None; residuals: sum of squared
-    leave-one-out errors of every training image (float32), large where a label looks wrong, or None (not saved).
+    fitted, left_out: fitted and leave-one-out label of every training image (uint8), or None;
+    residuals: sum of squared leave-one-out errors of every training image (float32), large where
+    a label looks wrong, or None (not saved).
     """
 
     def __init__(self, height, width, names, hidden, w1=None):
@@ -57,14 +62,17 @@ class Network:
         return self.embedding.features
 
     def project(self, x, h, work):
-        """x (int16, n x features) -> h (int16, n x hidden), the hidden values; only in a two-layer network.
+        """x (int16, n x features) -> h (int16, n x hidden), the hidden values; only in a
+        two-layer network.
 
-        work: workspace of ridge.work_bytes(features, hidden); for a single image 4*hidden bytes do.
+        work: workspace of ridge.work_bytes(features, hidden); for a single image 4*hidden bytes
+        do.
         """
         ridge.project(x, self.w1, self.features, h, work)
 
     def class_inputs(self, image):
-        """The class layer's input for one image (uint8): an int16 buffer that the next call writes over."""
+        """The class layer's input for one image (uint8): an int16 buffer that the next call
+        writes over."""
         self.embedding.check(image)
         self.embedding.encode(image, self._x)
         if self.hidden:
@@ -72,7 +80,8 @@ class Network:
         return self._h
 
     def predict(self, image):
-        """Prediction(label, goodness, margin) for an image (uint8, height*width). ValueError for another size."""
+        """Prediction(label, goodness, margin) for an image (uint8, height*width). ValueError for
+        another size."""
         good = array("q", [0] * len(self.names))
         label = bytearray(1)
         self.layer.goodness(self.class_inputs(image), good, label)
@@ -82,10 +91,13 @@ class Network:
         return Prediction(label[0], goodness, best - others)
 
     def predict_many(self, images, labels, good=None):
-        """labels (uint8, n) of n images (uint8, one after the other); good: int64 buffer, n x classes, to be filled."""
+        """labels (uint8, n) of n images (uint8, one after the other); good: int64 buffer, n x
+        classes, to be filled."""
         n = len(labels)
         if len(images) != n * self.embedding.size:
-            raise ValueError("images: want %d x %d bytes, got %d" % (n, self.embedding.size, len(images)))
+            raise ValueError(
+                "images: want %d x %d bytes, got %d" % (n, self.embedding.size, len(images))
+            )
         x = bytearray(2 * n * self.features)
         self.embedding.encode(images, x)
         if self.hidden:
@@ -94,7 +106,9 @@ class Network:
             h = bytearray(2 * n * self.hidden)
             self.project(x, h, self._batch_work)
             x = h
-        self.layer.goodness(x, bytearray(8 * n * len(self.names)) if good is None else good, labels)
+        self.layer.goodness(
+            x, bytearray(8 * n * len(self.names)) if good is None else good, labels
+        )
 
     def save(self, path, statistics=None, gram1=None):
         """Writes the model file; the old one stays until the new one is whole. See model.py."""

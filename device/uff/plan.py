@@ -1,4 +1,5 @@
-"""What a training will cost, known before it starts: multiply-adds of each stage and bytes of each array."""
+"""What a training will cost, known before it starts: multiply-adds of each stage and bytes of
+each array."""
 
 import math
 
@@ -9,12 +10,14 @@ from .errors import DoesNotFit
 # Leave-one-out picks the class layer's lambda among these.
 LAMBDAS = (0.01, 0.03, 0.1, 0.3)
 
-# Most images one Gram matrix can hold: a diagonal element is at most 512^2 an image and must stay below 2^31.
+# Most images one Gram matrix can hold: a diagonal element is at most 512^2 an image and must stay
+# below 2^31.
 MAX_IMAGES = 8191
 
 
 def snap(value):
-    """value with a 16-bit mantissa: decimal numbers are read differently in the last bit by different C libraries."""
+    """value with a 16-bit mantissa: decimal numbers are read differently in the last bit by
+    different C libraries."""
     mantissa, exponent = math.frexp(value)
     return math.ldexp(int(mantissa * 65536 + (0.5 if mantissa > 0 else -0.5)), exponent - 16)
 
@@ -26,7 +29,8 @@ class Options:
     hidden: neurons of the contrast layer, 2 to 4096
     strength: of the label among the inputs of the class layer (default 0.5 for uff1, 0.2 for uff2)
     lambda1: ridge of the contrast layer, in mean diagonal elements of its Gram matrix
-    lambda2: ridge of the class layer, likewise (default 0.1 for uff1, 0.05 for uff2), or "loo": the one of LAMBDAS with
+    lambda2: ridge of the class layer, likewise (default 0.1 for uff1, 0.05 for uff2), or "loo":
+    the one of LAMBDAS with
         the best leave-one-out accuracy
     seed: 0 to 2^32-1, of the contrast pairs
     form: "primal" (Gram matrix of the features), "dual" (of the images), or "auto", the cheaper
@@ -63,7 +67,8 @@ class Options:
         self.lambda1 = _positive("lambda1", lambda1, 1e-4, 1e4) if self.layers == 2 else 0.0
         self.choose_lambda = lambda2 == "loo"
         self.lambdas = [
-            _positive("lambda2", value, 1e-5, 1e4) for value in (LAMBDAS if self.choose_lambda else (lambda2,))
+            _positive("lambda2", value, 1e-5, 1e4)
+            for value in (LAMBDAS if self.choose_lambda else (lambda2,))
         ]
         self.seed = seed
         self.form = form
@@ -77,7 +82,8 @@ def _positive(name, value, low, high):
 
 
 class Stage:
-    """A step of training: its name, its multiply-adds and how long one takes, in those of an integer Gram matrix."""
+    """A step of training: its name, its multiply-adds and how long one takes, in those of an
+    integer Gram matrix."""
 
     def __init__(self, name, macs, weight):
         self.name = name
@@ -91,7 +97,8 @@ class Stage:
 
 
 class Plan:
-    """Stages and memory of one training; `dual1` and `dual2` are the forms chosen for the two layers."""
+    """Stages and memory of one training; `dual1` and `dual2` are the forms chosen for the two
+    layers."""
 
     def __init__(self, images, features, classes, options):
         if not 2 <= classes <= MAX_CLASSES:
@@ -168,10 +175,16 @@ def _classes(n, f, k, options, dual):
     tries = len(options.lambdas)
     order = n if dual else f
     stages = [
-        Stage("class layer Gram matrix", n * (n + 1) // 2 * f if dual else n * f * (f + 1) // 2, 1),
+        Stage(
+            "class layer Gram matrix", n * (n + 1) // 2 * f if dual else n * f * (f + 1) // 2, 1
+        ),
         Stage("class layer Cholesky", tries * order * order * order // 6, 2),
         # A panel holds 16 right-hand sides whatever k is.
-        Stage("class layer solve", tries * (order * order * PANEL + (n * f * PANEL if dual else 0)), 2),
+        Stage(
+            "class layer solve",
+            tries * (order * order * PANEL + (n * f * PANEL if dual else 0)),
+            2,
+        ),
     ]
     if options.leave_one_out:
         macs = n * n * n // 6 if dual else n * f * f // 2
@@ -186,7 +199,8 @@ def _choose(form, primal, dual):
 
 
 def plan(images, height, width, classes, options=None):
-    """The Plan of a training: images in all, their shape, classes, Options. ValueError where none is possible."""
+    """The Plan of a training: images in all, their shape, classes, Options. ValueError where none
+    is possible."""
     from .embed import LabelEmbedding
 
     return Plan(images, LabelEmbedding(height, width).features, classes, options or Options())

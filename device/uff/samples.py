@@ -1,9 +1,10 @@
 """Labelled images: in memory (Samples) or in an append-only file (SamplesFile, `.uffs`).
 
-Both offer what a Trainer needs: height, width, names (one a class), len(), labels (one byte a sample) and
-read_into(buffer, first, last). In the file every change is one more record of fixed size with its own CRC-32, started from the
-record's number, so a power cut costs at most the record being written. A torn tail is cut (the next append writes over
-it); a damaged record with sound ones behind it is passed over and counted in `damaged`. Layout: DESIGN.md.
+Both offer what a Trainer needs: height, width, names (one a class), len(), labels (one byte a
+sample) and read_into(buffer, first, last). In the file every change is one more record of fixed
+size with its own CRC-32, started from the record's number, so a power cut costs at most the
+record being written. A torn tail is cut (the next append writes over it); a damaged record with
+sound ones behind it is passed over and counted in `damaged`. Layout: DESIGN.md.
 """
 
 import os
@@ -35,7 +36,8 @@ def check_names(names):
 class Samples:
     """Labelled images in memory.
 
-    names: a list of class names. ValueError where an image has another size or a label is not below len(names).
+    names: a list of class names. ValueError where an image has another size or a label is not
+    below len(names).
     """
 
     def __init__(self, height, width, names):
@@ -53,7 +55,8 @@ class Samples:
         return self._images[i]
 
     def read_into(self, buffer, first, last):
-        """Copies images first..last-1 one after the other into buffer (uint8, height*width each)."""
+        """Copies images first..last-1 one after the other into buffer (uint8, height*width
+        each)."""
         size = self.height * self.width
         for i in range(first, last):
             buffer[(i - first) * size : (i - first + 1) * size] = self._images[i]
@@ -130,7 +133,8 @@ def _padding(size):
 
 
 class SamplesFile:
-    """A samples file; open() or create() one. Sample numbers count the live samples in file order."""
+    """A samples file; open() or create() one. Sample numbers count the live samples in file
+    order."""
 
     def __init__(self, path):
         self.path = path
@@ -139,7 +143,8 @@ class SamplesFile:
 
     @classmethod
     def create(cls, path, height, width, names):
-        """A new file without samples, written whole under another name first. OSError where path exists."""
+        """A new file without samples, written whole under another name first. OSError where path
+        exists."""
         try:
             os.stat(path)
         except OSError:
@@ -163,7 +168,8 @@ class SamplesFile:
 
     @classmethod
     def open(cls, path):
-        """Reads the header and checks every record. FormatError where the header is damaged, OSError where none."""
+        """Reads the header and checks every record. FormatError where the header is damaged,
+        OSError where none."""
         self = cls(path)
         with open_file(path, "rb") as file:
             self._read_header(file)
@@ -174,11 +180,15 @@ class SamplesFile:
         fixed = file.read(calcsize(HEADER))
         if len(fixed) < calcsize(HEADER):
             raise FormatError("%s: %d bytes are no samples file" % (self.path, len(fixed)))
-        magic, version, size, self.height, self.width, classes, zero = unpack_from(HEADER, fixed, 0)
+        magic, version, size, self.height, self.width, classes, zero = unpack_from(
+            HEADER, fixed, 0
+        )
         if magic != MAGIC:
             raise FormatError("%s: not a samples file (it starts with %r)" % (self.path, magic))
         if version != VERSION:
-            raise FormatError("%s: samples format %d; this is format %d" % (self.path, version, VERSION))
+            raise FormatError(
+                "%s: samples format %d; this is format %d" % (self.path, version, VERSION)
+            )
         rest = file.read(max(size - len(fixed), 0))
         if size % 4 or len(fixed) + len(rest) != size or len(rest) < 4:
             raise FormatError("%s: the header is cut short" % self.path)
@@ -207,7 +217,8 @@ class SamplesFile:
                 tail = size
                 break
             if unpack_from("<I", record, step - 4)[0] == _record_crc(record, number):
-                # Sound but not to be applied: it leans on a record that is damaged. No torn tail, so never written over.
+                # Sound but not to be applied: it leans on a record that is damaged. No torn tail,
+                # so never written over.
                 if not self._apply(number):
                     bad += 1
                 self.damaged += bad
@@ -220,7 +231,7 @@ class SamplesFile:
         self.torn = bad * step + tail
 
     def _apply(self, number):
-        kind, label, zero = unpack_from(RECORD, self._record, 0)
+        kind, label, _ = unpack_from(RECORD, self._record, 0)
         start = calcsize(RECORD)
         if kind == SAMPLE:
             if label >= len(self.names):
@@ -270,14 +281,19 @@ class SamplesFile:
         return image
 
     def read_into(self, buffer, first, last):
-        """Reads images first..last-1 one after the other into buffer (uint8, height*width each)."""
+        """Reads images first..last-1 one after the other into buffer (uint8, height*width
+        each)."""
         size = self.height * self.width
         view = memoryview(buffer)
         with open_file(self.path, "rb") as file:
             for i in range(first, last):
-                file.seek(self._header_bytes + self._numbers[i] * len(self._record) + calcsize(RECORD))
+                file.seek(
+                    self._header_bytes + self._numbers[i] * len(self._record) + calcsize(RECORD)
+                )
                 if file.readinto(view[(i - first) * size : (i - first + 1) * size]) != size:
-                    raise FormatError("%s: sample %d is gone; was the file changed?" % (self.path, i))
+                    raise FormatError(
+                        "%s: sample %d is gone; was the file changed?" % (self.path, i)
+                    )
 
     def _write(self, kind, label, payload):
         record = self._record
@@ -287,17 +303,21 @@ class SamplesFile:
         record[calcsize(RECORD) : calcsize(RECORD) + len(payload)] = payload
         record[step - 4 :] = pack("<I", _record_crc(record, self._records))
         with open_file(self.path, "r+b") as file:
-            file.seek(self._header_bytes + self._records * step)  # over a torn tail, if there is one
+            file.seek(
+                self._header_bytes + self._records * step
+            )  # over a torn tail, if there is one
             if file.write(record) != step:
                 raise OSError(28, self.path)  # ENOSPC; a short write is a full disk on some ports
             file.flush()
         if hasattr(os, "sync"):
             os.sync()
-        self._records += 1  # first: after Ctrl-C between these two lines the next record must not lie over this one
+        # first: after Ctrl-C between these two lines the next record must not lie over this one
+        self._records += 1
         self._apply(self._records - 1)
 
     def append(self, image, label):
-        """Adds image (uint8, height*width); it is on the disk when this returns. OSError where the disk is full."""
+        """Adds image (uint8, height*width); it is on the disk when this returns. OSError where
+        the disk is full."""
         _check_sample(self, image, label)
         self._write(SAMPLE, label, image)
 
@@ -313,11 +333,15 @@ class SamplesFile:
         self._write(RELABEL, label, pack("<I", self._numbers[i]))
 
     def name_class(self, number, name):
-        """Renames class `number`, or adds it where it is the next one. Names take at most height*width-1 bytes."""
+        """Renames class `number`, or adds it where it is the next one. Names take at most
+        height*width-1 bytes."""
         _check_class(self, number)
         packed = _pack_names(check_names([name]))
         if len(packed) > self.height * self.width:
-            raise ValueError("class name: want at most %d bytes, got %d" % (self.height * self.width - 1, len(packed) - 1))
+            raise ValueError(
+                "class name: want at most %d bytes, got %d"
+                % (self.height * self.width - 1, len(packed) - 1)
+            )
         self._write(CLASS_NAME, number, packed)
 
 

@@ -1,9 +1,9 @@
 """Training: closed form, layer by layer, in slices of known work.
 
-    trainer = Trainer(samples, Options(network="uff2"))
-    for stage, done in trainer.steps():     # done: 0 to 1 of the whole work, so the time left is right
-        ...                                 # keep a screen alive
-    trainer.network
+trainer = Trainer(samples, Options(network="uff2"))
+for stage, done in trainer.steps():     # done: 0 to 1 of the whole work, so the time left is right
+    ...                                 # keep a screen alive
+trainer.network
 """
 
 import time
@@ -24,9 +24,9 @@ SLICE = 16  # images, neurons or rows handled between two steps
 class Trainer:
     """One training of `samples` (height, width, names, len(), labels, read_into()) with Options.
 
-    alloc(bytes) gives a zeroed buffer: bytearray, or something that takes memory outside the collected heap.
-    ValueError where a class has no images, there is only one class, or there are more than 8,191 images. Ctrl-C or any
-    error leaves samples and saved files as they were.
+    alloc(bytes) gives a zeroed buffer: bytearray, or something that takes memory outside the
+    collected heap. ValueError where a class has no images, there is only one class, or there are
+    more than 8,191 images. Ctrl-C or any error leaves samples and saved files as they were.
     """
 
     def __init__(self, samples, options=None, alloc=bytearray):
@@ -38,7 +38,9 @@ class Trainer:
         seen = set(samples.labels)
         for c, name in enumerate(samples.names):
             if c not in seen:
-                raise ValueError('class %d "%s" has no images; capture some or remove the class' % (c, name))
+                raise ValueError(
+                    'class %d "%s" has no images; capture some or remove the class' % (c, name)
+                )
         if len(seen) > self.classes:
             raise ValueError("labels: want 0 to %d, got %d" % (self.classes - 1, max(seen)))
         self.plan = Plan(self.images, self.embedding.features, self.classes, self.options)
@@ -49,17 +51,20 @@ class Trainer:
         self._work_all = sum(stage.work for stage in self.plan.stages)
 
     def run(self, progress=None):
-        """Trains and returns the Network; progress(stage name, done) is called after every slice."""
+        """Trains and returns the Network; progress(stage name, done) is called after every
+        slice."""
         for stage, done in self.steps():
             if progress:
                 progress(stage, done)
         return self.network
 
     def steps(self):
-        """A generator: trains, yielding (stage name, done) after each slice, of less than 20 million
-        multiply-adds for images of 28x28 and 500 neurons."""
+        """A generator: trains, yielding (stage name, done) after each slice, of less than 20
+        million multiply-adds for images of 28x28 and 500 neurons."""
         options, alloc, n = self.options, self._alloc, self.images
-        network = Network(self.embedding.height, self.embedding.width, self.samples.names, options.hidden)
+        network = Network(
+            self.embedding.height, self.embedding.width, self.samples.names, options.hidden
+        )
         facts = network.facts
         facts.images = n
         facts.seed = options.seed
@@ -178,7 +183,11 @@ class Trainer:
         m, q = network.features, network.hidden
         inputs, outputs = memoryview(x), memoryview(h)
         for first, last in self._slices(self.images):
-            network.project(inputs[2 * m * first : 2 * m * last], outputs[2 * q * first : 2 * q * last], self._work)
+            network.project(
+                inputs[2 * m * first : 2 * m * last],
+                outputs[2 * q * first : 2 * q * last],
+                self._work,
+            )
             yield self._stage(last, self.images)
 
     def _class_layer(self, network, f, factor):
@@ -223,12 +232,16 @@ class Trainer:
         tries = len(options.lambdas)
         best = None
         leverage = array("f", bytes(4 * n))
-        predicted, residual, margin = bytearray(n), array("f", bytes(4 * n)), array("f", bytes(4 * n))
+        predicted, residual, margin = (
+            bytearray(n),
+            array("f", bytes(4 * n)),
+            array("f", bytes(4 * n)),
+        )
         layer = network.layer
         rows, row = memoryview(f), 2 * layer.features
         leverages, predictions = memoryview(leverage), memoryview(predicted)
         residuals, margins = memoryview(residual), memoryview(margin)
-        for number, ridge_lambda in enumerate(options.lambdas):
+        for ridge_lambda in options.lambdas:
             self._now, started = cholesky, time.ticks_ms()
             order = self.plan.order2
             for last in solver.factorise(ridge_lambda):
