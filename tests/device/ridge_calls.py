@@ -149,4 +149,3 @@ def calls():
     yield Call("leave_one_out", [x, w, v, labels, leverage, numbers] + outputs, [6, 7, 8])
     yield Call("work_bytes", [M])
     yield Call("work_bytes", [M, Q])
-    yield Call("kernels", [])

@@ -35,6 +35,8 @@ def main():
         print("result", call(args))
         gc.collect()
         for i in call.writes:
+            if i == call.work:
+                continue  # what is left there depends on the kernels
             print("out", i, text((call.args[i][0], args[i])))
 
 
