@@ -1,5 +1,6 @@
-# Mounts the disk as / before anything else runs: a file of the host where the emulator was started with disk=NAME, which
-# outlives it, else RAM outside the heap, which soft resets leave alone.
+# Mounts the disk as / before anything else runs: a file of the host where the emulator was
+# started with disk=NAME, which outlives it, else RAM outside the heap, which soft resets leave
+# alone.
 import os
 
 import board_m7

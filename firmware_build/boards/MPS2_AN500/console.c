@@ -13,12 +13,6 @@ enum { STATE_RX_FULL = 2, CTRL_TX = 1, CTRL_RX = 2, CTRL_RX_IRQ = 8, INT_RX = 2 
 static uint8_t ring[4096];
 static volatile uint32_t put, got; // counts of bytes, so that put - got are in the ring
 
-void console_start(void) {
-    put = got = 0;
-    REG(UART0 + CTRL) = CTRL_TX | CTRL_RX | CTRL_RX_IRQ;
-    irq_enable(0);
-}
-
 static void take(void) {
     while ((REG(UART0 + STATE) & STATE_RX_FULL) && put - got < sizeof(ring)) {
         const uint8_t c = (uint8_t)REG(UART0 + DATA);
@@ -29,6 +23,13 @@ static void take(void) {
             put = put + 1;
         }
     }
+}
+
+void console_start(void) {
+    put = got = 0;
+    REG(UART0 + CTRL) = CTRL_TX | CTRL_RX | CTRL_RX_IRQ;
+    take(); // a byte that came before raised no interrupt, and holds up the rest
+    irq_enable(0);
 }
 
 void console_irq(void) {
