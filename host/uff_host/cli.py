@@ -356,11 +356,13 @@ def do_train(options: argparse.Namespace) -> None:
         "statistics": options.statistics,
         "leave_one_out": not options.no_leave_one_out,
     }
-    with connect(options.on) as target:
-        target.put(options.samples, "train.uffs")
-        with screen.progress_bar(options.console, f"Training on {target.name}") as on_progress:
-            result = target.run("train.py", job, on_progress)
-        target.get("model.uffm", options.model)
+    with (
+        connect(options.on) as target,
+        screen.progress_bar(options.console, f"Training on {target.name}") as on_progress,
+    ):
+        target.put(options.samples, "train.uffs", on_progress)
+        result = target.run("train.py", job, on_progress)
+        target.get("model.uffm", options.model, on_progress)
     options.console.print(screen.training(result))
     options.console.print(screen.training_facts(result))
     options.console.print(f"{options.model}", highlight=False, soft_wrap=True)
@@ -386,13 +388,13 @@ def do_evaluate(options: argparse.Namespace) -> None:
     model = read_model(options.model)
     _read(options, options.samples)
     with connect(options.on) as target:
-        target.put(options.model, "model.uffm")
-        target.put(options.samples, "test.uffs")
         name = "predictions.bin" if options.predictions else None
         with screen.progress_bar(options.console, f"Evaluating on {target.name}") as on_progress:
+            target.put(options.model, "model.uffm", on_progress)
+            target.put(options.samples, "test.uffs", on_progress)
             result = target.run("evaluate.py", {"predictions": name}, on_progress)
-        if name:
-            target.get(name, options.predictions)
+            if name:
+                target.get(name, options.predictions, on_progress)
     options.console.print(screen.confusion(model.class_names, result["confusion"]))
     options.console.print(
         f"{result['correct']} of {result['images']} right, accuracy {result['accuracy']:.4f}"

@@ -1,4 +1,5 @@
-"""Where the device scripts run. One class for each kind of link; today MicroPython's unix port.
+"""Where the device scripts run. One class for each kind of link; here MicroPython's unix port,
+in qemu.py an emulated Cortex-M7, in serial_target.py a board.
 
 A target is a working directory with files in it, and scripts that take a job and give a result:
 lines that begin with @ are for the host, everything else a script prints is for people.
@@ -26,7 +27,7 @@ from uff_host.errors import DataError, DeviceError
 from uff_host.progress import OnProgress, Progress, ignore
 
 Result = dict[str, Any]
-NAMES = ("unix",)
+NAMES = ("unix", "m7", "a serial port like /dev/ttyACM0")
 
 
 class Target(ABC):
@@ -35,11 +36,11 @@ class Target(ABC):
     name: str
 
     @abstractmethod
-    def put(self, local: Path, name: str) -> None:
+    def put(self, local: Path, name: str, on_progress: OnProgress = ignore) -> None:
         """Copy a file of the host to `name` in the working directory."""
 
     @abstractmethod
-    def get(self, name: str, local: Path) -> None:
+    def get(self, name: str, local: Path, on_progress: OnProgress = ignore) -> None:
         """Copy `name` from the working directory; `local` is replaced whole or not at all.
 
         Raises:
@@ -162,10 +163,10 @@ class UnixTarget(Target):
         self._silence_s, self._on_line = silence_s, on_line
         self._folder = Path(tempfile.mkdtemp(prefix="uff-unix-"))
 
-    def put(self, local: Path, name: str) -> None:
+    def put(self, local: Path, name: str, on_progress: OnProgress = ignore) -> None:
         shutil.copyfile(local, self._folder / name)
 
-    def get(self, name: str, local: Path) -> None:
+    def get(self, name: str, local: Path, on_progress: OnProgress = ignore) -> None:
         source = self._folder / name
         if not source.is_file():
             raise DeviceError(f"The target has no file {name}.")
@@ -267,4 +268,12 @@ def connect(name: str, on_line: Callable[[str], None] = lambda line: None) -> Ta
     """
     if name == "unix":
         return UnixTarget(on_line=on_line)
+    if name == "m7":
+        from uff_host.qemu import QemuTarget
+
+        return QemuTarget(on_line=on_line)
+    if name.startswith(("/", "COM")):
+        from uff_host.serial_target import SerialTarget
+
+        return SerialTarget(name, on_line=on_line)
     raise DeviceError(f"There is no target {name!r}. Known: {', '.join(NAMES)}.")
