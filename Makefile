@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 
 include firmware_build/sources.mk
 
-.PHONY: help setup tools sources firmware unix demo test table lint check clean
+.PHONY: help setup tools sources firmware unix demo repl test table lint check clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -71,6 +71,9 @@ sources: tools ## Fetch MicroPython and ulab, asking again for what was out of r
 
 demo: $(READY) unix ## Train on this machine, draw the digits it gets right and wrong
 	@$(BIN)/uff demo
+
+repl: demo ## Open the REPL beside the demo's files
+	@cd $${UFF_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/uff}/demo && $(CURDIR)/firmware_build/build/unix/micropython -X heapsize=96M
 
 table: $(READY) unix ## Repeat the README's table of accuracies
 	@$(BIN)/uff table

@@ -19,17 +19,18 @@ static inline int32_t dot(const int16_t *a, const int16_t *b, size_t m) {
 }
 
 static void gram(const int16_t *x, size_t count, size_t m, int32_t sign, int32_t *g, int16_t *work) {
-    // Transposed first: the images side by side for each pixel.
+    // Transposed first: the images side by side for each pixel, filled up with zeros to whole vectors.
+    const size_t width = (count + 15) / 16 * 16;
     for (size_t i = 0; i < m; ++i) {
         int16_t *row = work + i * RIDGE_BATCH;
         for (size_t s = 0; s < count; ++s) {
             row[s] = x[s * m + i];
         }
-        memset(row + count, 0, (RIDGE_BATCH - count) * sizeof *row);
+        memset(row + count, 0, (width - count) * sizeof *row);
     }
     for (size_t i = 0; i < m; ++i) {
         for (size_t j = 0; j <= i; ++j) {
-            *g = ridge_add(*g, sign, dot(work + i * RIDGE_BATCH, work + j * RIDGE_BATCH, RIDGE_BATCH));
+            *g = ridge_add(*g, sign, dot(work + i * RIDGE_BATCH, work + j * RIDGE_BATCH, width));
             ++g;
         }
     }
