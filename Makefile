@@ -7,11 +7,11 @@ BIN := $(VENV)/bin
 
 include firmware_build/sources.mk
 
-.PHONY: help setup tools sources firmware unix demo repl test table lint check clean
+.PHONY: help setup tools arm-tools sources firmware unix m7 m7-repl m7-run demo repl test table lint check clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
 # ---- set-up: the machine's tools, then .venv; all of it only where something is missing ----
 
@@ -22,9 +22,21 @@ APT := DEBIAN_FRONTEND=noninteractive apt-get -qq
 
 setup: $(READY) ## Install what is missing: Debian packages (as root), Python packages into .venv
 
-# A tool is looked for, not a package: it may come from elsewhere.
+# A tool is looked for, not a package: it may come from elsewhere. Shell text before and after a list of `need`s.
+LOOK = missing=; need() { package=$$1; shift; "$$@" >/dev/null 2>&1 || missing="$$missing $$package"; }
+INSTALL = [ -n "$$missing" ] || exit 0; \
+    if ! command -v apt-get >/dev/null; then \
+        echo "setup: these are missing, please install them:$$missing" >&2; exit 1; \
+    elif [ "$$(id -u)" != 0 ]; then \
+        echo "setup: something is missing, please run: sudo apt-get install$$missing" >&2; exit 1; \
+    fi; \
+    echo "setup: installing$$missing"; \
+    install() { $(APT) install --no-install-recommends $$missing </dev/null >/dev/null; }; \
+    install 2>/dev/null || { $(APT) update </dev/null >/dev/null && install; } \
+        || { echo "setup: apt-get could not install$$missing" >&2; exit 1; }
+
 tools:
-	@missing=; need() { package=$$1; shift; "$$@" >/dev/null 2>&1 || missing="$$missing $$package"; }; \
+	@$(LOOK); \
 	need build-essential gcc --version; \
 	need python3-venv python3 -c 'import venv, ensurepip'; \
 	need npm command -v npm; \
@@ -32,16 +44,15 @@ tools:
 	    need dpkg-dev command -v dpkg-source; \
 	    need ca-certificates test -e /etc/ssl/certs/ca-certificates.crt; \
 	fi; \
-	[ -n "$$missing" ] || exit 0; \
-	if ! command -v apt-get >/dev/null; then \
-	    echo "setup: these are missing, please install them:$$missing" >&2; exit 1; \
-	elif [ "$$(id -u)" != 0 ]; then \
-	    echo "setup: something is missing, please run: sudo apt-get install$$missing" >&2; exit 1; \
-	fi; \
-	echo "setup: installing$$missing"; \
-	install() { $(APT) install --no-install-recommends $$missing </dev/null >/dev/null; }; \
-	install 2>/dev/null || { $(APT) update </dev/null >/dev/null && install; } \
-	    || { echo "setup: apt-get could not install$$missing" >&2; exit 1; }
+	$(INSTALL)
+
+# For the emulated Cortex-M7 alone.
+arm-tools:
+	@$(LOOK); \
+	need gcc-arm-none-eabi arm-none-eabi-gcc --version; \
+	need libnewlib-arm-none-eabi sh -c 'echo "#include <math.h>" | arm-none-eabi-gcc -E -'; \
+	need qemu-system-arm qemu-system-arm --version; \
+	$(INSTALL)
 
 $(READY): | tools
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -64,6 +75,20 @@ firmware: unix ## Build the firmware (this machine's)
 unix: $(READY) ## Build MicroPython with µFF for this machine
 	@$(FIRMWARE) $@
 
+m7: $(READY) arm-tools ## Build MicroPython with µFF for a Cortex-M7, as QEMU emulates it
+	@$(FIRMWARE) $@
+
+QEMU_M7 = qemu-system-arm -machine mps2-an500 -nographic -semihosting -kernel firmware_build/build/m7/firmware.elf
+
+m7-repl: m7 ## Start the emulated Cortex-M7 with its REPL in this terminal
+	@echo "Ctrl-A X ends the emulator."
+	@$(QEMU_M7) -monitor none -serial mon:stdio
+
+m7-run: m7 ## Hold the emulated Cortex-M7 on a pty for mpremote
+	@echo "In another terminal (Ctrl-C here ends the emulator):"
+	@$(QEMU_M7) -monitor none -serial pty 2>&1 </dev/null \
+	    | sed -u 's,.*redirected to \([^ ]*\).*,$(BIN)/mpremote connect \1,'
+
 sources: tools ## Fetch MicroPython and ulab, asking again for what was out of reach
 	@$(FIRMWARE) $@
 
@@ -79,6 +104,8 @@ table: $(READY) unix ## Repeat the README's table of accuracies
 	@$(BIN)/uff table
 
 test: lint unix ## Build all, check the style, run all tests
+	@if $(MAKE) --no-print-directory arm-tools; then $(MAKE) --no-print-directory m7; \
+	else echo "test: no tools for the Cortex-M7: the tests test_m7_* are skipped" >&2; fi
 	@$(BIN)/pytest tests
 
 lint: $(READY)
