@@ -97,6 +97,13 @@ def test_each_pair_is_of_two_classes_and_images_are_used_evenly(counts, q, seed)
         assert np.ptp(uses[labels == c]) <= 1
 
 
+@pytest.mark.parametrize(("k", "n"), [(2, 50), (3, 100), (3, 300), (5, 100)])
+def test_pairs_do_not_come_round_again(k, n):
+    a, b = reference.pairs(np.tile(np.arange(k), n), k, 500, 0)
+    # Independent draws of 500 among k(k-1)n^2 ordered pairs would repeat 25 at k=2, n=50.
+    assert len(set(zip(a, b, strict=True))) > 500 - 25 * 2
+
+
 def test_pairs_need_two_classes_with_images():
     for labels, k in (([0, 0], 1), ([0, 0], 2), ([1, 1], 2)):
         with pytest.raises(DataError):

@@ -153,18 +153,20 @@ def pairs(labels: npt.NDArray[Any], k: int, q: int, seed: int) -> tuple[list[int
         order = [int(i) for i in np.flatnonzero(labels == c)]
         if not order:
             raise DataError(f"Class {c} has no image: layer 1 needs one of every class.")
-        for i in range(len(order) - 1, 0, -1):
-            j = next_random(state) % (i + 1)
-            order[i], order[j] = order[j], order[i]
         orders.append(order)
     class_pairs = [(c, (c + shift) % k) for shift in range(1, k) for c in range(k)]
     if not class_pairs:
         raise DataError("Layer 1 needs images of two classes or more.")
-    used = [0] * k
+    dealt = [0] * k
 
     def draw(c: int) -> int:
-        image = orders[c][used[c] % len(orders[c])]
-        used[c] += 1
+        order = orders[c]
+        if dealt[c] % len(order) == 0:
+            for i in range(len(order) - 1, 0, -1):
+                j = next_random(state) % (i + 1)
+                order[i], order[j] = order[j], order[i]
+        image = order[dealt[c] % len(order)]
+        dealt[c] += 1
         return image
 
     a: list[int] = []
