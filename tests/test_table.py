@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -130,6 +131,19 @@ def test_best_setting_is_chosen_by_the_mean_over_seeds():
 def test_deviation_has_one_degree_of_freedom_less_and_needs_two_seeds():
     assert a_row("bp", CELL, 0.1, 0.2, 0.6).sd == pytest.approx(np.std([0.1, 0.2, 0.6], ddof=1))
     assert a_row("bp", CELL, 0.5).sd is None
+
+
+def test_a_board_gets_one_task_at_a_time(bench):
+    at_work: list[int] = []
+
+    def work(job: dict[str, Any]) -> None:
+        at_work.append(job["seed"])
+        time.sleep(0.02)
+        assert at_work == [job["seed"]]
+        at_work.clear()
+
+    bench.target = FakeTarget(work)
+    assert bench.rows(["uff2"], 6, targets=1)[0].seeds == 6
 
 
 # --- What is kept --------------------------------------------------------------------------------

@@ -15,9 +15,12 @@ import numpy as np
 from uff_host import files
 from uff_host.cells import UFF, Task
 from uff_host.errors import DeviceError
+from uff_host.qemu import m7_firmware
 from uff_host.rivals import Score
 from uff_host.samples import Samples
 from uff_host.target import unix_firmware
+
+_FIRMWARE = {"unix": unix_firmware, "m7": m7_firmware}
 
 
 class Splits(Protocol):
@@ -80,17 +83,17 @@ def versions(networks: Iterable[str], on: str) -> dict[str, str]:
     """For each network a hash of the code that gives its numbers.
 
     Raises:
-        DeviceError: µFF is wanted on the unix port, which has not been built.
+        DeviceError: µFF is wanted on a firmware that has not been built.
     """
     found: dict[str, str] = {}
     package = Path(__file__).parent
     for network in networks:
         if network in UFF:
             sources = device_sources()
-            if on == "unix":
-                firmware = unix_firmware()
+            if on in _FIRMWARE:
+                firmware = _FIRMWARE[on]()
                 if not firmware.is_file():
-                    raise DeviceError(f"There is no firmware {firmware}: build it by `make unix`.")
+                    raise DeviceError(f"There is no firmware {firmware}: build it by `make {on}`.")
                 sources.append(firmware)
             # the unix port takes modules from there first
             instead = os.environ.get("MICROPYPATH", "")

@@ -143,6 +143,7 @@ def do_table(options: argparse.Namespace) -> None:
         Store(files.cache_folder() / "table", images, versions),
         cells.tasks(options.networks, wanted, options.seeds),
         console,
+        targets=LANES if options.on in ("unix", "m7") else 1,
         fresh=options.fresh,
     )
     if options.json:
@@ -172,6 +173,7 @@ def compute(
     tasks: Sequence[Task],
     console: Console,
     *,
+    targets: int = LANES,
     fresh: bool = False,
 ) -> list[Row]:
     """The rows of all tasks, each network and cell as soon as its last seed is done.
@@ -187,7 +189,7 @@ def compute(
         console.print(f"{len(known)} of {len(tasks)} results are known already.", highlight=False)
     with _Screen(console, tasks, known) as watcher:
         try:
-            Workshop(splits, connect, store, watcher).run(left, LANES)
+            Workshop(splits, connect, store, watcher, targets).run(left, LANES)
         except KeyboardInterrupt:
             console.print(
                 f"{len(watcher.scores)} of {len(tasks)} results are kept. "

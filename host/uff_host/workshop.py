@@ -43,10 +43,17 @@ class Workshop:
     """Works off tasks, a few at a time, and keeps each result at once."""
 
     def __init__(
-        self, splits: Splits, connect: Callable[[], Target], store: Store, watcher: Watcher
+        self,
+        splits: Splits,
+        connect: Callable[[], Target],
+        store: Store,
+        watcher: Watcher,
+        targets: int,
     ) -> None:
+        """targets: how many targets there can be at once; of a board there is one."""
         self._splits, self._connect, self._store, self._watcher = splits, connect, store, watcher
         self._lock = threading.Lock()
+        self._targets = threading.Semaphore(targets)
         self._stop = threading.Event()
         self._processes: set[subprocess.Popen[str]] = set()
         self._errors: list[Exception] = []
@@ -134,7 +141,8 @@ class Workshop:
             return lambda step: self._at_work(task, Progress(step.stage, base + step.done / 2))
 
         job = {"network": task.network, "seed": task.seed, "leave_one_out": False}
-        with self._connect() as target:
+        with self._targets, self._connect() as target:
+            self._at_work(task, Progress("Starting", 0.0))
             target.put(train, "train.uffs")
             target.put(test, "test.uffs")
             target.run("train.py", job, half(0.0))
