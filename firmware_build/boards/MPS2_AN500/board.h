@@ -18,8 +18,8 @@ void console_irq(void);
 void nap_irq(void);
 
 // host_file.c: semihosting.
-enum { HOST_OPEN = 0x01, HOST_CLOSE = 0x02, HOST_WRITE = 0x05, HOST_READ = 0x06, HOST_SEEK = 0x0a, HOST_LENGTH = 0x0c };
-enum { HOST_ERRNO = 0x13, HOST_COMMAND_LINE = 0x15, HOST_EXIT = 0x18 };
+enum { HOST_OPEN = 0x01, HOST_CLOSE = 0x02, HOST_WRITE_TEXT = 0x04, HOST_WRITE = 0x05, HOST_READ = 0x06, HOST_SEEK = 0x0a, HOST_LENGTH = 0x0c };
+enum { HOST_ERRNO = 0x13, HOST_COMMAND_LINE = 0x15 };
 int host_call(int number, const void *arguments);
 extern const struct _mp_obj_type_t host_file_type;
 

@@ -1,9 +1,8 @@
-// Vector table, the FPU, and faults: registers on the console, then the emulator ends with status 1.
+// Vector table, the FPU, and faults: registers on the emulator's own output, then it ends with status 1.
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "board.h"
-#include "py/mphal.h"
-#include "py/mpprint.h"
 
 extern char _estack;
 void Reset_Handler(void); // the port's: copies .data, clears .bss, starts main()
@@ -21,8 +20,10 @@ __attribute__((naked)) void board_reset(void) {
 }
 
 __attribute__((used)) static void report(const uint32_t *frame) {
-    mp_printf(&mp_plat_print, "\r\nHardFault: pc %08x lr %08x r0 %08x CFSR %08x BFAR %08x; the emulator ends\r\n",
-        (unsigned)frame[6], (unsigned)frame[5], (unsigned)frame[0], (unsigned)REG(0xe000ed28), (unsigned)REG(0xe000ed38));
+    char text[128];
+    snprintf(text, sizeof(text), "HardFault: pc %08x lr %08x r0 %08x CFSR %08x BFAR %08x\n", (unsigned)frame[6],
+        (unsigned)frame[5], (unsigned)frame[0], (unsigned)REG(0xe000ed28), (unsigned)REG(0xe000ed38));
+    host_call(HOST_WRITE_TEXT, text); // the serial line may be gone before it is read
     exit(1);
 }
 
