@@ -227,13 +227,18 @@ class QemuTarget(SerialTarget):
     def _lost(self, error: LinkLost) -> str:
         process = self._process
         status: int | None = None
+        said = ""
         if process is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                status = process.wait(2.0)
+                status = process.wait(0.5)
+                assert process.stdout is not None
+                said = process.stdout.read().decode(errors="replace").strip()
         self._kill()
         if status is None:
             return "the emulator's line broke. Run again: it starts anew, its files are kept."
         how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
+        if said:
+            how += f" ({said.splitlines()[-1].strip()})"
         return f"the emulator {how}. Run again: it starts anew, its files are kept."
 
     def _kill(self) -> None:
@@ -247,14 +252,10 @@ class QemuTarget(SerialTarget):
             process.stdout.close()
 
     def _stop(self) -> None:
-        """Free the REPL; where Ctrl-C does not help, an emulator can be started again."""
-        if self._link is not None:
-            self._link.interrupt()
-            try:
-                self._link.wake(soft_reset=False)
-            except LinkLost:
-                self._drop()
-                self._kill()
+        """Free the REPL; where Ctrl-C does not help, the emulator is started anew when needed."""
+        super()._stop()
+        if self._link is None:
+            self._kill()
 
     def close(self) -> None:
         # No farewell to the REPL: nobody comes after.

@@ -116,12 +116,6 @@ class SerialLink:
             on_line(bytes(said).rstrip(b"\x04\r").decode(errors="replace"))
         return str(error.decode(errors="replace")).strip()
 
-    def interrupt(self) -> None:
-        """Ctrl-C, and a moment for the code to end; the line may be broken already."""
-        with contextlib.suppress(DeviceError, OSError):
-            self._transport.serial.write(b"\x03")
-            self.follow(lambda line: None, 5.0)
-
     # ---- talk with running code: line by line, both ways ----
 
     def write_line(self, text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import tempfile
 from collections.abc import Callable
@@ -83,16 +84,29 @@ class SerialTarget(Target):
             told.write_text(json.dumps(job), encoding="utf-8")
             self.put(told, "job.json")
         answer = Answer(script, on_progress, self._on_line)
+        error = self.execute(path.read_text(encoding="utf-8"), script, answer.line)
+        for line in error.splitlines():
+            answer.line(line)
+        return answer.end(1 if error else 0)
 
-        def work() -> Result:
+    def execute(self, code: str, what: str, on_line: Callable[[str], None]) -> str:
+        """Run code with an empty heap; return its traceback, empty if it had none.
+
+        Args:
+            code: A script's text.
+            what: Its name, for messages.
+            on_line: Gets each line it prints.
+
+        Raises:
+            DeviceError: The line broke, or nothing came for too long.
+        """
+
+        def work() -> str:
             link = self._awake(soft_reset=True)
-            link.start(path.read_text(encoding="utf-8"))
-            error = link.follow(answer.line, self._silence_s)
-            for line in error.splitlines():
-                answer.line(line)
-            return answer.end(1 if error else 0)
+            link.start(code)
+            return link.follow(on_line, self._silence_s)
 
-        return self._guard(script, work)
+        return self._guard(what, work)
 
     def _guard(self, what: str, work: Callable[[], T]) -> T:
         """Do it; if it fails, leave the board at its prompt or let go of it."""
@@ -115,8 +129,10 @@ class SerialTarget(Target):
         return f"{error} Is the board still plugged in? Its files are as they were."
 
     def _stop(self) -> None:
-        if self._link is not None:
-            self._link.interrupt()
+        """Ctrl-C, and the prompt, so that the board is free; or let go of it."""
+        with contextlib.suppress(DeviceError):
+            if self._link is not None:
+                self._awake()
 
     def close(self) -> None:
         self._drop()

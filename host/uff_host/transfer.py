@@ -39,7 +39,7 @@ def digest(name):
                 total.update(buffer[:size])
                 count += size
     except OSError:
-        pass
+        count = -1
     return count, str(binascii.hexlify(total.digest()), "ascii")
 def finish(name, part, wanted):
     if hasattr(os, "sync"):
@@ -61,7 +61,7 @@ def begin(name, part, size, wanted):
     for old in os.listdir():
         if old.startswith(name + ".") and old.endswith(".part") and old != part:
             os.remove(old)
-    print("part", *digest(part))
+    print("part", *digest(part))  # -1 where there is none
     return int(sys.stdin.readline())
 def full(error, part):
     if error.errno != 28:
@@ -159,7 +159,7 @@ def put(link: SerialLink | Talk, local: Path, name: str, on_progress: OnProgress
         _end(link, name)
         on_progress(Progress(f"{name} is there", 1.0, 0.0))
         return
-    held = int(words[1])
+    held = max(0, int(words[1]))
     start = held if _begins(data, held, words[2]) else 0
     link.write_line(str(start))
     clock = _Clock(f"Sending {name}", start, len(data), on_progress)
