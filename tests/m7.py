@@ -1,0 +1,108 @@
+"""What the tests of the emulated Cortex-M7 share: the image, and emulators that never outlive a
+test."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import select
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from uff_host.qemu import QEMU, QemuTarget, dying_with_parent, m7_firmware, qemu_command
+from uff_host.samples import Samples, write_samples
+
+TOP = Path(__file__).resolve().parent.parent
+LIMIT_S = 150.0  # of every emulator
+
+
+def firmware() -> Path:
+    """The image that `make m7` builds; skips the test, saying what is missing by name."""
+    missing = [tool for tool in (QEMU,) if not shutil.which(tool)]
+    path = m7_firmware()
+    if not path.is_file() and not shutil.which("arm-none-eabi-gcc"):
+        missing.append("arm-none-eabi-gcc")
+    if missing:
+        pytest.skip(f"not installed: {', '.join(missing)} (make m7 installs them)")
+    if not path.is_file():
+        pytest.fail(f"{path}: no firmware; build it with `make m7`")
+    return path
+
+
+@contextlib.contextmanager
+def started(limit_s: float = LIMIT_S, **options: Any) -> Iterator[QemuTarget]:
+    """An emulator as a target, killed at the end and after `limit_s`."""
+    with QemuTarget(firmware(), **{"silence_s": 60.0, **options}) as target:
+        clock = threading.Timer(limit_s, lambda: kill(target))
+        clock.start()
+        try:
+            yield target
+        finally:
+            clock.cancel()
+
+
+def kill(target: QemuTarget) -> None:
+    """A power cut."""
+    os.kill(target.process_id, signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def held(command: list[str] | None = None, limit_s: float = 60.0) -> Iterator[str]:
+    """The pty of an emulator that nobody talks to yet; its disk is RAM."""
+    command = command or [*qemu_command(firmware(), False, []), "-serial", "pty"]
+    process = subprocess.Popen(
+        dying_with_parent(command),
+        cwd=TOP,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    try:
+        said, end = b"", time.monotonic() + limit_s
+        while not (found := re.search(rb"(/dev/pts/\d+)\b", said)):
+            left = max(0.0, end - time.monotonic())
+            assert select.select([process.stdout], [], [], left)[0], said
+            data = os.read(process.stdout.fileno(), 4096)
+            assert data, said
+            said += data
+        yield found[1].decode()
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+
+
+def squares(path: Path, each: int = 20, classes: int = 3, side: int = 12) -> Path:
+    """A small samples file: noise, with a brighter stripe for each class."""
+    chance = np.random.default_rng(5)
+    labels = np.tile(np.arange(classes, dtype=np.uint8), each)
+    images = chance.integers(0, 120, (len(labels), side, side), dtype=np.uint8)
+    for image, label in zip(images, labels, strict=True):
+        image[2 + 3 * label : 4 + 3 * label, 2:-2] += chance.integers(40, 130, dtype=np.uint8)
+    write_samples(path, Samples([f"stripe {c}" for c in range(classes)], images, labels))
+    return path
+
+
+def at_progress(done: float, act: Callable[[], None]) -> Callable[[Any], None]:
+    """An OnProgress that acts once, when so much is done."""
+    acted = []
+
+    def on_progress(step: Any) -> None:
+        if step.done >= done and not acted:
+            acted.append(True)
+            act()
+
+    return on_progress
