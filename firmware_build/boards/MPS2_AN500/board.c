@@ -47,6 +47,7 @@ void board_gc_init(void *start, void *end) {
 
 // Called by main() in the place of mp_init(), at each soft reset.
 void board_mp_init(void) {
+    ticks_restart();
     mp_cstack_init_with_sp_here(STACK_BYTES);
     mp_init();
     pyexec_frozen_module("_boot.py", false);

@@ -8,7 +8,8 @@
 void ticks_start(void);
 uint64_t ticks_now(void);
 bool ticks_counted(void);          // whether QEMU counts instructions, so that ticks are a multiple of them
-uint64_t ticks_instructions(void); // since power-on; of use only where ticks_counted()
+uint64_t ticks_instructions(void); // since the first call after ticks_restart(); of use only where ticks_counted()
+void ticks_restart(void);
 
 // console.c: UART0 by interrupt.
 void console_start(void);

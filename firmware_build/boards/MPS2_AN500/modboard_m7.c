@@ -3,8 +3,9 @@
 #include "py/objarray.h"
 #include "py/runtime.h"
 
-// Instructions since power-on, or None where QEMU does not count them (it does with -icount shift=6,sleep=off). Time spent
-// waiting for input or in sleep counts too, at 64 ns an instruction.
+// Instructions since the first call after a soft reset (which gives 0), so that the same script gets the same numbers; None
+// where QEMU does not count them (it does with -icount shift=6,sleep=off). Time spent waiting for input or in sleep counts
+// too, at 64 ns an instruction.
 static mp_obj_t instructions(void) {
     static int8_t counted = -1;
     if (counted < 0) {

@@ -17,6 +17,8 @@ enum { ONE_SHOT = 1, WIDE = 2, BY_256 = 8, INTERRUPT = 0x20, ENABLE = 0x80 }; //
 
 static uint32_t fine_start, coarse_last;
 static uint64_t coarse; // in 256 ticks
+static uint64_t first;  // what ticks_instructions() counts from
+static bool counting;
 
 void ticks_start(void) {
     REG(TIMER0 + RELOAD) = UINT32_MAX;
@@ -41,8 +43,27 @@ uint64_t ticks_now(void) {
     return about + (uint64_t)(int64_t)(int32_t)(fine - (uint32_t)about);
 }
 
+// 5 instructions are 8 ticks, and where within a tick the count began depends on when the machine last woke. Five readings,
+// an instruction apart, meet every such place once: their sum is 8 for each instruction, exactly.
 uint64_t ticks_instructions(void) {
-    return (ticks_now() * 5 + 4) / 8;
+    const uint64_t now = ticks_now();
+    uint32_t at[5];
+    __asm volatile (
+        "ldr %0, [%5]\n ldr %1, [%5]\n ldr %2, [%5]\n ldr %3, [%5]\n ldr %4, [%5]\n"
+        : "=&r" (at[0]), "=&r" (at[1]), "=&r" (at[2]), "=&r" (at[3]), "=&r" (at[4]) : "r" (TIMER0 + VALUE));
+    uint64_t sum = 5 * now;
+    for (int i = 0; i < 5; ++i) {
+        sum += ~at[i] - fine_start - (uint32_t)now;
+    }
+    if (!counting) {
+        counting = true;
+        first = sum;
+    }
+    return (sum - first) / 8;
+}
+
+void ticks_restart(void) {
+    counting = false;
 }
 
 // A loop of a known number of instructions takes exactly its ticks, or nobody counts.
@@ -63,7 +84,7 @@ mp_uint_t mp_hal_ticks_us(void) {
     return (mp_uint_t)(ticks_now() / (HZ / 1000000));
 }
 
-mp_uint_t mp_hal_ticks_cpu(void) {
+mp_uint_t mp_hal_ticks_cpu(void) { // instructions, where they are counted
     return (mp_uint_t)ticks_instructions();
 }
 
