@@ -1,0 +1,90 @@
+"""Stock mpremote, as people call it, against the emulated Cortex-M7."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import time
+
+import m7
+import pytest
+
+
+@pytest.fixture(scope="module")
+def port():
+    with m7.held() as pty:
+        yield pty
+
+
+def mpremote(port, *arguments, cwd=None, status=0):
+    command = [sys.executable, "-m", "mpremote", "connect", port, *map(str, arguments)]
+    ran = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=60, check=False)
+    assert ran.returncode == status, ran.stdout + ran.stderr
+    return ran.stdout
+
+
+def test_exec_prints(port):
+    assert mpremote(port, "exec", "import ridge, uff, job; print(1.5 * 2)").strip() == "3.0"
+
+
+def test_run_prints_and_a_traceback_is_an_error(port, tmp_path):
+    (tmp_path / "x.py").write_text("print('here')\nprint(len([1, 2]))\n")
+    assert mpremote(port, "run", tmp_path / "x.py").split() == ["here", "2"]
+    (tmp_path / "y.py").write_text("1 / 0\n")
+    mpremote(port, "run", tmp_path / "y.py", status=1)
+    assert mpremote(port, "exec", "print(7)").strip() == "7"
+
+
+def test_files_are_copied_listed_and_outlive_a_soft_reset(port, tmp_path):
+    (tmp_path / "a.bin").write_bytes(bytes(range(256)) * 40)
+    mpremote(port, "cp", tmp_path / "a.bin", ":b.bin")
+    assert "10240 b.bin" in mpremote(port, "fs", "ls")
+    mpremote(port, "soft-reset")
+    assert "10240 b.bin" in mpremote(port, "fs", "ls")
+    mpremote(port, "cp", ":b.bin", tmp_path / "c.bin")
+    assert (tmp_path / "c.bin").read_bytes() == (tmp_path / "a.bin").read_bytes()
+    mpremote(port, "fs", "rm", ":b.bin")
+    assert "b.bin" not in mpremote(port, "fs", "ls")
+
+
+def test_a_mounted_folder_can_be_imported_from(port, tmp_path):
+    (tmp_path / "near.py").write_text("word = 'mounted'\n")
+    said = mpremote(port, "mount", tmp_path, "exec", "import near; print(near.word)")
+    assert "mounted" in said
+
+
+def test_main_runs_at_a_start_and_ctrl_c_stops_it(port, tmp_path):
+    (tmp_path / "main.py").write_text("import time\nwhile True:\n    time.sleep(1)\n")
+    mpremote(port, "cp", tmp_path / "main.py", ":main.py")
+    mpremote(port, "soft-reset")
+    assert mpremote(port, "exec", "print(9)").strip() == "9"
+    mpremote(port, "fs", "rm", ":main.py")
+
+
+def test_time_goes_on_and_sleep_lasts(port):
+    code = "import time; a = time.ticks_us(); time.sleep_ms(250); print(time.ticks_us() - a)"
+    took = int(mpremote(port, "exec", code))
+    assert 250_000 <= took < 2_000_000
+
+
+def test_a_waiting_board_uses_no_processor():
+    with m7.started(limit_s=60) as target:
+        target.execute("pass", "x", print)
+        before = _cpu_s(target.process_id)
+        time.sleep(1)
+        assert _cpu_s(target.process_id) - before < 0.5
+
+
+def _cpu_s(process_id):
+    with open(f"/proc/{process_id}/stat") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / 100
+
+
+def test_make_m7_run_prints_the_line_to_copy():
+    m7.firmware()
+    if not shutil.which("make"):
+        pytest.skip("not installed: make")
+    with m7.held(["make", "--no-print-directory", "-o", "m7", "m7-run"]) as port:
+        assert mpremote(port, "exec", "print(3)").strip() == "3"
