@@ -19,7 +19,6 @@ def work():
     begin = board_m7.instructions()
     if begin is None:
         return None
-    x = array("h", range(64 * 32))
     gram = array("i", bytes(4 * 32 * 33 // 2))
     for i in range(20):
         ridge.trace(gram)
