@@ -94,16 +94,16 @@ sources: tools ## Fetch MicroPython and ulab, asking again for what was out of r
 
 # ---- to see and to judge ----
 
-demo: $(READY) unix ## Train on this machine, draw the digits it gets right and wrong
+demo: $(READY) unix ## Train µFF on Fashion-MNIST in MicroPython, test it, verify it on the host
 	@$(BIN)/uff demo
 
 repl: demo ## Open the REPL beside the demo's files
 	@cd $${UFF_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/uff}/demo && $(CURDIR)/firmware_build/build/unix/micropython -X heapsize=96M
 
-table: $(READY) unix ## Repeat the README's table of accuracies
-	@$(BIN)/uff table
+table: $(READY) unix ## Repeat the README's nine cells: numbers, table and plot into host/pictures
+	@$(BIN)/uff table --json host/pictures/accuracy.json --markdown host/pictures/accuracy.md --plot host/pictures/accuracy.png
 
-test: lint unix ## Build all, check the style, run all tests
+test: check unix ## Build all, check style, spelling and types, run all tests
 	@if $(MAKE) --no-print-directory arm-tools; then $(MAKE) --no-print-directory m7; \
 	else echo "test: no tools for the Cortex-M7: the tests test_m7_* are skipped" >&2; fi
 	@$(BIN)/pytest tests
