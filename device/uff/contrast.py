@@ -11,24 +11,35 @@ from array import array
 
 
 class Xorshift32:
-    """Marsaglia's xorshift generator (13, 17, 5); the first 8 numbers are thrown away."""
+    """Marsaglia's xorshift generator (13, 17, 5); the first 8 numbers are thrown away.
+
+    The state is kept as two halves of 16 bits, as boards have no small integers of 32 bits.
+    """
 
     def __init__(self, seed):
-        self._state = (seed * 2654435769 + 1) & 0xFFFFFFFF or 1
+        state = (seed * 2654435769 + 1) & 0xFFFFFFFF or 1
+        self._high, self._low = state >> 16, state & 0xFFFF
         for _ in range(8):
-            self.next()
+            self._step()
+
+    def _step(self):
+        high, low = self._high, self._low
+        high ^= (high << 13 | low >> 3) & 0xFFFF
+        low ^= low << 13 & 0xFFFF
+        low ^= high >> 1
+        high ^= (high << 5 | low >> 11) & 0xFFFF
+        low ^= low << 5 & 0xFFFF
+        self._high, self._low = high, low
 
     def next(self):
-        s = self._state
-        s ^= (s << 13) & 0xFFFFFFFF
-        s ^= s >> 17
-        s ^= (s << 5) & 0xFFFFFFFF
-        self._state = s
-        return s
+        """A whole number from 0 to 2^32-1."""
+        self._step()
+        return self._high << 16 | self._low
 
     def below(self, n):
         """A whole number from 0 to n-1."""
-        return self.next() % n
+        self._step()
+        return ((self._high % n << 16) + self._low) % n
 
 
 def contrast_pairs(labels, classes, neurons, seed):
@@ -40,13 +51,18 @@ def contrast_pairs(labels, classes, neurons, seed):
     if classes < 2:
         raise ValueError("layer 1 contrasts classes: want 2 or more, got %d" % classes)
     random = Xorshift32(seed)
-    orders = [
-        array("H", (i for i, label in enumerate(labels) if label == c)) for c in range(classes)
-    ]
-    for c, order in enumerate(orders):
-        if not order:
-            raise ValueError("class %d has no images" % c)
+    counts = [0] * classes
+    for label in labels:
+        counts[label] += 1
+    orders = [array("H", bytes(2 * count)) for count in counts]  # whole at once: growing is slow
     dealt = [0] * classes
+    for i, label in enumerate(labels):
+        orders[label][dealt[label]] = i
+        dealt[label] += 1
+    for c, count in enumerate(counts):
+        if not count:
+            raise ValueError("class %d has no images" % c)
+        dealt[c] = 0
 
     def deal(c):
         order = orders[c]

@@ -137,7 +137,7 @@ class Plan:
         self.arrays["class sums and weights"] = (4 + 2 + 4 + 4) * k * f
         self.work_bytes = work_bytes(max(order, m, f), q)
         self.arrays["workspace"] = self.work_bytes + (4 * PANEL * m if q else 0)
-        self.arrays["a batch of images"] = PANEL * (m + MAX_CLASSES)
+        self.arrays["a batch of goodness, small objects"] = 8 * PANEL * k + 6 * (m + q) + 4096
         self.arrays["labels and leave-one-out"] = 16 * n
 
     @property

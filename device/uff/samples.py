@@ -283,17 +283,22 @@ class SamplesFile:
     def read_into(self, buffer, first, last):
         """Reads images first..last-1 one after the other into buffer (uint8, height*width
         each)."""
-        size = self.height * self.width
-        view = memoryview(buffer)
+        size, step, at = self.height * self.width, len(self._record), None
+        view, between = memoryview(buffer), memoryview(self._record)[: step - size]
         with open_file(self.path, "rb") as file:
             for i in range(first, last):
-                file.seek(
-                    self._header_bytes + self._numbers[i] * len(self._record) + calcsize(RECORD)
-                )
+                number = self._numbers[i]
+                # Straight on from one record to the next: a seek makes littlefs look for its
+                # block anew.
+                if number == at:
+                    file.readinto(between)
+                else:
+                    file.seek(self._header_bytes + number * step + calcsize(RECORD))
                 if file.readinto(view[(i - first) * size : (i - first + 1) * size]) != size:
                     raise FormatError(
                         "%s: sample %d is gone; was the file changed?" % (self.path, i)
                     )
+                at = number + 1
 
     def _write(self, kind, label, payload):
         record = self._record

@@ -109,17 +109,18 @@ class Trainer:
         self._now.seconds = time.ticks_diff(time.ticks_ms(), self._started) / 1000
         self._work_done += self._now.work
 
-    def _slices(self, count):
+    def _slices(self, count, size=SLICE):
         """Begins the next stage and yields (first, last) of its slices, then ends it."""
         self._begin()
-        for first in range(0, count, SLICE):
-            yield first, min(first + SLICE, count)
+        for first in range(0, count, size):
+            yield first, min(first + size, count)
         self._end()
 
     def _encode(self, x):
         size, row = self.embedding.size, 2 * self.embedding.features
-        images, rows = memoryview(bytearray(SLICE * size)), memoryview(x)
-        for first, last in self._slices(self.images):
+        # Images pass through the workspace, many at a time: each slice opens their file.
+        images, rows = memoryview(self._work), memoryview(x)
+        for first, last in self._slices(self.images, len(images) // size):
             batch = images[: (last - first) * size]
             self.samples.read_into(batch, first, last)
             self.embedding.encode(batch, rows[first * row : last * row])
@@ -182,7 +183,7 @@ class Trainer:
     def _hidden_values(self, network, x, h):
         m, q = network.features, network.hidden
         inputs, outputs = memoryview(x), memoryview(h)
-        for first, last in self._slices(self.images):
+        for first, last in self._slices(self.images, ridge.ROWS):
             network.project(
                 inputs[2 * m * first : 2 * m * last],
                 outputs[2 * q * first : 2 * q * last],

@@ -281,7 +281,7 @@ static mp_obj_t mod_work_bytes(size_t n_args, const mp_obj_t *args) {
     const size_t needs[] = {
         2 * ridge_gram_work_len(m),
         2 * ridge_kernel_work_len(m),
-        4 * ridge_project_work_len(RIDGE_PANEL, m, q),
+        4 * ridge_project_work_len(RIDGE_ROWS, m, q),
         4 * ridge_panel_len(m),
     };
     size_t most = 0;
@@ -677,6 +677,7 @@ static const mp_rom_map_elem_t globals_table[] = {
     { MP_ROM_QSTR(MP_QSTR_UNIT), MP_ROM_INT(RIDGE_UNIT) },
     { MP_ROM_QSTR(MP_QSTR_WEIGHT), MP_ROM_INT(RIDGE_WEIGHT) },
     { MP_ROM_QSTR(MP_QSTR_PANEL), MP_ROM_INT(RIDGE_PANEL) },
+    { MP_ROM_QSTR(MP_QSTR_ROWS), MP_ROM_INT(RIDGE_ROWS) },
     { MP_ROM_QSTR(MP_QSTR_BATCH), MP_ROM_INT(RIDGE_BATCH) },
     { MP_ROM_QSTR(MP_QSTR_MAX_CLASSES), MP_ROM_INT(RIDGE_MAX_CLASSES) },
     { MP_ROM_QSTR(MP_QSTR_encode), MP_ROM_PTR(&mod_encode_obj) },

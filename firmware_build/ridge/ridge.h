@@ -19,6 +19,7 @@
 #define RIDGE_UNIT (512)   // an encoded image or a hidden vector of length 1 has integer length 512
 #define RIDGE_WEIGHT (16384) // a layer-1 weight vector of length 1 has integer length 16384
 #define RIDGE_PANEL (16)   // right-hand sides solved together: a panel is m rows of 16 floats
+#define RIDGE_ROWS (32)    // rows that project takes at a time: the weights are packed anew for each
 #define RIDGE_BATCH (64)   // images packed together for the Gram matrix
 #define RIDGE_MAX_CLASSES (16)
 
@@ -48,11 +49,11 @@ static inline size_t ridge_gram_work_len(size_t m) {
 }
 
 static inline size_t ridge_kernel_work_len(size_t m) {
-    return (m + 15) / 16 * 16 * (RIDGE_PANEL + 4);
+    return (m + 31) / 32 * 32 * (RIDGE_ROWS + 4);
 }
 
 static inline size_t ridge_project_work_len(size_t n, size_t m, size_t q) {
-    const size_t rows = n < RIDGE_PANEL ? n : RIDGE_PANEL;
+    const size_t rows = n < RIDGE_ROWS ? n : RIDGE_ROWS;
     return rows * q + (rows < 4 ? 0 : ridge_kernel_work_len(m) / 2);
 }
 

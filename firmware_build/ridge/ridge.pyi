@@ -50,6 +50,7 @@ class _Buffer(Protocol):
 UNIT: int  # 512: length of an encoded image and of a hidden vector
 WEIGHT: int  # 16384: length of a layer-1 weight vector
 PANEL: int  # 16: columns solved together, and rows that factor and kernel take in one go
+ROWS: int  # 32: rows that project takes in one go
 BATCH: int  # 64: images that gram takes in one go; slices of as many waste nothing
 MAX_CLASSES: int  # 16
 

@@ -34,7 +34,7 @@ int ridge_factor(const struct ridge_system *a, size_t first, size_t last, float 
                 work[k * P + r] = r < rows ? system_element(a, i + r, k) : 0.0f;
             }
         }
-        ridge_kernels->forward(l, 0, i, work);
+        ridge_kernels->forward(l, 0, i, P, work);
         // The triangle on the diagonal: what the columns to the left leave of it, then its own Cholesky.
         float element[P] = {0}, triangle[P * P] = {0};
         for (size_t r = 0; r < rows; ++r) {
@@ -93,8 +93,8 @@ int ridge_solve(const float *l, size_t m, const float *b, size_t p, float *x, fl
             memset(work + i * P, 0, P * sizeof *work);
             memcpy(work + i * P, b + i * p + j, columns * sizeof *work);
         }
-        ridge_kernels->forward(l, 0, m, work);
-        ridge_kernels->backward(l, m, work);
+        ridge_kernels->forward(l, 0, m, columns, work);
+        ridge_kernels->backward(l, m, columns, work);
         for (size_t i = 0; i < m; ++i) {
             memcpy(x + i * p + j, work + i * P, columns * sizeof *work);
         }
@@ -124,7 +124,7 @@ void ridge_leverage(const float *l, size_t m, const int16_t *f, size_t n, const 
                 work[j * P + c] = fmaf(-ratio, total[j], (float)row[j] * (1.0f / RIDGE_UNIT));
             }
         }
-        ridge_kernels->forward(l, 0, m, work);
+        ridge_kernels->forward(l, 0, m, columns, work);
         column_squares(work, 0, m, columns, out + i);
     }
 }
@@ -136,7 +136,7 @@ void ridge_inverse_diagonal(const float *l, size_t m, size_t first, size_t last,
         for (size_t c = 0; c < columns; ++c) {
             work[(i + c) * P + c] = 1.0f;
         }
-        ridge_kernels->forward(l, i, m, work);
+        ridge_kernels->forward(l, i, m, columns, work);
         column_squares(work, i, m, columns, out + i);
     }
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #ifdef RIDGE_HAS_M7
+#include <arm_acle.h>
 const struct ridge_kernels *ridge_kernels = &ridge_m7;
 #else
 const struct ridge_kernels *ridge_kernels = &ridge_plain;
@@ -29,6 +30,7 @@ void ridge_encode(const uint8_t *images, size_t n, size_t d, const uint16_t *kee
     }
     for (size_t i = 0; i < n; ++i, images += d, x += m) {
         uint32_t sum = 0;
+#pragma GCC unroll 8
         for (size_t j = 0; j < m; ++j) {
             sum += images[keep[j]];
         }
@@ -41,6 +43,7 @@ void ridge_encode(const uint8_t *images, size_t n, size_t d, const uint16_t *kee
         for (size_t p = 0; p < 256; ++p) {
             code[p] = p <= sum ? round_unit(root[p] * scale) : 0;
         }
+#pragma GCC unroll 8
         for (size_t j = 0; j < m; ++j) {
             x[j] = code[images[keep[j]]];
         }
@@ -49,7 +52,21 @@ void ridge_encode(const uint8_t *images, size_t n, size_t d, const uint16_t *kee
 
 static int64_t largest_square(const int16_t *x, size_t count) {
     int32_t low = 0, high = 0;
-    for (size_t i = 0; i < count; ++i) {
+    size_t i = 0;
+#ifdef RIDGE_HAS_M7 // two elements at once: 2.6 instructions each instead of 6
+    int16x2_t lows = 0, highs = 0;
+    for (; i + 2 <= count; i += 2) {
+        int16x2_t pair;
+        memcpy(&pair, x + i, sizeof pair);
+        (void)__ssub16(pair, lows);
+        lows = (int16x2_t)__sel((uint8x4_t)lows, (uint8x4_t)pair);
+        (void)__ssub16(pair, highs);
+        highs = (int16x2_t)__sel((uint8x4_t)pair, (uint8x4_t)highs);
+    }
+    low = (int16_t)lows < lows >> 16 ? (int16_t)lows : lows >> 16;
+    high = (int16_t)highs > highs >> 16 ? (int16_t)highs : highs >> 16;
+#endif
+    for (; i < count; ++i) {
         low = x[i] < low ? x[i] : low;
         high = x[i] > high ? x[i] : high;
     }
@@ -87,7 +104,15 @@ int ridge_gram(const int16_t *x, size_t n, size_t m, int remove, int32_t *g, int
 
 static uint64_t square_sum(const int16_t *x, size_t m) {
     uint64_t sum = 0;
-    for (size_t i = 0; i < m; ++i) {
+    size_t i = 0;
+#ifdef RIDGE_HAS_M7
+    for (; i + 2 <= m; i += 2) {
+        int16x2_t pair;
+        memcpy(&pair, x + i, sizeof pair);
+        sum = (uint64_t)__smlald(pair, pair, (int64_t)sum);
+    }
+#endif
+    for (; i < m; ++i) {
         sum += (uint64_t)((int32_t)x[i] * x[i]);
     }
     return sum;
@@ -162,9 +187,9 @@ int ridge_project(const int16_t *x, size_t n, size_t m, const int16_t *w, size_t
             return RIDGE_ERR_OVERFLOW;
         }
     }
-    int16_t *const panels = (int16_t *)(work + (n < RIDGE_PANEL ? n : RIDGE_PANEL) * q);
-    for (size_t i = 0; i < n; i += RIDGE_PANEL) {
-        const size_t rows = n - i < RIDGE_PANEL ? n - i : RIDGE_PANEL;
+    int16_t *const panels = (int16_t *)(work + (n < RIDGE_ROWS ? n : RIDGE_ROWS) * q);
+    for (size_t i = 0; i < n; i += RIDGE_ROWS) {
+        const size_t rows = n - i < RIDGE_ROWS ? n - i : RIDGE_ROWS;
         ridge_kernels->product(x + i * m, rows, m, w, q, work, panels);
         for (size_t r = 0; r < rows; ++r, h += q) {
             int32_t *z = work + r * q;

@@ -11,13 +11,14 @@ struct ridge_kernels {
     void (*gram)(const int16_t *x, size_t count, size_t m, int32_t sign, int32_t *g, int16_t *work);
     // Rows first..last-1 of k packed = x x^T, x (last,m), last - first <= RIDGE_PANEL. work: ridge_kernel_work_len(m).
     void (*kernel)(const int16_t *x, size_t first, size_t last, size_t m, int32_t *k, int16_t *work);
-    // z (n,q) = x w^T, x (n,m), w (q,m), n <= RIDGE_PANEL. work: ridge_kernel_work_len(m), none for
+    // z (n,q) = x w^T, x (n,m), w (q,m), n <= RIDGE_ROWS. work: ridge_kernel_work_len(m), none for
     // n < 4.
     void (*product)(const int16_t *x, size_t n, size_t m, const int16_t *w, size_t q, int32_t *z, int16_t *work);
-    // Panel rows start..m-1 of L y = b, in place; rows below start are zero and are not read. k ascends.
-    void (*forward)(const float *l, size_t start, size_t m, float *b);
+    // Panel rows start..m-1 of L y = b, in place; rows below start are zero and are not read. k ascends. Of the panel
+    // columns 0..columns-1 are wanted; the others are finite and may hold anything then.
+    void (*forward)(const float *l, size_t start, size_t m, size_t columns, float *b);
     // Panel L^T x = y, in place. k descends.
-    void (*backward)(const float *l, size_t m, float *b);
+    void (*backward)(const float *l, size_t m, size_t columns, float *b);
     // sum (PANEL,PANEL), lower triangle: sum[r][s] -= b[k][r] * b[k][s] over the m rows of the panel b, k ascending.
     void (*square)(const float *b, size_t m, float *sum);
     // out (m,p) = x^T c, x (n,m), c (n,p).

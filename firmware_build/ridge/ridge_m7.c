@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define P RIDGE_PANEL
-#define PAIRS (8) // unrolled in dot_2x4; packed rows are padded with zeros to 16 elements
+#define PAIRS (16) // unrolled in dot_2x4; packed rows are padded with zeros to 32 elements
 
 // ---- packing ----
 
@@ -23,7 +23,7 @@ static inline uint32_t word_at(const int16_t *x) {
 }
 
 static inline size_t padded_pairs(size_t m) {
-    return (m + 15) / 16 * PAIRS;
+    return (m + 31) / 32 * PAIRS;
 }
 
 // out [pair][row] words of `rows` (1 to 4) rows of x (rows,m), the rest zero.
@@ -32,17 +32,22 @@ static void pack_rows(const int16_t *x, size_t rows, size_t m, uint32_t *out) {
     size_t packed = 0; // pairs done for all four rows
     if (rows == 4) {
         const int16_t *row0 = x, *row1 = x + m, *row2 = x + 2 * m, *row3 = x + 3 * m;
-        for (uint32_t *to = out; packed < m / 2; ++packed, to += 4) {
-            const uint32_t a = word_at(row0), b = word_at(row1), c = word_at(row2), d = word_at(row3);
-            to[0] = a;
-            to[1] = b;
-            to[2] = c;
-            to[3] = d;
-            row0 += 2;
-            row1 += 2;
-            row2 += 2;
-            row3 += 2;
+        uint32_t *to = out;
+        packed = m / 8 * 4;
+        // r4-r7 keep their order in STMIA; 4 pairs a turn, 22 instructions for 32 elements.
+#define PAIR_OF_4 \
+    "ldr r4, [%[a]], #4\n" \
+    "ldr r5, [%[b]], #4\n" \
+    "ldr r6, [%[c]], #4\n" \
+    "ldr r7, [%[d]], #4\n" \
+    "stmia %[to]!, {r4-r7}\n"
+        for (size_t p = packed; p > 0; p -= 4) {
+            __asm__ volatile(PAIR_OF_4 PAIR_OF_4 PAIR_OF_4 PAIR_OF_4
+                : [a] "+r"(row0), [b] "+r"(row1), [c] "+r"(row2), [d] "+r"(row3), [to] "+r"(to)
+                :
+                : "r4", "r5", "r6", "r7", "memory");
         }
+#undef PAIR_OF_4
     }
     for (size_t r = 0; r < 4; ++r) {
         uint32_t *to = out + r + 4 * packed;
@@ -118,9 +123,10 @@ static __attribute__((naked, noinline)) void dot_2x4(const uint32_t *a, const ui
         "ldr r12, [sp, #48]\n"
         "ldmia r12, {r8-r11}\n"
         "1:\n" STEP(0) STEP(16) STEP(32) STEP(48) STEP(64) STEP(80) STEP(96) STEP(112)
-        "adds r0, r0, #128\n"
+        STEP(128) STEP(144) STEP(160) STEP(176) STEP(192) STEP(208) STEP(224) STEP(240)
+        "add r0, r0, #256\n"
         "ldr r2, [sp]\n"
-        "adds r1, r1, #128\n"
+        "add r1, r1, #256\n"
         "cmp r0, r2\n"
         "bne.w 1b\n"
         "ldr r3, [sp, #8]\n"
@@ -344,13 +350,13 @@ static inline void scale(float *sum, float a) {
     }
 }
 
-static void forward(const float *l, size_t start, size_t m, float *b) {
+static void forward(const float *l, size_t start, size_t m, size_t columns, float *b) {
     size_t i = start;
     for (; i + 4 <= m; i += 4) {
         const float *l0 = packed_row(l, i), *l1 = packed_row(l, i + 1);
         const float *l2 = packed_row(l, i + 2), *l3 = packed_row(l, i + 3);
         float *tile = b + i * P;
-        for (size_t c = 0; c < P; c += 4) {
+        for (size_t c = 0; c < columns; c += 4) {
             subtract_rows(tile + c, l0 + start, l1 + start, l2 + start, l3 + start, b + start * P + c, i - start);
         }
         scale(tile, l0[i]);
@@ -439,7 +445,7 @@ static inline void subtract_outer(float *b, const float *l0, const float *l1, co
 
 // Row by row of L from its end (four at a time), taking each solved x off all rows above: the same sums in the same order
 // as the plain kernel's columns, but L is read along its rows, whole cache lines at a time.
-static void backward(const float *l, size_t m, float *b) {
+static void backward(const float *l, size_t m, size_t columns, float *b) {
     size_t k = m;
     while (k % 4 != 0) {
         --k;
@@ -464,7 +470,7 @@ static void backward(const float *l, size_t m, float *b) {
         subtract_scaled(tile, l2[k], tile + 2 * P);
         subtract_scaled(tile, l1[k], tile + P);
         scale(tile, l0[k]);
-        for (size_t c = 0; c < P; c += 4) {
+        for (size_t c = 0; c < columns; c += 4) {
             subtract_outer(b + c, l0, l1, l2, l3, tile + c, k);
         }
     }
