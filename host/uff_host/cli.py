@@ -87,6 +87,7 @@ def parser() -> argparse.ArgumentParser:
     _add_verify_parser(commands)
     if find_spec("uff_host.table"):
         import_module("uff_host.table").add_table_parser(commands)
+    import_module("uff_host.cost").add_cost_parser(commands)
     return top
 
 

@@ -1,0 +1,303 @@
+"""`uff cost`: what training costs on a Cortex-M7, counted in instructions on the emulated one.
+
+The counts are exact and the same in every run; the milliseconds beside them are an estimate
+(estimate.py). This module reads arguments, runs device/scripts/cost.py and shows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from uff_host import estimate, fashion, files, glyphs, screen
+from uff_host.cells import UFF
+from uff_host.errors import DataError, DeviceError
+from uff_host.progress import OnProgress, Progress
+from uff_host.qemu import QemuTarget, m7_firmware
+from uff_host.samples import Samples, write_samples
+from uff_host.slides import FIGURES
+from uff_host.target import Result, Target
+
+PIXELS = 28 * 28 - estimate.PIXELS_CUT
+SDRAM_MHZ = 100
+SIZE = "arm-none-eabi-size"
+
+# Gives the training images of a cell: classes, images a class.
+Draw = Callable[[int, int], Samples]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of training. macs: multiply-adds, 0 where there is nothing to multiply."""
+
+    name: str
+    instructions: int
+    macs: int
+
+
+@dataclass(frozen=True)
+class Cost:
+    """One training, counted; estimate_ms is the only part that is not."""
+
+    network: str
+    classes: int
+    images: int
+    instructions: int
+    macs: int
+    stages: tuple[Stage, ...]
+    peak_heap_bytes: int
+    estimate_ms: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class ModuleSize:
+    """Bytes of the module ridge in the image."""
+
+    flash: int
+    ram: int
+
+
+# --- Arguments -----------------------------------------------------------------------------------
+
+
+def add_cost_parser(commands: Any) -> None:
+    """Add `uff cost` to the commands of the top parser."""
+    command = commands.add_parser(
+        "cost",
+        help="count the instructions of a training on an emulated Cortex-M7",
+        description="Trains on the emulated Cortex-M7 and counts instructions, stage by stage: "
+        "the same number in every run. Beside them, an estimate of the time on an STM32H747. "
+        "Leave-one-out, which `uff train` computes too, is left out, as the talk's times do not "
+        "hold it.",
+    )
+    command.add_argument("--classes", type=_numbers, default="3,4,5", metavar="LIST")
+    command.add_argument(
+        "--images",
+        type=_numbers,
+        default="100,200,300",
+        metavar="LIST",
+        help="training images a class (default: 100,200,300)",
+    )
+    command.add_argument("--network", type=_networks, default="uff1,uff2", metavar="LIST")
+    command.add_argument("--leave-one-out", action="store_true", help="count that too")
+    command.add_argument(
+        "--calls", action="store_true", help="say how much each function of ridge takes"
+    )
+    command.add_argument(
+        "--sdram-mhz",
+        type=int,
+        choices=sorted(estimate.FILL_CYCLES),
+        default=SDRAM_MHZ,
+        help="clock of the board's SDRAM that the estimate is for (default: 100)",
+    )
+    command.add_argument("--idx", type=Path, metavar="DIR", help="official IDX files of the data")
+    command.add_argument("--json", type=Path, metavar="FILE", help="write all counts as JSON")
+    command.set_defaults(do=do_cost)
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(part) for part in text.split(",")]
+
+
+def _networks(text: str) -> list[str]:
+    names = text.split(",")
+    for name in names:
+        if name not in UFF:
+            raise argparse.ArgumentTypeError(f"{name} is none of {', '.join(UFF)}")
+    return names
+
+
+# --- The command ---------------------------------------------------------------------------------
+
+
+def do_cost(options: argparse.Namespace) -> None:
+    """`uff cost`"""
+    console: Console = options.console
+    cells = [(k, n) for k in options.classes for n in options.images]
+    check(cells)
+    draw = data(console, options.idx)
+    job = {"leave_one_out": options.leave_one_out, "calls": options.calls}
+    costs, calls = [], []
+    with screen.progress_bar(console, "Counting") as on_progress:
+        for cost, result in count_all(draw, options.network, cells, job, options, on_progress):
+            costs.append(cost)
+            calls.append(result["calls"])
+    if options.json:
+        files.write_bytes(options.json, as_json(costs).encode())
+    console.print(overview(costs, options.sdram_mhz))
+    for cost, inside in zip(costs, calls, strict=True):
+        console.print(stages(cost))
+        if inside:
+            console.print(functions(cost, inside))
+    size = module_size(m7_firmware().parent)
+    if size is None:
+        console.print(f"Size of the module: {SIZE} is not installed.")
+    else:
+        console.print(f"Module ridge: {size.flash:,} bytes of flash, {size.ram:,} of RAM.")
+    if not options.leave_one_out:
+        console.print("Leave-one-out is not in these trainings (--leave-one-out counts it).")
+    console.print(estimate.MODEL, highlight=False, markup=False)
+    if options.json:
+        console.print(str(options.json), highlight=False, soft_wrap=True, markup=False)
+
+
+def check(cells: Sequence[tuple[int, int]]) -> None:
+    """See that these cells can be drawn.
+
+    Raises:
+        DataError: One cannot.
+    """
+    for k, n in cells:
+        if not (2 <= k <= len(fashion.CLASS_NAMES) and 1 <= n <= 8191 // k):
+            raise DataError(
+                f"{k} classes x {n} images: want 2 to 10 classes, 8,191 images in all."
+            )
+
+
+def data(console: Console, idx: Path | None = None) -> Draw:
+    """Training images of Fashion-MNIST; drawn glyphs where it is out of reach."""
+    try:
+        with screen.progress_bar(console, "Fashion-MNIST") as on_progress:
+            images = fashion.load(idx, on_progress)
+    except fashion.SourceError as error:
+        console.print(f"{error}\nGlyphs that this program draws take its place.")
+        return lambda k, n: glyphs.samples(n, 0, k)
+    return lambda k, n: images.train(range(k), n, 0)
+
+
+def count_all(
+    draw: Draw,
+    networks: Sequence[str],
+    cells: Sequence[tuple[int, int]],
+    job: dict[str, Any],
+    options: argparse.Namespace,
+    on_progress: OnProgress,
+) -> Iterator[tuple[Cost, Result]]:
+    """Count every network in every cell, each on a machine of its own, fresh from power-on."""
+    tasks = [(network, k, n) for network in networks for k, n in cells]
+    for done, (network, k, n) in enumerate(tasks):
+        title = f"{network}, {k} classes x {n}"
+
+        def step(part: Progress, done: int = done, title: str = title) -> None:
+            on_progress(Progress(f"{title}: {part.stage}", (done + part.done) / len(tasks)))
+
+        with QemuTarget(counted=True) as target:
+            result = run(target, draw(k, n), {**job, "network": network}, step)
+        yield from_result(result, options.sdram_mhz), result
+
+
+def run(target: Target, samples: Samples, job: dict[str, Any], on_progress: OnProgress) -> Result:
+    """Count one training on a target.
+
+    Raises:
+        DeviceError: The target failed or cannot count.
+    """
+    with tempfile.TemporaryDirectory(prefix="uff-cost-") as folder:
+        path = Path(folder) / "train.uffs"
+        write_samples(path, samples)
+        target.put(path, "train.uffs")
+    result = target.run("cost.py", job, on_progress)
+    if not result["counted"]:
+        raise DeviceError(f"{target.name} does not count instructions; the emulated M7 does.")
+    return result
+
+
+def from_result(result: Result, sdram_mhz: int = SDRAM_MHZ) -> Cost:
+    """The result of cost.py with its estimate. images is the number a class."""
+    hidden = 500 if result["network"] == "uff2" else 0
+    dual1, dual2 = result["form1"] == "dual", result["form2"] == "dual"
+    k, n = result["classes"], result["images"]
+    shape = estimate.Shape(n, PIXELS, hidden, k, dual1, dual2)
+    parts = tuple(Stage(s["name"], s["instructions"], s["macs"]) for s in result["stages"])
+    band = estimate.band({part.name: part.instructions for part in parts}, shape, sdram_mhz)
+    return Cost(
+        result["network"],
+        k,
+        n // k,
+        result["instructions"],
+        result["macs"],
+        parts,
+        result["heap_peak_bytes"],
+        (round(band.lower, 1), round(band.upper, 1)),
+    )
+
+
+def module_size(build: Path) -> ModuleSize | None:
+    """From the objects that a build of the firmware left; None without the Arm tools."""
+    objects = sorted((build / "ridge").glob("*.o"))
+    if not objects or not shutil.which(SIZE):
+        return None
+    said = subprocess.run([SIZE, *objects], capture_output=True, text=True, check=True).stdout
+    rows = [[int(word) for word in line.split()[:3]] for line in said.splitlines()[1:]]
+    text, kept, zero = (sum(column) for column in zip(*rows, strict=True))
+    return ModuleSize(text + kept, kept + zero)
+
+
+# --- Showing -------------------------------------------------------------------------------------
+
+
+def as_json(costs: Sequence[Cost]) -> str:
+    """A list with an object for each training."""
+    return json.dumps([asdict(cost) for cost in costs], indent=2) + "\n"
+
+
+def overview(costs: Sequence[Cost], sdram_mhz: int) -> Table:
+    """All trainings, a row each."""
+    rows = []
+    for cost in costs:
+        figure = FIGURES.get((cost.classes, cost.images))
+        rows.append(
+            (
+                f"{cost.network}, {cost.classes} x {cost.images}",
+                f"{cost.instructions / 1e6:,.1f}",
+                f"{cost.macs / 1e6:,.1f}",
+                f"{cost.instructions / cost.macs:.2f}",
+                f"{cost.peak_heap_bytes / 1e6:.2f}",
+                "{:,.0f} to {:,.0f}".format(*cost.estimate_ms),
+                f"{figure.uff_ms:,}" if figure else "",
+            )
+        )
+    view = screen.table(
+        "Training, counted on the emulated Cortex-M7 (in millions; heap in MB)",
+        ("training", "instr.", "mult.-adds", "each", "heap", "estimated ms", "slides' ms"),
+        rows,
+    )
+    view.caption, view.caption_justify = (
+        f"Estimated for an STM32H747 with SDRAM at {sdram_mhz} MHz, see below. The slides' times "
+        "are those of their own network on an STM32H7.",
+        "left",
+    )
+    return view
+
+
+def stages(cost: Cost) -> Table:
+    """The stages of one training."""
+    rows = [
+        (
+            part.name,
+            f"{part.instructions:,}",
+            f"{part.macs:,}" if part.macs else "",
+            f"{part.instructions / part.macs:.3f}" if part.macs else "",
+        )
+        for part in cost.stages
+    ]
+    rows.append(("all", f"{cost.instructions:,}", f"{cost.macs:,}", ""))
+    title = f"{cost.network}, {cost.classes} classes x {cost.images} images"
+    return screen.table(title, ("stage", "instructions", "multiply-adds", "each"), rows)
+
+
+def functions(cost: Cost, calls: dict[str, int]) -> Table:
+    """Instructions inside the functions of ridge, the most first."""
+    rows = [(name, f"{count:,}") for name, count in sorted(calls.items(), key=lambda c: -c[1])]
+    rows.append(("Python, files", f"{cost.instructions - sum(calls.values()):,}"))
+    return screen.table("of it inside ridge", ("function", "instructions"), rows)
