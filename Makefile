@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 
 include firmware_build/sources.mk
 
-.PHONY: help setup tools arm-tools sources firmware unix m7 m7-repl m7-run demo repl test table lint check clean
+.PHONY: help setup tools arm-tools sources firmware unix m7 m7-bench m7-repl m7-run demo repl test table cost bench lint check clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -78,6 +78,9 @@ unix: $(READY) ## Build MicroPython with µFF for this machine
 m7: $(READY) arm-tools ## Build MicroPython with µFF for a Cortex-M7, as QEMU emulates it
 	@$(FIRMWARE) $@
 
+m7-bench: $(READY) arm-tools ## Build the same with the rivals of the benchmark
+	@$(FIRMWARE) $@
+
 QEMU_M7 = qemu-system-arm -machine mps2-an500 -nographic -semihosting -kernel firmware_build/build/m7/firmware.elf
 
 m7-repl: m7 ## Start the emulated Cortex-M7 with its REPL in this terminal
@@ -102,6 +105,12 @@ repl: demo ## Open the REPL beside the demo's files
 
 table: $(READY) unix ## Repeat the README's nine cells: numbers, table and plot into host/pictures
 	@$(BIN)/uff table --json host/pictures/accuracy.json --markdown host/pictures/accuracy.md --plot host/pictures/accuracy.png
+
+cost: $(READY) m7 ## Count the instructions of training in the nine cells, on the emulated Cortex-M7
+	@$(BIN)/uff cost --json firmware_build/build/cost.json
+
+bench: $(READY) m7-bench ## Count them beside ulab, CMSIS-DSP, plain C and backpropagation
+	@$(BIN)/uff bench --json firmware_build/build/bench.json --plot firmware_build/build/bench.png
 
 test: check unix ## Build all, check style, spelling and types, run all tests
 	@if $(MAKE) --no-print-directory arm-tools; then $(MAKE) --no-print-directory m7; \

@@ -88,6 +88,7 @@ def parser() -> argparse.ArgumentParser:
     if find_spec("uff_host.table"):
         import_module("uff_host.table").add_table_parser(commands)
     import_module("uff_host.cost").add_cost_parser(commands)
+    import_module("uff_host.bench").add_bench_parser(commands)
     return top
 
 
