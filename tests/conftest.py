@@ -27,7 +27,8 @@ def micropython() -> Path:
 
 @pytest.fixture(scope="session")
 def run_device(micropython: Path) -> Run:
-    """run_device(script, cwd, heap="15M", timeout=100): runs a script with the library of the working tree."""
+    """run_device(script, cwd, heap="15M", timeout=100): runs a script with the library of the
+    working tree."""
 
     def run(
         script: Path | str, cwd: Path, heap: str = "15M", timeout: float = 100

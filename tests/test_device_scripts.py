@@ -194,7 +194,9 @@ def test_damaged_records_are_passed_over_and_told(script, folder: Path) -> None:
 
 @pytest.mark.parametrize("name", ["train", "evaluate"])
 def test_an_unknown_key_is_refused_with_the_keys_there_are(script, name: str) -> None:
-    script(name, sample_file="train.uffs").failed("ValueError", "job.json: 'sample_file' is none of ")
+    script(name, sample_file="train.uffs").failed(
+        "ValueError", "job.json: 'sample_file' is none of "
+    )
 
 
 @pytest.mark.parametrize("text", ["", "{x", "[]", "3", '"samples"', "null"])

@@ -65,15 +65,13 @@ def contrast_pairs(labels, classes, neurons, seed):
         dealt[c] = 0
 
     def deal(c):
-        order = orders[c]
-        if (
-            dealt[c] % len(order) == 0
-        ):  # used up, or not begun: the class is shuffled (Fisher-Yates)
-            for i in range(len(order) - 1, 0, -1):
-                j = random.below(i + 1)
-                order[i], order[j] = order[j], order[i]
-        image = order[dealt[c] % len(order)]
-        dealt[c] += 1
+        # One step of a Fisher-Yates shuffle; a class that is used up begins anew.
+        order, at = orders[c], dealt[c]
+        drawn = at + random.below(len(order) - at)
+        image = order[drawn]
+        order[drawn] = order[at]
+        order[at] = image
+        dealt[c] = (at + 1) % len(order)
         return image
 
     a = array("H", bytes(2 * neurons))

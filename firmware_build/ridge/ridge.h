@@ -34,7 +34,7 @@ enum ridge_error {
 
 // Floats of workspace that factor, solve, leverage and inverse_diagonal need for order m.
 static inline size_t ridge_panel_len(size_t m) {
-    return m * RIDGE_PANEL;
+    return 2 * m * RIDGE_PANEL;
 }
 
 // Elements of a packed lower triangle of order m.
@@ -91,6 +91,9 @@ int ridge_project(const int16_t *x, size_t n, size_t m, const int16_t *w, size_t
 // OVERFLOW where the bound from the lengths of f and w does not fit.
 int ridge_goodness(const int16_t *f, size_t n, size_t m, const int16_t *w, const int32_t *v, size_t classes,
     int64_t *good, uint8_t *labels);
+
+// CRC-32 of data as in zlib, continued from crc (0 at first).
+uint32_t ridge_crc32(const uint8_t *data, size_t count, uint32_t crc);
 
 // ---- floats: ridge regression ----
 

@@ -15,6 +15,30 @@ static inline const float *packed_row(const float *l, size_t i) {
     return l + ridge_packed_len(i);
 }
 
+// out[k * stride] = element (i,k) of the system, k < count <= i: left of the diagonal.
+static void system_row(const struct ridge_system *a, size_t i, size_t count, float *out, size_t stride) {
+    const size_t at = ridge_packed_len(i);
+    if (a->gram_i) {
+        for (size_t k = 0; k < count; ++k) {
+            out[k * stride] = (float)a->gram_i[at + k] * a->scale;
+        }
+    } else {
+        for (size_t k = 0; k < count; ++k) {
+            out[k * stride] = a->gram_f[at + k] * a->scale;
+        }
+    }
+    if (a->rank1 != 0.0f && a->v) {
+        const float factor = a->rank1 * a->v[i];
+        for (size_t k = 0; k < count; ++k) {
+            out[k * stride] = fmaf(factor, a->v[k], out[k * stride]);
+        }
+    } else if (a->rank1 != 0.0f) {
+        for (size_t k = 0; k < count; ++k) {
+            out[k * stride] += a->rank1;
+        }
+    }
+}
+
 // Element (i,j), j <= i, of the system.
 static inline float system_element(const struct ridge_system *a, size_t i, size_t j) {
     const size_t at = ridge_packed_len(i) + j;
@@ -29,12 +53,13 @@ int ridge_factor(const struct ridge_system *a, size_t first, size_t last, float 
     for (size_t i = first; i < last; i += P) {
         const size_t rows = last - i < P ? last - i : P;
         // The block's columns left of its diagonal: a forward solve with the block's rows as right-hand sides.
-        for (size_t r = 0; r < P; ++r) {
-            for (size_t k = 0; k < i; ++k) {
-                work[k * P + r] = r < rows ? system_element(a, i + r, k) : 0.0f;
-            }
+        if (rows < P) {
+            memset(work, 0, i * P * sizeof *work);
         }
-        ridge_kernels->forward(l, 0, i, P, work);
+        for (size_t r = 0; r < rows; ++r) {
+            system_row(a, i + r, i, work + r, P);
+        }
+        ridge_kernels->forward(l, 0, i, P, work, work + i * P);
         // The triangle on the diagonal: what the columns to the left leave of it, then its own Cholesky.
         float element[P] = {0}, triangle[P * P] = {0};
         for (size_t r = 0; r < rows; ++r) {
@@ -93,8 +118,8 @@ int ridge_solve(const float *l, size_t m, const float *b, size_t p, float *x, fl
             memset(work + i * P, 0, P * sizeof *work);
             memcpy(work + i * P, b + i * p + j, columns * sizeof *work);
         }
-        ridge_kernels->forward(l, 0, m, columns, work);
-        ridge_kernels->backward(l, m, columns, work);
+        ridge_kernels->forward(l, 0, m, columns, work, work + m * P);
+        ridge_kernels->backward(l, m, columns, work, work + m * P);
         for (size_t i = 0; i < m; ++i) {
             memcpy(x + i * p + j, work + i * P, columns * sizeof *work);
         }
@@ -124,7 +149,7 @@ void ridge_leverage(const float *l, size_t m, const int16_t *f, size_t n, const 
                 work[j * P + c] = fmaf(-ratio, total[j], (float)row[j] * (1.0f / RIDGE_UNIT));
             }
         }
-        ridge_kernels->forward(l, 0, m, columns, work);
+        ridge_kernels->forward(l, 0, m, columns, work, work + m * P);
         column_squares(work, 0, m, columns, out + i);
     }
 }
@@ -136,7 +161,7 @@ void ridge_inverse_diagonal(const float *l, size_t m, size_t first, size_t last,
         for (size_t c = 0; c < columns; ++c) {
             work[(i + c) * P + c] = 1.0f;
         }
-        ridge_kernels->forward(l, i, m, columns, work);
+        ridge_kernels->forward(l, i, m, columns, work, work + m * P);
         column_squares(work, i, m, columns, out + i);
     }
 }
@@ -197,14 +222,15 @@ int ridge_unit_rows(const float *b, size_t m, size_t p, int16_t *w) {
             memset(w, 0, m * sizeof *w);
             continue;
         }
+        const float inverse = 1.0f / largest;
         float sum = 0.0f;
         for (size_t j = 0; j < m; ++j) {
-            const float value = b[j * p + c] / largest;
+            const float value = b[j * p + c] * inverse;
             sum = fmaf(value, value, sum);
         }
         const float scale = (float)RIDGE_WEIGHT / sqrtf(sum);
         for (size_t j = 0; j < m; ++j) {
-            w[j] = round_signed(b[j * p + c] / largest * scale);
+            w[j] = round_signed(b[j * p + c] * inverse * scale);
         }
     }
     return RIDGE_OK;

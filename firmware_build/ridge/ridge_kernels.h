@@ -15,10 +15,10 @@ struct ridge_kernels {
     // n < 4.
     void (*product)(const int16_t *x, size_t n, size_t m, const int16_t *w, size_t q, int32_t *z, int16_t *work);
     // Panel rows start..m-1 of L y = b, in place; rows below start are zero and are not read. k ascends. Of the panel
-    // columns 0..columns-1 are wanted; the others are finite and may hold anything then.
-    void (*forward)(const float *l, size_t start, size_t m, size_t columns, float *b);
+    // columns 0..columns-1 are wanted; the others are finite and may hold anything then. room: another such panel.
+    void (*forward)(const float *l, size_t start, size_t m, size_t columns, float *b, float *room);
     // Panel L^T x = y, in place. k descends.
-    void (*backward)(const float *l, size_t m, size_t columns, float *b);
+    void (*backward)(const float *l, size_t m, size_t columns, float *b, float *room);
     // sum (PANEL,PANEL), lower triangle: sum[r][s] -= b[k][r] * b[k][s] over the m rows of the panel b, k ascending.
     void (*square)(const float *b, size_t m, float *sum);
     // out (m,p) = x^T c, x (n,m), c (n,p).

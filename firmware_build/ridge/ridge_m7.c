@@ -4,7 +4,7 @@
 // pair ([pair][row], a word each), so that one LDRD brings the same pair of two rows: a 2 x 4 tile takes 3 LDRD and 8
 // SMLAD for 16 multiply-adds, 0.69 instructions each.
 // Floats: a 4 x 4 tile has 16 independent sums, so that VFMS never waits for its latency of 3 cycles; 4 columns of the
-// panel at a time. Counts for every kernel: `uff cost`.
+// panel at a time, copied one behind the other. Counts for every kernel: `uff cost`.
 #include "ridge_kernels.h"
 
 #ifdef RIDGE_HAS_M7
@@ -262,22 +262,33 @@ static void product(const int16_t *x, size_t n, size_t m, const int16_t *w, size
 
 // ---- floats ----
 
-#define BYTES_ROW "#64" // of a panel: 16 floats
-#define BYTES_REST "#48"
-
 static inline const float *packed_row(const float *l, size_t i) {
     return l + ridge_packed_len(i);
 }
 
-// tile (4 rows of the panel, 4 columns) -= l (4,count) y (count,4): rows l0..l3, panel rows from y on; count even.
+// Both substitutions work on four columns of the panel at a time, kept one behind the other in `room`, so that one VLDM
+// brings two rows of four.
+static void spread(const float *b, size_t start, size_t m, size_t columns, float *room) {
+    for (size_t c = 0; c < columns; c += 4, room += 4 * m) {
+        for (size_t i = start; i < m; ++i) {
+            memcpy(room + 4 * i, b + i * P + c, 4 * sizeof *b);
+        }
+    }
+}
+
+static void gather(const float *room, size_t start, size_t m, size_t columns, float *b) {
+    for (size_t c = 0; c < columns; c += 4, room += 4 * m) {
+        for (size_t i = start; i < m; ++i) {
+            memcpy(b + i * P + c, room + 4 * i, 4 * sizeof *b);
+        }
+    }
+}
+
+// tile (4,4) -= l (4,count) y (count,4): rows l0..l3, y from its first row on; count is a multiple of 4.
 static inline void subtract_rows(float *tile, const float *l0, const float *l1, const float *l2, const float *l3,
     const float *y, size_t count) {
-    float *t0 = tile, *t1 = tile + P, *t2 = tile + 2 * P, *t3 = tile + 3 * P;
     __asm__ volatile(
-        "vldmia %[t0], {s0-s3}\n"
-        "vldmia %[t1], {s4-s7}\n"
-        "vldmia %[t2], {s8-s11}\n"
-        "vldmia %[t3], {s12-s15}\n"
+        "vldmia %[t], {s0-s15}\n"
         "cmp %[n], #0\n"
         "beq 2f\n"
         "1:\n"
@@ -286,14 +297,11 @@ static inline void subtract_rows(float *tile, const float *l0, const float *l1, 
         "vldmia %[l1]!, {s18-s19}\n" \
         "vldmia %[l2]!, {s20-s21}\n" \
         "vldmia %[l3]!, {s22-s23}\n" \
-        "vldmia %[y]!, {s24-s27}\n" \
-        "add %[y], %[y], " BYTES_REST "\n" \
+        "vldmia %[y]!, {s24-s31}\n" \
         "vfms.f32 s0, s16, s24\n" \
         "vfms.f32 s1, s16, s25\n" \
         "vfms.f32 s2, s16, s26\n" \
         "vfms.f32 s3, s16, s27\n" \
-        "vldmia %[y]!, {s28-s31}\n" \
-        "add %[y], %[y], " BYTES_REST "\n" \
         "vfms.f32 s4, s18, s24\n" \
         "vfms.f32 s5, s18, s25\n" \
         "vfms.f32 s6, s18, s26\n" \
@@ -322,158 +330,162 @@ static inline void subtract_rows(float *tile, const float *l0, const float *l1, 
         "vfms.f32 s13, s23, s29\n" \
         "vfms.f32 s14, s23, s30\n" \
         "vfms.f32 s15, s23, s31\n"
-        TWO
-        "subs %[n], %[n], #2\n"
-        "bne 1b\n"
+        TWO TWO
+        "subs %[n], %[n], #4\n"
+        "bne.w 1b\n"
         "2:\n"
 #undef TWO
-        "vstmia %[t0], {s0-s3}\n"
-        "vstmia %[t1], {s4-s7}\n"
-        "vstmia %[t2], {s8-s11}\n"
-        "vstmia %[t3], {s12-s15}\n"
+        "vstmia %[t], {s0-s15}\n"
         : [l0] "+r"(l0), [l1] "+r"(l1), [l2] "+r"(l2), [l3] "+r"(l3), [y] "+r"(y), [n] "+l"(count)
-        : [t0] "r"(t0), [t1] "r"(t1), [t2] "r"(t2), [t3] "r"(t3)
+        : [t] "r"(tile)
+        : "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "s12", "s13", "s14", "s15", "s16",
+        "s17", "s18", "s19", "s20", "s21", "s22", "s23", "s24", "s25", "s26", "s27", "s28", "s29", "s30", "s31", "cc",
+        "memory");
+}
+
+// b (count,4) -= l^T x for the four rows l0..l3 of L and x (4,4); row 3 first. count is a multiple of 4.
+static inline void subtract_outer(float *b, const float *l0, const float *l1, const float *l2, const float *l3,
+    const float *x, size_t count) {
+    __asm__ volatile(
+        "cmp %[n], #0\n"
+        "beq 2f\n"
+        "vldmia %[x], {s0-s15}\n"
+        "1:\n"
+#define TWO \
+        "vldmia %[l3]!, {s22-s23}\n" \
+        "vldmia %[l2]!, {s20-s21}\n" \
+        "vldmia %[l1]!, {s18-s19}\n" \
+        "vldmia %[l0]!, {s16-s17}\n" \
+        "vldmia %[b], {s24-s31}\n" \
+        "vfms.f32 s24, s22, s12\n" \
+        "vfms.f32 s25, s22, s13\n" \
+        "vfms.f32 s26, s22, s14\n" \
+        "vfms.f32 s27, s22, s15\n" \
+        "vfms.f32 s24, s20, s8\n" \
+        "vfms.f32 s25, s20, s9\n" \
+        "vfms.f32 s26, s20, s10\n" \
+        "vfms.f32 s27, s20, s11\n" \
+        "vfms.f32 s24, s18, s4\n" \
+        "vfms.f32 s25, s18, s5\n" \
+        "vfms.f32 s26, s18, s6\n" \
+        "vfms.f32 s27, s18, s7\n" \
+        "vfms.f32 s24, s16, s0\n" \
+        "vfms.f32 s25, s16, s1\n" \
+        "vfms.f32 s26, s16, s2\n" \
+        "vfms.f32 s27, s16, s3\n" \
+        "vfms.f32 s28, s23, s12\n" \
+        "vfms.f32 s29, s23, s13\n" \
+        "vfms.f32 s30, s23, s14\n" \
+        "vfms.f32 s31, s23, s15\n" \
+        "vfms.f32 s28, s21, s8\n" \
+        "vfms.f32 s29, s21, s9\n" \
+        "vfms.f32 s30, s21, s10\n" \
+        "vfms.f32 s31, s21, s11\n" \
+        "vfms.f32 s28, s19, s4\n" \
+        "vfms.f32 s29, s19, s5\n" \
+        "vfms.f32 s30, s19, s6\n" \
+        "vfms.f32 s31, s19, s7\n" \
+        "vfms.f32 s28, s17, s0\n" \
+        "vfms.f32 s29, s17, s1\n" \
+        "vfms.f32 s30, s17, s2\n" \
+        "vfms.f32 s31, s17, s3\n" \
+        "vstmia %[b]!, {s24-s31}\n"
+        TWO TWO
+        "subs %[n], %[n], #4\n"
+        "bne.w 1b\n"
+        "2:\n"
+#undef TWO
+        : [l0] "+r"(l0), [l1] "+r"(l1), [l2] "+r"(l2), [l3] "+r"(l3), [b] "+r"(b), [n] "+l"(count)
+        : [x] "r"(x)
         : "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "s12", "s13", "s14", "s15", "s16",
         "s17", "s18", "s19", "s20", "s21", "s22", "s23", "s24", "s25", "s26", "s27", "s28", "s29", "s30", "s31", "cc",
         "memory");
 }
 
 static inline void subtract_scaled(float *sum, float a, const float *y) {
-    for (size_t c = 0; c < P; ++c) {
+    for (size_t c = 0; c < 4; ++c) {
         __asm__("vfms.f32 %0, %1, %2" : "+t"(sum[c]) : "t"(a), "t"(y[c]));
     }
 }
 
 static inline void scale(float *sum, float a) {
-    for (size_t c = 0; c < P; ++c) {
+    for (size_t c = 0; c < 4; ++c) {
         sum[c] *= a;
     }
 }
 
-static void forward(const float *l, size_t start, size_t m, size_t columns, float *b) {
+static void forward(const float *l, size_t start, size_t m, size_t columns, float *b, float *room) {
+    spread(b, start, m, columns, room);
     size_t i = start;
     for (; i + 4 <= m; i += 4) {
         const float *l0 = packed_row(l, i), *l1 = packed_row(l, i + 1);
         const float *l2 = packed_row(l, i + 2), *l3 = packed_row(l, i + 3);
-        float *tile = b + i * P;
-        for (size_t c = 0; c < columns; c += 4) {
-            subtract_rows(tile + c, l0 + start, l1 + start, l2 + start, l3 + start, b + start * P + c, i - start);
+        float *y = room;
+        for (size_t c = 0; c < columns; c += 4, y += 4 * m) { // these rows of L stay in the cache
+            float *tile = y + 4 * i;
+            subtract_rows(tile, l0 + start, l1 + start, l2 + start, l3 + start, y + 4 * start, i - start);
+            scale(tile, l0[i]);
+            subtract_scaled(tile + 4, l1[i], tile);
+            scale(tile + 4, l1[i + 1]);
+            subtract_scaled(tile + 8, l2[i], tile);
+            subtract_scaled(tile + 8, l2[i + 1], tile + 4);
+            scale(tile + 8, l2[i + 2]);
+            subtract_scaled(tile + 12, l3[i], tile);
+            subtract_scaled(tile + 12, l3[i + 1], tile + 4);
+            subtract_scaled(tile + 12, l3[i + 2], tile + 8);
+            scale(tile + 12, l3[i + 3]);
         }
-        scale(tile, l0[i]);
-        subtract_scaled(tile + P, l1[i], tile);
-        scale(tile + P, l1[i + 1]);
-        subtract_scaled(tile + 2 * P, l2[i], tile);
-        subtract_scaled(tile + 2 * P, l2[i + 1], tile + P);
-        scale(tile + 2 * P, l2[i + 2]);
-        subtract_scaled(tile + 3 * P, l3[i], tile);
-        subtract_scaled(tile + 3 * P, l3[i + 1], tile + P);
-        subtract_scaled(tile + 3 * P, l3[i + 2], tile + 2 * P);
-        scale(tile + 3 * P, l3[i + 3]);
     }
     for (; i < m; ++i) {
         const float *row = packed_row(l, i);
-        for (size_t k = start; k < i; ++k) {
-            subtract_scaled(b + i * P, row[k], b + k * P);
+        float *y = room;
+        for (size_t c = 0; c < columns; c += 4, y += 4 * m) {
+            for (size_t k = start; k < i; ++k) {
+                subtract_scaled(y + 4 * i, row[k], y + 4 * k);
+            }
+            scale(y + 4 * i, row[i]);
         }
-        scale(b + i * P, row[i]);
     }
-}
-
-// b (count,4 columns of the panel) -= l^T x for the four rows l0..l3 of L and x0..x3 of the panel; x3 first. count even.
-static inline void subtract_outer(float *b, const float *l0, const float *l1, const float *l2, const float *l3,
-    const float *x, size_t count) {
-    const float *x1 = x + P, *x2 = x + 2 * P, *x3 = x + 3 * P;
-    __asm__ volatile(
-        "cmp %[n], #0\n"
-        "beq 2f\n"
-        "vldmia %[x0], {s0-s3}\n"
-        "vldmia %[x1], {s4-s7}\n"
-        "vldmia %[x2], {s8-s11}\n"
-        "vldmia %[x3], {s12-s15}\n"
-        "1:\n"
-        "vldmia %[l3]!, {s22-s23}\n"
-        "vldmia %[b], {s24-s27}\n"
-        "vldmia %[l2]!, {s20-s21}\n"
-        "vfms.f32 s24, s22, s12\n"
-        "vfms.f32 s25, s22, s13\n"
-        "vfms.f32 s26, s22, s14\n"
-        "vfms.f32 s27, s22, s15\n"
-        "vldmia %[l1]!, {s18-s19}\n"
-        "add %[x0], %[b], " BYTES_ROW "\n"
-        "vfms.f32 s24, s20, s8\n"
-        "vfms.f32 s25, s20, s9\n"
-        "vfms.f32 s26, s20, s10\n"
-        "vfms.f32 s27, s20, s11\n"
-        "vldmia %[l0]!, {s16-s17}\n"
-        "vfms.f32 s24, s18, s4\n"
-        "vfms.f32 s25, s18, s5\n"
-        "vfms.f32 s26, s18, s6\n"
-        "vfms.f32 s27, s18, s7\n"
-        "vldmia %[x0], {s28-s31}\n"
-        "vfms.f32 s24, s16, s0\n"
-        "vfms.f32 s25, s16, s1\n"
-        "vfms.f32 s26, s16, s2\n"
-        "vfms.f32 s27, s16, s3\n"
-        "vfms.f32 s28, s23, s12\n"
-        "vfms.f32 s29, s23, s13\n"
-        "vfms.f32 s30, s23, s14\n"
-        "vfms.f32 s31, s23, s15\n"
-        "vfms.f32 s28, s21, s8\n"
-        "vfms.f32 s29, s21, s9\n"
-        "vfms.f32 s30, s21, s10\n"
-        "vfms.f32 s31, s21, s11\n"
-        "vfms.f32 s28, s19, s4\n"
-        "vfms.f32 s29, s19, s5\n"
-        "vfms.f32 s30, s19, s6\n"
-        "vfms.f32 s31, s19, s7\n"
-        "vfms.f32 s28, s17, s0\n"
-        "vfms.f32 s29, s17, s1\n"
-        "vfms.f32 s30, s17, s2\n"
-        "vfms.f32 s31, s17, s3\n"
-        "vstmia %[b], {s24-s27}\n"
-        "add %[b], %[b], #128\n"
-        "vstmia %[x0], {s28-s31}\n"
-        "subs %[n], %[n], #2\n"
-        "bne 1b\n"
-        "2:\n"
-        : [l0] "+r"(l0), [l1] "+r"(l1), [l2] "+r"(l2), [l3] "+r"(l3), [b] "+r"(b), [n] "+l"(count), [x0] "+r"(x)
-        : [x1] "r"(x1), [x2] "r"(x2), [x3] "r"(x3)
-        : "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "s12", "s13", "s14", "s15", "s16",
-        "s17", "s18", "s19", "s20", "s21", "s22", "s23", "s24", "s25", "s26", "s27", "s28", "s29", "s30", "s31", "cc",
-        "memory");
+    gather(room, start, m, columns, b);
 }
 
 // Row by row of L from its end (four at a time), taking each solved x off all rows above: the same sums in the same order
 // as the plain kernel's columns, but L is read along its rows, whole cache lines at a time.
-static void backward(const float *l, size_t m, size_t columns, float *b) {
+static void backward(const float *l, size_t m, size_t columns, float *b, float *room) {
+    spread(b, 0, m, columns, room);
     size_t k = m;
     while (k % 4 != 0) {
         --k;
         const float *row = packed_row(l, k);
-        scale(b + k * P, row[k]);
-        for (size_t i = 0; i < k; ++i) {
-            subtract_scaled(b + i * P, row[i], b + k * P);
+        float *x = room;
+        for (size_t c = 0; c < columns; c += 4, x += 4 * m) {
+            scale(x + 4 * k, row[k]);
+            for (size_t i = 0; i < k; ++i) {
+                subtract_scaled(x + 4 * i, row[i], x + 4 * k);
+            }
         }
     }
     while (k > 0) {
         k -= 4;
         const float *l0 = packed_row(l, k), *l1 = packed_row(l, k + 1);
         const float *l2 = packed_row(l, k + 2), *l3 = packed_row(l, k + 3);
-        float *tile = b + k * P;
-        scale(tile + 3 * P, l3[k + 3]);
-        subtract_scaled(tile + 2 * P, l3[k + 2], tile + 3 * P);
-        scale(tile + 2 * P, l2[k + 2]);
-        subtract_scaled(tile + P, l3[k + 1], tile + 3 * P);
-        subtract_scaled(tile + P, l2[k + 1], tile + 2 * P);
-        scale(tile + P, l1[k + 1]);
-        subtract_scaled(tile, l3[k], tile + 3 * P);
-        subtract_scaled(tile, l2[k], tile + 2 * P);
-        subtract_scaled(tile, l1[k], tile + P);
-        scale(tile, l0[k]);
-        for (size_t c = 0; c < columns; c += 4) {
-            subtract_outer(b + c, l0, l1, l2, l3, tile + c, k);
+        float *x = room;
+        for (size_t c = 0; c < columns; c += 4, x += 4 * m) {
+            float *tile = x + 4 * k;
+            scale(tile + 12, l3[k + 3]);
+            subtract_scaled(tile + 8, l3[k + 2], tile + 12);
+            scale(tile + 8, l2[k + 2]);
+            subtract_scaled(tile + 4, l3[k + 1], tile + 12);
+            subtract_scaled(tile + 4, l2[k + 1], tile + 8);
+            scale(tile + 4, l1[k + 1]);
+            subtract_scaled(tile, l3[k], tile + 12);
+            subtract_scaled(tile, l2[k], tile + 8);
+            subtract_scaled(tile, l1[k], tile + 4);
+            scale(tile, l0[k]);
+            subtract_outer(x, l0, l1, l2, l3, tile, k);
         }
     }
+    gather(room, 0, m, columns, b);
 }
 
 // tile (4,4 at row stride P) += sign of the instruction * u^T v: count rows, u and v 4 floats each at their strides.

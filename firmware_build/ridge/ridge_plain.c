@@ -75,7 +75,8 @@ static inline void scale(float *restrict sum, float a) {
 }
 
 // Panel rows start..m-1 of L y = b, in place; rows below start are zero and are not read.
-static void forward(const float *l, size_t start, size_t m, size_t columns, float *b) {
+static void forward(const float *l, size_t start, size_t m, size_t columns, float *b, float *room) {
+    (void)room;
     (void)columns;
     size_t i = start;
     for (; i + TILE <= m; i += TILE) {
@@ -119,7 +120,8 @@ static void forward(const float *l, size_t start, size_t m, size_t columns, floa
 }
 
 // Panel L^T x = y, in place; k descends. The ragged rows are at the end, so that the tiles start at multiples of 4.
-static void backward(const float *l, size_t m, size_t columns, float *b) {
+static void backward(const float *l, size_t m, size_t columns, float *b, float *room) {
+    (void)room;
     (void)columns;
     size_t i = m;
     while (i % TILE != 0) {

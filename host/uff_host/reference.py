@@ -160,14 +160,11 @@ def pairs(labels: npt.NDArray[Any], k: int, q: int, seed: int) -> tuple[list[int
     dealt = [0] * k
 
     def draw(c: int) -> int:
-        order = orders[c]
-        if dealt[c] % len(order) == 0:
-            for i in range(len(order) - 1, 0, -1):
-                j = next_random(state) % (i + 1)
-                order[i], order[j] = order[j], order[i]
-        image = order[dealt[c] % len(order)]
-        dealt[c] += 1
-        return image
+        order, at = orders[c], dealt[c]
+        drawn = at + next_random(state) % (len(order) - at)
+        order[at], order[drawn] = order[drawn], order[at]
+        dealt[c] = (at + 1) % len(order)
+        return order[at]
 
     a: list[int] = []
     b: list[int] = []

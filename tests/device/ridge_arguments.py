@@ -344,7 +344,7 @@ def test_values_that_make_no_sense_raise_value_error():
 
 def test_factor_names_the_row_it_stops_at():
     gram = array("f", [1, 0, 1, 1, 0, 1])  # rows 0 and 2 are the same
-    factor, work = array("f", bytes(24)), array("f", bytes(4 * 48))
+    factor, work = array("f", bytes(24)), bytearray(ridge.work_bytes(3))
     raises(ValueError, "factor: not positive definite at row 2 of 3; want a larger diagonal",
            ridge.factor, gram, factor, work)  # fmt: skip
     gram[2] = float("inf")

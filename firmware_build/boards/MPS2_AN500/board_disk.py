@@ -55,7 +55,8 @@ class HostDisk:
 def mount():
     name = board_m7.option("disk")
     disk = HostDisk(name) if name else RamDisk()
-    sizes = {"readsize": 256, "progsize": 256, "lookahead": 512}
+    # littlefs caches four read sizes: a whole block, so that few reads come here.
+    sizes = {"readsize": 1024, "progsize": 256, "lookahead": 512}
     try:
         system = vfs.VfsLfs2(disk, **sizes)
     except OSError:
