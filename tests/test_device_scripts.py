@@ -139,7 +139,7 @@ def test_loo_as_lambda_is_reported_with_what_was_chosen(script) -> None:
 
 
 def test_progress_rises_to_one_with_the_time_left(script, folder: Path) -> None:
-    write_samples(folder / "train.uffs", glyphs.samples(300, seed=1, classes=5))  # a second or so
+    write_samples(folder / "train.uffs", glyphs.samples(1000, seed=1, classes=5))  # a second or so
     progress = script("train", lambda2="loo").said("@progress")
     assert len(progress) >= 2
     done = [line["done"] for line in progress]
@@ -301,7 +301,7 @@ def test_ctrl_c_in_training_says_so_and_keeps_the_old_model(
 ) -> None:
     script("train", hidden=20)
     old = (folder / "model.uffm").read_bytes()
-    write_samples(folder / "train.uffs", glyphs.samples(300, seed=1, classes=5))
+    write_samples(folder / "train.uffs", glyphs.samples(1000, seed=1, classes=5))
     (folder / "job.json").write_text(json.dumps({"lambda2": "loo"}))
     process = subprocess.Popen(
         [str(micropython), "-X", "heapsize=64M", str(SCRIPTS / "train.py")],
