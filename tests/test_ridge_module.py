@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import math
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -379,3 +380,22 @@ def test_the_stubs_name_what_the_module_has(run_device: Callable, tmp_path: Path
     assert has == {name for name in functions if name[0] != "_"} | numbers
     for name, function in functions.items():
         assert ast.get_docstring(function), f"ridge.pyi: {name} says nothing"
+
+
+def test_crc32_is_that_of_zlib(run_device: Callable, tmp_path: Path) -> None:
+    data = bytes(i * 37 % 251 for i in range(1009))
+    parts = [(0, 0), (0, 1), (0, 4), (1, 8), (3, 10), (2, 1009), (0, 1009)]  # odd places too
+    script = tmp_path / "crc.py"
+    script.write_text(
+        "import ridge\n"
+        "data = memoryview(bytes(i * 37 % 251 for i in range(1009)))\n"
+        f"for first, last in {parts}:\n"
+        "    crc = ridge.crc32(data[first:last])\n"
+        "    print(crc, ridge.crc32(data[:7], crc))\n"
+    )
+    ran = run_device(script, tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    for (first, last), line in zip(parts, ran.stdout.splitlines(), strict=True):
+        crc, more = map(int, line.split())
+        assert crc == zlib.crc32(data[first:last])
+        assert more == zlib.crc32(data[:7], crc)

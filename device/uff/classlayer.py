@@ -169,22 +169,26 @@ class ClassSolver:
         self._total = array("f", bytes(4 * statistics.features))
         self._targets = array("f", bytes(4 * statistics.features * k))
         ridge.class_targets(statistics.sums, statistics.counts, ratio, self._total, self._targets)
+        # Arguments by name, not by **: a dictionary of them would be made in each call.
         if self.dual:
-            system = {
-                "scale": ldexp(1.0, -2 * UNIT_BITS),
-                "diagonal": lambda_abs / k,
-                "rank1": self.strength * self.strength / k,
-            }
+            scale, diagonal, v = ldexp(1.0, -2 * UNIT_BITS), lambda_abs / k, None
+            rank1 = self.strength * self.strength / k
         else:
-            system = {
-                "scale": ldexp(float(k), -2 * UNIT_BITS),
-                "diagonal": lambda_abs,
-                "rank1": -ratio * k,
-                "v": self._total,
-            }
+            scale, diagonal, v = ldexp(float(k), -2 * UNIT_BITS), lambda_abs, self._total
+            rank1 = -ratio * k
         for first in range(0, self._order, ridge.PANEL):
             last = min(first + ridge.PANEL, self._order)
-            ridge.factor(self._gram, self._factor, self._work, first=first, last=last, **system)
+            ridge.factor(
+                self._gram,
+                self._factor,
+                self._work,
+                first=first,
+                last=last,
+                scale=scale,
+                diagonal=diagonal,
+                rank1=rank1,
+                v=v,
+            )
             yield last
 
     def solve(self, layer):

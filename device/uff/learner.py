@@ -6,9 +6,8 @@ same bits as before, and boards that share a layer 1 can be merged in any order.
 anew changes the class layer's inputs; that is a Trainer's work.
 """
 
-from binascii import crc32
-
 import ridge
+from ridge import crc32
 
 from .classlayer import ClassLayer, ClassSolver, Statistics, packed
 from .network import Network

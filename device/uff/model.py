@@ -8,8 +8,9 @@ then finds the new one under its other name.
 
 import os
 from array import array
-from binascii import crc32
 from struct import calcsize, pack, unpack, unpack_from
+
+from ridge import crc32
 
 from .embed import MAX_CLASSES
 from .errors import FormatError, open_file

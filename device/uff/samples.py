@@ -9,8 +9,9 @@ sound ones behind it is passed over and counted in `damaged`. Layout: DESIGN.md.
 
 import os
 from array import array
-from binascii import crc32
 from struct import calcsize, pack, unpack_from
+
+from ridge import crc32
 
 from .embed import MAX_CLASSES
 from .errors import FormatError, open_file
@@ -19,6 +20,7 @@ MAGIC = b"UFFS"
 VERSION = 1
 HEADER = "<4sHHHHHH"  # magic, version, header bytes, height, width, classes, 0
 RECORD = "<BBH"  # kind, label, 0; then the payload, padding and the CRC
+SCAN = 8  # records read at once: the file system has as much to do for one as for many
 SAMPLE, DELETE, RELABEL, CLASS_NAME = 1, 2, 3, 4
 
 
@@ -205,41 +207,42 @@ class SamplesFile:
         self._record = bytearray(calcsize(RECORD) + payload + len(_padding(payload)) + 4)
 
     def _scan(self, file):
-        record = self._record
-        step = len(record)
+        step = len(self._record)
         self.labels = bytearray()
         self._numbers = array("I")  # record number of each live sample
         number = good = bad = 0
         tail = 0
-        while True:
-            size = file.readinto(record)
-            if size != step:
-                tail = size
+        records = memoryview(bytearray(SCAN * step))
+        while not tail:
+            size = file.readinto(records)
+            if not size:
                 break
-            if unpack_from("<I", record, step - 4)[0] == _record_crc(record, number):
-                # Sound but not to be applied: it leans on a record that is damaged. No torn tail,
-                # so never written over.
-                if not self._apply(number):
+            tail = size % step
+            for start in range(0, size - tail, step):
+                record = records[start : start + step]
+                if unpack_from("<I", record, step - 4)[0] == _record_crc(record, number):
+                    # Sound but not to be applied: it leans on a record that is damaged. No torn
+                    # tail, so never written over.
+                    if not self._apply(record, number):
+                        bad += 1
+                    self.damaged += bad
+                    bad = 0
+                    good = number + 1
+                else:
                     bad += 1
-                self.damaged += bad
-                bad = 0
-                good = number + 1
-            else:
-                bad += 1
-            number += 1
+                number += 1
         self._records = good
         self.torn = bad * step + tail
 
-    def _apply(self, number):
-        kind, label, _ = unpack_from(RECORD, self._record, 0)
-        start = calcsize(RECORD)
+    def _apply(self, record, number):
+        kind, label = record[0], record[1]
         if kind == SAMPLE:
             if label >= len(self.names):
                 return False
             self._numbers.append(number)
             self.labels.append(label)
         elif kind == DELETE or kind == RELABEL:
-            i = self._find(unpack_from("<I", self._record, start)[0])
+            i = self._find(unpack_from("<I", record, calcsize(RECORD))[0])
             if i is None or (kind == RELABEL and label >= len(self.names)):
                 return False
             if kind == DELETE:
@@ -250,7 +253,7 @@ class SamplesFile:
             if label > len(self.names) or label >= MAX_CLASSES:
                 return False
             try:
-                self.names[label : label + 1] = _unpack_names(self._record[start:-4], 1)
+                self.names[label : label + 1] = _unpack_names(record[calcsize(RECORD) : -4], 1)
             except ValueError:
                 return False
         else:
@@ -283,25 +286,31 @@ class SamplesFile:
     def read_into(self, buffer, first, last):
         """Reads images first..last-1 one after the other into buffer (uint8, height*width
         each)."""
-        size, step, at = self.height * self.width, len(self._record), None
-        view, between = memoryview(buffer), memoryview(self._record)[: step - size]
+        size, step, start = self.height * self.width, len(self._record), calcsize(RECORD)
+        view, numbers = memoryview(buffer), self._numbers
+        records = memoryview(bytearray(min(SCAN, last - first) * step))
+        i, at = first, None
         with open_file(self.path, "rb") as file:
-            for i in range(first, last):
-                number = self._numbers[i]
-                # Straight on from one record to the next: a seek makes littlefs look for its
-                # block anew.
-                if number == at:
-                    file.readinto(between)
-                else:
-                    file.seek(self._header_bytes + number * step + calcsize(RECORD))
-                if file.readinto(view[(i - first) * size : (i - first + 1) * size]) != size:
+            while i < last:
+                number, count = numbers[i], 1
+                while i + count < last and count < SCAN and numbers[i + count] == number + count:
+                    count += 1
+                if number != at:
+                    file.seek(self._header_bytes + number * step)
+                got = file.readinto(records[: count * step])
+                if got != count * step:
                     raise FormatError(
-                        "%s: sample %d is gone; was the file changed?" % (self.path, i)
+                        "%s: sample %d is gone; was the file changed?"
+                        % (self.path, i + got // step)
                     )
-                at = number + 1
+                for at in range(start, count * step, step):
+                    # Into a view of its own: what follows a slice would be moved onto itself.
+                    view[(i - first) * size : (i - first + 1) * size][:] = records[at : at + size]
+                    i += 1
+                at = number + count
 
     def _write(self, kind, label, payload):
-        record = self._record
+        record = memoryview(self._record)
         step = len(record)
         record[:] = bytes(step)
         record[: calcsize(RECORD)] = pack(RECORD, kind, label, 0)
@@ -318,7 +327,7 @@ class SamplesFile:
             os.sync()
         # first: after Ctrl-C between these two lines the next record must not lie over this one
         self._records += 1
-        self._apply(self._records - 1)
+        self._apply(record, self._records - 1)
 
     def append(self, image, label):
         """Adds image (uint8, height*width); it is on the disk when this returns. OSError where
@@ -351,4 +360,5 @@ class SamplesFile:
 
 
 def _record_crc(record, number):
-    return crc32(memoryview(record)[:-4], crc32(pack("<I", number)))
+    """CRC of a record (memoryview) but for its own CRC."""
+    return crc32(record[:-4], crc32(pack("<I", number)))

@@ -8,9 +8,9 @@ trainer.network
 
 import time
 from array import array
-from binascii import crc32
 
 import ridge
+from ridge import crc32
 
 from .classlayer import ClassSolver, Statistics, packed
 from .contrast import contrast_pairs

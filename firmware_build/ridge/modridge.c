@@ -311,6 +311,15 @@ static mp_obj_t mod_kernels(size_t n_args, const mp_obj_t *args) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_kernels_obj, 0, 1, mod_kernels);
 
+// crc32(data, crc=0) -> int
+static mp_obj_t mod_crc32(size_t n_args, const mp_obj_t *args) {
+    mp_buffer_info_t data;
+    mp_get_buffer_raise(args[0], &data, MP_BUFFER_READ);
+    const uint32_t crc = n_args > 1 ? (uint32_t)mp_obj_get_int_truncated(args[1]) : 0;
+    return mp_obj_new_int_from_uint(ridge_crc32(data.buf, data.len, crc));
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_crc32_obj, 1, 2, mod_crc32);
+
 // trace(g) -> int
 static mp_obj_t mod_trace(mp_obj_t g_in) {
     const struct array g = get_input(g_in, "trace: g", 'i');
@@ -686,6 +695,7 @@ static const mp_rom_map_elem_t globals_table[] = {
     { MP_ROM_QSTR(MP_QSTR_class_sums), MP_ROM_PTR(&mod_class_sums_obj) },
     { MP_ROM_QSTR(MP_QSTR_work_bytes), MP_ROM_PTR(&mod_work_bytes_obj) },
     { MP_ROM_QSTR(MP_QSTR_kernels), MP_ROM_PTR(&mod_kernels_obj) },
+    { MP_ROM_QSTR(MP_QSTR_crc32), MP_ROM_PTR(&mod_crc32_obj) },
     { MP_ROM_QSTR(MP_QSTR_trace), MP_ROM_PTR(&mod_trace_obj) },
     { MP_ROM_QSTR(MP_QSTR_merge), MP_ROM_PTR(&mod_merge_obj) },
     { MP_ROM_QSTR(MP_QSTR_class_targets), MP_ROM_PTR(&mod_class_targets_obj) },

@@ -121,6 +121,9 @@ def class_sums(
     OverflowError: more than 65535 images in a class. All is unchanged after any.
     """
 
+def crc32(data: _Buffer, crc: int = 0) -> int:
+    """CRC-32 of any buffer, as binascii.crc32() gives it but in a third of the time."""
+
 def trace(g: _Buffer) -> int:
     """Sum of the diagonal of g, i packed(m)."""
 

@@ -55,6 +55,7 @@ static int64_t largest_square(const int16_t *x, size_t count) {
     size_t i = 0;
 #ifdef RIDGE_HAS_M7 // two elements at once: 2.6 instructions each instead of 6
     int16x2_t lows = 0, highs = 0;
+#pragma GCC unroll 4
     for (; i + 2 <= count; i += 2) {
         int16x2_t pair;
         memcpy(&pair, x + i, sizeof pair);
@@ -106,6 +107,7 @@ static uint64_t square_sum(const int16_t *x, size_t m) {
     uint64_t sum = 0;
     size_t i = 0;
 #ifdef RIDGE_HAS_M7
+#pragma GCC unroll 4
     for (; i + 2 <= m; i += 2) {
         int16x2_t pair;
         memcpy(&pair, x + i, sizeof pair);
@@ -151,6 +153,7 @@ int ridge_class_sums(const int16_t *x, const uint8_t *labels, size_t n, size_t m
     const int32_t sign = remove ? -1 : 1;
     for (size_t i = 0; i < n; ++i) {
         int32_t *row = sums + labels[i] * m;
+#pragma GCC unroll 4
         for (size_t j = 0; j < m; ++j) {
             row[j] = ridge_add(row[j], sign, x[i * m + j]);
         }
