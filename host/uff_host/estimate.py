@@ -62,8 +62,8 @@ class Loop:
 LOOPS = {
     "dot_2x4": Loop(256, 181, 128, 49, 49, False, 32),
     "dot": Loop(16, 19, 8, 8, 8, False, 8),
-    "subtract_rows": Loop(32, 42, 32, 6, 8, True, 6),
-    "subtract_outer": Loop(32, 44, 32, 8, 12, True, 15),
+    "subtract_rows": Loop(64, 76, 64, 10, 16, True, 6),
+    "subtract_outer": Loop(64, 78, 64, 12, 24, True, 12),
     "tile_4x4": Loop(16, 22, 16, 2, 4, True, 3),
 }
 
