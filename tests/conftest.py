@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,11 @@ DEVICE = TOP / "device"
 DEVICE_TESTS = Path(__file__).resolve().parent / "device"
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, and their children inherit
+# that; several tests send one.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
