@@ -17,8 +17,8 @@ DEVICE_TESTS = Path(__file__).resolve().parent / "device"
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-# A shell that starts the tests in the background has them ignore Ctrl-C, and their children inherit
-# that; several tests send one.
+# A shell that starts the tests in the background has them ignore Ctrl-C, and their children too
+# Several tests send one.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 

@@ -57,13 +57,10 @@ def train():
         )
     )
     progress = job.Progress()
-    heap_peak, last_stage = gc.mem_alloc(), None
     for stage, done in trainer.steps():
-        if (
-            stage != last_stage
-        ):  # mem_alloc() walks the whole heap's table, too slow for every slice
-            heap_peak, last_stage = max(heap_peak, gc.mem_alloc()), stage
         progress(stage, done)
+        if done == 1:  # all arrays are held still; asked once, as it walks the table of the heap
+            heap_peak = gc.mem_alloc()
     network = trainer.network
     network.save(
         asked.model,

@@ -365,7 +365,7 @@ def do_train(options: argparse.Namespace) -> None:
         target.put(options.samples, "train.uffs", on_progress)
         result = target.run("train.py", job, on_progress)
         target.get("model.uffm", options.model, on_progress)
-    options.console.print(screen.training(result))
+    options.console.print(screen.training(result, options.on))
     options.console.print(screen.training_facts(result))
     options.console.print(f"{options.model}", highlight=False, soft_wrap=True)
 
