@@ -88,6 +88,15 @@ class SerialLink:
         with self._lost(), contextlib.redirect_stdout(io.StringIO()):
             try:
                 self._transport.exec_raw_no_follow(code)
+                return
+            except (TransportError, struct.error):
+                pass
+        # A script that ended by sys.exit() resets the board softly, which may come between waking
+        # it and this; nothing of the code has run, so once more from the prompt.
+        self.wake(soft_reset=False)
+        with self._lost(), contextlib.redirect_stdout(io.StringIO()):
+            try:
+                self._transport.exec_raw_no_follow(code)
             except (TransportError, struct.error):
                 raise LinkLost(f"{self.port}: the board did not take a script.") from None
 
