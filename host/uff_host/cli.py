@@ -13,7 +13,6 @@ import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -85,10 +84,8 @@ def parser() -> argparse.ArgumentParser:
     _add_train_parser(commands)
     _add_evaluate_parser(commands)
     _add_verify_parser(commands)
-    if find_spec("uff_host.table"):
-        import_module("uff_host.table").add_table_parser(commands)
-    import_module("uff_host.cost").add_cost_parser(commands)
-    import_module("uff_host.bench").add_bench_parser(commands)
+    for name in ("table", "cost", "bench"):
+        getattr(import_module(f"uff_host.{name}"), f"add_{name}_parser")(commands)
     return top
 
 
