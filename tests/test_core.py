@@ -472,6 +472,28 @@ def test_project_refuses_hidden_vectors_beyond_2_to_the_63(cores: Cores) -> None
     assert same(h, project_exactly(x, w[:2]))
 
 
+@pytest.mark.parametrize(("m", "n"), [(1, 1), (7, 5), (768, 16), (768, 17), (33, 500)])
+def test_nearest_is_the_first_row_of_the_largest_product(
+    cores: Cores, rng: np.random.Generator, m: int, n: int
+) -> None:
+    rows = encoded(rng, n, m)
+    x = encoded(rng, 1, m)[0]
+    for row in (rows, -rows, np.concatenate([rows, rows])):
+        products = row.astype(np.int64) @ x.astype(np.int64)
+        answer = cores.call("nearest", x, m, row.astype(np.int16), len(row), blank(1, np.int32))
+        assert answer.result == products.argmax()
+        assert answer[4][0] == products.max()
+
+
+def test_nearest_takes_what_int32_holds_and_refuses_more(cores: Cores) -> None:
+    x = np.array([-32767, 255, 22, 5], np.int16)  # 4 * sum x^2 = 2^32 - 4, the bound itself
+    rows = np.array([[32767, -32768, -32768, -32768]], np.int16)
+    answer = cores.call("nearest", x, 4, rows, 1, blank(1, np.int32))
+    assert (answer.result, answer[4][0]) == (0, int(rows[0].astype(int) @ x.astype(int)))
+    x[0] = -32768
+    assert cores.call("nearest", x, 4, rows, 1, blank(1, np.int32)).result == OVERFLOW
+
+
 def goodness(
     cores: Cores, f: np.ndarray, w: np.ndarray, v: np.ndarray, want_labels: bool = True
 ) -> Answer:

@@ -60,7 +60,7 @@ def made(run_device: Callable, tmp_path_factory: pytest.TempPathFactory) -> list
         elif word == "named":
             calls[-1].named[rest[0]] = value(rest[1:])
         elif word == "result":
-            calls[-1].result = rest[0]
+            calls[-1].result = " ".join(rest)
         elif word == "out":
             calls[-1].out[int(rest[0])] = value(rest[1:])
     return calls
@@ -193,6 +193,13 @@ def test_project_is_the_active_part_at_unit_length(of: Of) -> None:
         want = UNIT * r / np.where(length == 0, 1, length)
         assert np.max(np.abs(call.out[3].reshape(want.shape) - want)) <= 0.5 + 5 * UNIT * U
         assert not call.out[3].reshape(want.shape)[0].any()  # the blank image
+
+
+def test_nearest_is_the_row_itself_with_its_square(of: Of) -> None:
+    for call in of("nearest"):
+        x, rows = call.args
+        products = rows.reshape(-1, len(x)).astype(int) @ x.astype(int)
+        assert call.result == f"({products.argmax()}, {products.max()})"
 
 
 def test_class_targets_and_total_dot_are_sums(of: Of) -> None:

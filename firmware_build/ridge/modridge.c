@@ -357,6 +357,23 @@ static mp_obj_t mod_project(size_t n_args, const mp_obj_t *args) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_project_obj, 5, 5, mod_project);
 
+// nearest(x, rows) -> (row, inner product)
+static mp_obj_t mod_nearest(mp_obj_t x_in, mp_obj_t rows_in) {
+    const struct array x = get_input(x_in, "nearest: x", 'h');
+    const struct array rows = get_input(rows_in, "nearest: rows", 'h');
+    const size_t n = rows_of(&rows, x.len);
+    if (n == 0) {
+        mp_raise_ValueError(MP_ERROR_TEXT("nearest: rows: want one or more, got none"));
+    }
+    size_t nearest = 0;
+    int32_t dot = 0;
+    none_or_raise(ridge_nearest((const int16_t *)x.data, x.len, (const int16_t *)rows.data, n, &nearest, &dot),
+        "nearest");
+    mp_obj_t pair[] = {mp_obj_new_int_from_uint(nearest), mp_obj_new_int(dot)};
+    return mp_obj_new_tuple(2, pair);
+}
+static MP_DEFINE_CONST_FUN_OBJ_2(mod_nearest_obj, mod_nearest);
+
 // goodness(f, w, v, good, labels=None)
 static mp_obj_t mod_goodness(size_t n_args, const mp_obj_t *args) {
     const struct array f = get_input(args[0], "goodness: f", 'h');
@@ -701,6 +718,7 @@ static const mp_rom_map_elem_t globals_table[] = {
     { MP_ROM_QSTR(MP_QSTR_class_targets), MP_ROM_PTR(&mod_class_targets_obj) },
     { MP_ROM_QSTR(MP_QSTR_total_dot), MP_ROM_PTR(&mod_total_dot_obj) },
     { MP_ROM_QSTR(MP_QSTR_project), MP_ROM_PTR(&mod_project_obj) },
+    { MP_ROM_QSTR(MP_QSTR_nearest), MP_ROM_PTR(&mod_nearest_obj) },
     { MP_ROM_QSTR(MP_QSTR_goodness), MP_ROM_PTR(&mod_goodness_obj) },
     { MP_ROM_QSTR(MP_QSTR_factor), MP_ROM_PTR(&mod_factor_obj) },
     { MP_ROM_QSTR(MP_QSTR_solve), MP_ROM_PTR(&mod_solve_obj) },

@@ -92,6 +92,10 @@ int ridge_project(const int16_t *x, size_t n, size_t m, const int16_t *w, size_t
 int ridge_goodness(const int16_t *f, size_t n, size_t m, const int16_t *w, const int32_t *v, size_t classes,
     int64_t *good, uint8_t *labels);
 
+// Row of rows (n,m), n >= 1, with the largest inner product with x (m), which goes to *dot: the first of several.
+// OVERFLOW where x is too long, as for project.
+int ridge_nearest(const int16_t *x, size_t m, const int16_t *rows, size_t n, size_t *nearest, int32_t *dot);
+
 // CRC-32 of data as in zlib, continued from crc (0 at first).
 uint32_t ridge_crc32(const uint8_t *data, size_t count, uint32_t crc);
 

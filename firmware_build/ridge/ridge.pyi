@@ -146,6 +146,15 @@ def project(x: _Buffer, w: _Buffer, m: int, h: _Buffer, work: _Buffer) -> None:
     about m * 2^18: m up to some 16000), or the squares of its hidden values 2^63.
     """
 
+def nearest(x: _Buffer, rows: _Buffer) -> tuple[int, int]:
+    """The row most like x: (number of the row, inner product), the first of several.
+
+    x     h (m)      an encoded image
+    rows  h (n, m)   one or more; those of encoded images give a cosine in units of 2^-18
+
+    OverflowError: m * sum x^2 is 2^32 - 3 or more.
+    """
+
 def goodness(
     f: _Buffer, w: _Buffer, v: _Buffer, good: _Buffer, labels: _Buffer | None = None
 ) -> None:

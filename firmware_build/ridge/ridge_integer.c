@@ -2,6 +2,7 @@
 #include "ridge_kernels.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 #ifdef RIDGE_HAS_M7
@@ -183,10 +184,15 @@ int ridge_merge(int32_t *a, const int32_t *b, size_t count) {
     return RIDGE_OK;
 }
 
+// Whether every inner product of x with m int16 elements fits int32.
+static bool product_fits(const int16_t *x, size_t m) {
+    const uint64_t sum = square_sum(x, m);
+    return sum <= PROJECT_BOUND && sum * m <= PROJECT_BOUND;
+}
+
 int ridge_project(const int16_t *x, size_t n, size_t m, const int16_t *w, size_t q, int32_t *work, int16_t *h) {
     for (size_t i = 0; i < n; ++i) {
-        const uint64_t sum = square_sum(x + i * m, m);
-        if (sum > PROJECT_BOUND || sum * m > PROJECT_BOUND) {
+        if (!product_fits(x + i * m, m)) {
             return RIDGE_ERR_OVERFLOW;
         }
     }
@@ -211,6 +217,25 @@ int ridge_project(const int16_t *x, size_t n, size_t m, const int16_t *w, size_t
             const float scale = unit_scale((float)sum);
             for (size_t j = 0; j < q; ++j) {
                 h[j] = round_unit((float)z[j] * scale);
+            }
+        }
+    }
+    return RIDGE_OK;
+}
+
+int ridge_nearest(const int16_t *x, size_t m, const int16_t *rows, size_t n, size_t *nearest, int32_t *dot) {
+    if (!product_fits(x, m)) {
+        return RIDGE_ERR_OVERFLOW;
+    }
+    *dot = INT32_MIN;
+    for (size_t i = 0; i < n; i += RIDGE_PANEL) {
+        int32_t z[RIDGE_PANEL];
+        const size_t count = n - i < RIDGE_PANEL ? n - i : RIDGE_PANEL;
+        ridge_kernels->product(x, 1, m, rows + i * m, count, z, NULL);
+        for (size_t j = 0; j < count; ++j) {
+            if (z[j] > *dot) {
+                *dot = z[j];
+                *nearest = i + j;
             }
         }
     }

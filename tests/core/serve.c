@@ -101,6 +101,10 @@ static int64_t call(const char *name, const struct argument *a) {
         return ridge_merge(A(0), A(1), Z(2));
     } else if (!strcmp(name, "project")) {
         return ridge_project(A(0), Z(1), Z(2), A(3), Z(4), A(5), A(6));
+    } else if (!strcmp(name, "nearest")) {
+        size_t nearest = SIZE_MAX;
+        const int error = ridge_nearest(A(0), Z(1), A(2), Z(3), &nearest, A(4));
+        return error == RIDGE_OK ? (int64_t)nearest : error;
     } else if (!strcmp(name, "goodness")) {
         return ridge_goodness(A(0), Z(1), Z(2), A(3), A(4), Z(5), A(6), A(7));
     } else if (!strcmp(name, "factor")) {

@@ -312,12 +312,19 @@ def test_values_that_overflow_raise_overflow_error():
     refused(call, args, OverflowError, "a sum could leave its integer type")
     call, args = with_args("project", {0: array("h", [32767] * 54)})
     refused(call, args, OverflowError, "a sum could leave its integer type")
+    call, args = with_args("nearest", {0: array("h", [32767] * 6)})
+    refused(call, args, OverflowError, "a sum could leave its integer type")
     call, args = with_args("goodness", {2: array("i", [1 << 30] * 9)})
     refused(call, args, OverflowError, "a sum could leave its integer type")
     call, args = with_args("merge", {1: array("i", [2147483647] * 21)})
     refused(call, args, OverflowError, "a sum could leave its integer type")
     call, args = with_args("class_sums", {3: array("i", [65535] * 3)})
     refused(call, args, OverflowError, "a sum could leave its integer type")
+
+
+def test_nearest_wants_a_row():
+    call, args = with_args("nearest", {1: array("h")})
+    refused(call, args, ValueError, "want one or more, got none")
 
 
 def test_values_that_make_no_sense_raise_value_error():

@@ -111,6 +111,7 @@ def calls():
     call()
     h = zeros("h", N * Q)
     yield Call("project", [x, w1, M, h, None], [3, 4], 4)
+    yield Call("nearest", [("h", x[1][2 * M : 3 * M]), x], [])
 
     ratio = 0.0625
     total, right = zeros("f", M), zeros("f", M * K)

@@ -76,7 +76,7 @@ def test_gram_kernel_and_project_are_the_same_in_every_set():
         ridge.kernel(x, m, k, room)
         ridge.kernel(x, m, k, room, n // 2)
         ridge.project(x, w, m, h, room)
-        return g, k, h
+        return g, k, h, array("i", ridge.nearest(x[:m], x[m * (n // 2) :]))
 
     for n, m in SHAPES:
         alike(work, n, m)
