@@ -114,6 +114,18 @@ class Statistics:
         self.counts.append(0)
         self.classes += 1
 
+    def remove_class(self, number):
+        """One class less, whose images have been removed: its count must be 0."""
+        if self.counts[number]:
+            raise ValueError("remove class: want no images of it, got %d" % self.counts[number])
+        row = 4 * self.features
+        sums = self._alloc(len(self.sums) - row)
+        sums[: number * row] = self.sums[: number * row]
+        sums[number * row :] = self.sums[(number + 1) * row :]
+        self.sums = sums
+        self.counts = array("i", [n for c, n in enumerate(self.counts) if c != number])
+        self.classes -= 1
+
 
 class ClassLayer:
     """Weights of the class layer in integers: w int16 (classes x features) in units of

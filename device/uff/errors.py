@@ -9,11 +9,3 @@ class FormatError(ValueError):
 class DoesNotFit(MemoryError):
     """A training that would need more memory than there is; raised before anything is
     allocated."""
-
-
-def open_file(path, mode):
-    """open(), with the file's name in the OSError."""
-    try:
-        return open(path, mode)
-    except OSError as error:
-        raise OSError(error.errno, path)

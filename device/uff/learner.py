@@ -99,6 +99,34 @@ class Learner:
         network.names = names
         return len(names) - 1
 
+    def remove_class(self, number):
+        """Takes class `number` out, exactly; its images must have been removed before. The
+        classes behind it move down by one, and the network has them from the next solve()."""
+        statistics, names = self.statistics, list(self.network.names)
+        if not 0 <= number < len(names):
+            raise ValueError("class number: want 0 to %d, got %d" % (len(names) - 1, number))
+        if len(names) < 3:
+            raise ValueError("remove class: want three or more classes, got %d" % len(names))
+        if statistics.counts[number]:
+            raise ValueError(
+                'class %d "%s" has %d images; remove them first'
+                % (number, names[number], statistics.counts[number])
+            )
+        names.pop(number)
+        network = self.network
+        old, layer = network.layer, ClassLayer(network.layer.features, len(names))
+        row = 2 * old.features
+        layer.w[: number * row] = old.w[: number * row]
+        layer.w[number * row :] = old.w[(number + 1) * row :]
+        layer.exponent = old.exponent
+        kept = [c for c in range(old.classes) if c != number]
+        for c, neuron in enumerate(kept):
+            for at, label in enumerate(kept):
+                layer.v[c * layer.classes + at] = old.v[neuron * old.classes + label]
+        statistics.remove_class(number)
+        network.layer = layer
+        network.names = names
+
     def solve(self):
         """Solves the class layer anew from the statistics, with the strength and lambda of the
         network's training."""
@@ -129,7 +157,7 @@ class Learner:
         facts.dual2 = False
         facts.fitted_correct = 0
         facts.loo_correct = None
-        network.fitted = network.left_out = network.residuals = None
+        network.fitted = network.left_out = network.residuals = network.margins = None
         crc = crc32(statistics.gram)
         if network.hidden:
             facts.gram2_crc = crc

@@ -6,14 +6,14 @@ old file or the new one. On FAT, which cannot rename over a file, the old one go
 then finds the new one under its other name.
 """
 
-import os
 from array import array
 from struct import calcsize, pack, unpack, unpack_from
 
 from ridge import crc32
 
 from .embed import MAX_CLASSES
-from .errors import FormatError, open_file
+from .errors import FormatError
+from .files import discard, finish_replacing, open_file, replace, sync
 from .samples import _pack_names, _padding, _unpack_names
 
 MAGIC = b"UFFM"
@@ -42,6 +42,8 @@ def _arrays(network, statistics, gram1):
         arrays.append((b"FIT ", "B", 0, 1, len(network.fitted), network.fitted))
     if network.left_out is not None:
         arrays.append((b"LOO ", "B", 0, 1, len(network.left_out), network.left_out))
+    if network.notes is not None:
+        arrays.append((b"NOTE", "B", 0, 1, len(network.notes), network.notes))
     if gram1 is not None:
         arrays.append((b"GRM1", "i", 18, 1, len(gram1) // 4, gram1))
     if statistics is not None:
@@ -54,6 +56,13 @@ def _arrays(network, statistics, gram1):
 def save(network, path, statistics=None, gram1=None):
     """Writes network to path. OSError where the disk is full or the file cannot be read back: the
     old file stays."""
+    for _ in save_steps(network, path, statistics, gram1):
+        pass
+
+
+def save_steps(network, path, statistics=None, gram1=None):
+    """A generator: save() in slices of 4 KB, yielding the part done (0 to 1). Closing it, or any
+    error, leaves the old file."""
     facts = network.facts
     names = _pack_names(network.names)
     head_bytes = calcsize(HEADER) + len(names) + len(_padding(calcsize(HEADER) + len(names)))
@@ -90,35 +99,43 @@ def save(network, path, statistics=None, gram1=None):
         facts.gram2_crc,
     )
     new = path + ".new"
-    if not _exists(path):
-        _finish_save(path)  # else a second power cut could cost the only model there is
+    finish_replacing(path, _whole)  # else a second power cut could cost the only model there is
+    saved = False
+    written = 0
     try:
         with open_file(new, "wb") as file:
             crc = _put(file, head + names, 0)
             crc = _put(file, _padding(len(head) + len(names)), crc)
             for tag, typecode, exponent, rows, columns, data in arrays:
                 crc = _put(file, pack(ARRAY, tag, ord(typecode), exponent, 0, rows, columns), crc)
-                crc = _put(file, data, crc)
+                for piece in _pieces(data):
+                    crc = _put(file, piece, crc)
+                    written += len(piece)
+                    yield min(written / total, 1.0) / 2
                 crc = _put(file, _padding(rows * columns * SIZES[typecode]), crc)
             _put(file, pack("<I", crc), 0)
             file.flush()
-        if hasattr(os, "sync"):
-            os.sync()
+        sync()
         with open_file(new, "rb") as file:
-            _check(file, new)
-    except (OSError, FormatError) as error:
-        try:
-            os.remove(new)
-        except OSError:
-            pass
-        if isinstance(error, FormatError):
-            raise OSError(5, "%s: what was written cannot be read back" % new)  # EIO
-        raise
-    try:
-        os.rename(new, path)
-    except OSError:
-        os.remove(path)
-        os.rename(new, path)
+            for done in _checking(file, new):
+                yield 0.5 + done / 2
+        saved = True
+    except FormatError:
+        raise OSError(5, "%s: what was written cannot be read back" % new)  # EIO
+    finally:
+        if not saved:
+            discard(new)
+    replace(new, path)
+
+
+def _pieces(data):
+    """data in pieces of a slice; arrays of integers are small and go whole."""
+    if isinstance(data, array):
+        yield data
+    else:
+        view = memoryview(data)
+        for first in range(0, len(view), CHUNK):
+            yield view[first : first + CHUNK]
 
 
 def _put(file, data, crc):
@@ -134,6 +151,16 @@ def _element(data):
 
 def _check(file, path):
     """The file's header as unpacked, after length and CRC were found right."""
+    steps = _checking(file, path)
+    try:
+        while True:
+            next(steps)
+    except StopIteration as end:
+        return end.value
+
+
+def _checking(file, path):
+    """A generator: _check() in slices, yielding the part done (0 to 1)."""
     head = file.read(calcsize(HEADER))
     if len(head) < calcsize(HEADER):
         raise FormatError("%s: %d bytes are no model file" % (path, len(head)))
@@ -156,34 +183,26 @@ def _check(file, path):
             raise FormatError("%s: the file is cut short" % path)
         crc = crc32(buffer[:got], crc)
         left -= got
+        yield 1 - left / total
     if unpack("<I", file.read(4))[0] != crc:
         raise FormatError("%s: the file is damaged (CRC)" % path)
     return fields
 
 
-def _exists(path):
+def _whole(path):
+    """Whether path is a model file without damage."""
     try:
-        os.stat(path)
-    except OSError:
+        with open_file(path, "rb") as file:
+            _check(file, path)
+    except (OSError, FormatError):
         return False
     return True
-
-
-def _finish_save(path):
-    """A save on FAT, cut between its two last steps, left the new file under its other name."""
-    try:
-        with open(path + ".new", "rb") as file:
-            _check(file, path + ".new")
-    except (OSError, FormatError):
-        return
-    os.rename(path + ".new", path)
 
 
 def load(path):
     """The Network in a model file, with `statistics` and `gram1` buffers where the file holds
     them."""
-    if not _exists(path):
-        _finish_save(path)
+    finish_replacing(path, _whole)
     with open_file(path, "rb") as file:
         fields = _check(file, path)
         try:
@@ -252,6 +271,8 @@ def _read(file, path, fields):
         file.seek(at)
         tag, typecode, exponent, _, rows, columns = unpack(ARRAY, file.read(calcsize(ARRAY)))
         typecode = chr(typecode)
+        if tag == b"NOTE":
+            want[tag] = ("B", 1, columns)
         if want.get(tag) != (typecode, rows, columns) or tag in found:
             raise ValueError("array %r of %d x %d is not wanted here" % (tag, rows, columns))
         size = rows * columns * SIZES[typecode]
@@ -270,6 +291,7 @@ def _read(file, path, fields):
     network.w1 = found.get(b"W1  ")
     network.fitted = found.get(b"FIT ")
     network.left_out = found.get(b"LOO ")
+    network.notes = found.get(b"NOTE")
     network.gram1 = found.get(b"GRM1")
     network.statistics = None
     if flags & STATISTICS and not facts.dual2:

@@ -38,7 +38,9 @@ class Network:
 
     fitted, left_out: fitted and leave-one-out label of every training image (uint8), or None;
     residuals: sum of squared leave-one-out errors of every training image (float32), large where
-    a label looks wrong, or None (not saved).
+    a label looks wrong; margins: left-out goodness of the right label less the best wrong one
+    (float32), below 0 where leave-one-out is wrong; or None (both are not saved).
+    notes: bytes of the application's own, saved with the model, or None.
     """
 
     def __init__(self, height, width, names, hidden, w1=None):
@@ -51,6 +53,8 @@ class Network:
         self.fitted = None
         self.left_out = None
         self.residuals = None
+        self.margins = None
+        self.notes = None
         self._x = bytearray(2 * self.embedding.features)
         self._work = bytearray(4 * hidden)  # enough for one image at a time
         self._batch_work = None

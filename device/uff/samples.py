@@ -7,14 +7,14 @@ record being written. A torn tail is cut (the next append writes over it); a dam
 sound ones behind it is passed over and counted in `damaged`. Layout: DESIGN.md.
 """
 
-import os
 from array import array
 from struct import calcsize, pack, unpack_from
 
 from ridge import crc32
 
 from .embed import MAX_CLASSES
-from .errors import FormatError, open_file
+from .errors import FormatError
+from .files import discard, exists, finish_replacing, open_file, replace, sync
 
 MAGIC = b"UFFS"
 VERSION = 1
@@ -89,11 +89,32 @@ class Samples:
         names[number : number + 1] = [name]
         self.names = check_names(names)
 
+    def remove_class(self, number):
+        """Takes class `number` and its samples out; the classes behind it move down by one."""
+        kept, self.names = _without_class(self, number)
+        self._images = [self._images[i] for i in kept]
+        self.labels = bytearray(_renumbered(self.labels[i], number) for i in kept)
+
 
 def _check_class(samples, number):
     last = min(len(samples.names), MAX_CLASSES - 1)
     if not 0 <= number <= last:
         raise ValueError("class number: want 0 to %d, got %d" % (last, number))
+
+
+def _without_class(samples, number):
+    """Numbers of the samples that stay without class `number`, and the names."""
+    names = list(samples.names)
+    if not 0 <= number < len(names):
+        raise ValueError("class number: want 0 to %d, got %d" % (len(names) - 1, number))
+    if len(names) == 1:
+        raise ValueError("remove class: want two or more classes, there is one")
+    names.pop(number)
+    return [i for i in range(len(samples)) if samples.labels[i] != number], names
+
+
+def _renumbered(label, removed):
+    return label - (label > removed)
 
 
 def _check_number(samples, i):
@@ -147,25 +168,18 @@ class SamplesFile:
     def create(cls, path, height, width, names):
         """A new file without samples, written whole under another name first. OSError where path
         exists."""
-        try:
-            os.stat(path)
-        except OSError:
-            pass
-        else:
+        finish_replacing(path, cls._whole)  # that may hold samples too
+        if exists(path):
             raise OSError(17, path)  # EEXIST: never write over samples
         names = check_names(names)
         if not (4 <= height <= 255 and 4 <= width <= 255):
             raise ValueError("image: want 4x4 to 255x255 pixels, got %d x %d" % (height, width))
-        packed = _pack_names(names)
-        size = calcsize(HEADER) + len(packed)
-        packed += _padding(size)
-        size += len(_padding(size)) + 4
-        head = pack(HEADER, MAGIC, VERSION, size, height, width, len(names), 0) + packed
-        with open_file(path + ".new", "wb") as file:
-            if file.write(head + pack("<I", crc32(head))) != size:
-                raise OSError(28, path)  # ENOSPC
+        # Not .new: what a cut leaves of this is of no worth, what it leaves of that may be.
+        made = path + ".made"
+        with open_file(made, "wb") as file:
+            _put(file, _pack_header(height, width, names), path)
             file.flush()
-        os.rename(path + ".new", path)
+        replace(made, path)
         return cls.open(path)
 
     @classmethod
@@ -173,10 +187,24 @@ class SamplesFile:
         """Reads the header and checks every record. FormatError where the header is damaged,
         OSError where none."""
         self = cls(path)
-        with open_file(path, "rb") as file:
+        finish_replacing(path, cls._whole)
+        self._read()
+        return self
+
+    @staticmethod
+    def _whole(path):
+        """Whether path is a samples file without damage."""
+        try:
+            file = SamplesFile(path)
+            file._read()
+        except (OSError, FormatError):
+            return False
+        return not (file.damaged or file.torn)
+
+    def _read(self):
+        with open_file(self.path, "rb") as file:
             self._read_header(file)
             self._scan(file)
-        return self
 
     def _read_header(self, file):
         fixed = file.read(calcsize(HEADER))
@@ -210,7 +238,7 @@ class SamplesFile:
         step = len(self._record)
         self.labels = bytearray()
         self._numbers = array("I")  # record number of each live sample
-        number = good = bad = 0
+        self.damaged = number = good = bad = 0
         tail = 0
         records = memoryview(bytearray(SCAN * step))
         while not tail:
@@ -309,22 +337,24 @@ class SamplesFile:
                     i += 1
                 at = number + count
 
-    def _write(self, kind, label, payload):
+    def _pack(self, number, kind, label, payload):
+        """Record `number`, in the one buffer for them."""
         record = memoryview(self._record)
         step = len(record)
         record[:] = bytes(step)
         record[: calcsize(RECORD)] = pack(RECORD, kind, label, 0)
         record[calcsize(RECORD) : calcsize(RECORD) + len(payload)] = payload
-        record[step - 4 :] = pack("<I", _record_crc(record, self._records))
+        record[step - 4 :] = pack("<I", _record_crc(record, number))
+        return record
+
+    def _write(self, kind, label, payload):
+        record = self._pack(self._records, kind, label, payload)
         with open_file(self.path, "r+b") as file:
-            file.seek(
-                self._header_bytes + self._records * step
-            )  # over a torn tail, if there is one
-            if file.write(record) != step:
-                raise OSError(28, self.path)  # ENOSPC; a short write is a full disk on some ports
+            # over a torn tail, if there is one
+            file.seek(self._header_bytes + self._records * len(record))
+            _put(file, record, self.path)
             file.flush()
-        if hasattr(os, "sync"):
-            os.sync()
+        sync()
         # first: after Ctrl-C between these two lines the next record must not lie over this one
         self._records += 1
         self._apply(record, self._records - 1)
@@ -357,6 +387,47 @@ class SamplesFile:
                 % (self.height * self.width - 1, len(packed) - 1)
             )
         self._write(CLASS_NAME, number, packed)
+
+    def remove_class(self, number):
+        """Takes class `number` and its samples out; the classes behind it move down by one.
+
+        The file is written anew under another name, checked, and renamed, so that after a power
+        cut there is the old one or the new one; what was deleted before is gone from it too.
+        OSError where the disk is full: nothing changed.
+        """
+        kept, names = _without_class(self, number)
+        image = bytearray(self.height * self.width)
+        new = self.path + ".new"
+        try:
+            with open_file(new, "wb") as file:
+                _put(file, _pack_header(self.height, self.width, names), new)
+                for record, i in enumerate(kept):
+                    self.read_into(image, i, i + 1)
+                    label = _renumbered(self.labels[i], number)
+                    _put(file, self._pack(record, SAMPLE, label, image), new)
+                file.flush()
+            sync()
+            if not self._whole(new):
+                raise OSError(5, "%s: what was written cannot be read back" % new)  # EIO
+        except OSError:
+            discard(new)
+            raise
+        replace(new, self.path)
+        self._read()
+
+
+def _put(file, data, path):
+    if file.write(data) != len(data):
+        raise OSError(28, path)  # ENOSPC; a short write is a full disk on some ports
+
+
+def _pack_header(height, width, names):
+    packed = _pack_names(names)
+    size = calcsize(HEADER) + len(packed)
+    packed += _padding(size)
+    size += len(_padding(size)) + 4
+    head = pack(HEADER, MAGIC, VERSION, size, height, width, len(names), 0) + packed
+    return head + pack("<I", crc32(head))
 
 
 def _record_crc(record, number):

@@ -279,6 +279,7 @@ class Trainer:
             if best is None or rank >= best[0]:
                 best = rank, ridge_lambda, bytes(layer.w), array("i", layer.v), layer.exponent
                 network.left_out, network.residuals = bytearray(predicted), array("f", residual)
+                network.margins = array("f", margin)
         if best:
             facts.loo_correct = best[0][0]
             facts.lambda2 = best[1]

@@ -127,6 +127,8 @@ def expected_arrays(model: Model) -> dict[bytes, tuple[str, int | None, int, int
         wanted[b"FIT "] = ("B", 0, 1, n)
     if model.loo_correct is not None:
         wanted[b"LOO "] = ("B", 0, 1, n)
+    if b"NOTE" in model.arrays:
+        wanted[b"NOTE"] = ("B", 0, 1, model.arrays[b"NOTE"].data.size)
     if model.has_statistics:
         size2 = n if model.dual2 else m2
         wanted[b"GRAM"] = ("i", 18, 1, size2 * (size2 + 1) // 2)

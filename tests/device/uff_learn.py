@@ -129,6 +129,37 @@ def test_a_new_class_is_learnt_from_its_images():
     assert learner.network.predict(bytes([255] * 32 + [0] * 32)).label == 3
 
 
+def test_a_class_that_came_and_went_leaves_no_trace():
+    for number in range(3):
+        learner = added(started(3), range(10))
+        learner.solve()
+        want = added(started(3), range(10))
+        keep = [c for c in range(3) if c != number]
+        raises(
+            ValueError, 'class %d "%s" has 10 images' % (number, NAMES[number]),
+            learner.remove_class, number,
+        )  # fmt: skip
+        for i in range(10):
+            learner.remove(image(number, i), number)
+            want.remove(image(number, i), number)
+        learner.remove_class(number)
+        want.remove_class(number)
+        assert learner.network.names == [NAMES[c] for c in keep]
+        # Until the next solve() the other classes are predicted as before.
+        assert [learner.network.predict(image(c, 900)).label for c in keep] == [0, 1]
+        learner.solve()
+        want.solve()
+        fresh = Learner.start(HEIGHT, WIDTH, [NAMES[c] for c in keep])
+        for label, c in enumerate(keep):
+            for i in range(10):
+                fresh.add(image(c, i), label)
+        fresh.solve()
+        assert state(learner) == state(want) == state(fresh)
+        assert weights(learner.network) == weights(fresh.network)
+    raises(ValueError, "want three or more classes, got 2", learner.remove_class, 0)
+    raises(ValueError, "class number: want 0 to 2, got 3", started(3).remove_class, 3)
+
+
 def test_a_new_class_of_a_frozen_network_is_learnt_from_its_images():
     learner = frozen(10)
     learner.add_class("top")

@@ -6,6 +6,7 @@ from struct import pack, unpack_from
 from uff_checks import contents, exists, image, raises, run, scratch, small_samples, umount, write
 
 from uff import FormatError, Network, Options, Trainer
+from uff.model import save_steps
 
 HEADER = "<4sHHIBBBBHHHHIIfffIIII"
 
@@ -116,6 +117,35 @@ def test_the_header_is_laid_out_as_documented():
         (b"FIT ", "B", 0, 1, 8),
         (b"LOO ", "B", 0, 1, 8),
     ]
+    umount()
+
+
+def test_the_notes_of_an_application_are_kept_with_the_model():
+    path = scratch() + "/a.uffm"
+    network, _ = trained()
+    network.save(path)
+    assert Network.load(path).notes is None
+    for notes in (b"", b"x", bytes(range(256)) * 20):
+        network.notes = notes
+        network.save(path)
+        assert bytes(Network.load(path).notes) == notes
+        assert Network.load(path).predict(bytes(25)) == network.predict(bytes(25))
+    umount()
+
+
+def test_a_save_in_slices_tells_how_far_it_is_and_may_be_given_up():
+    path = scratch() + "/a.uffm"
+    network, _ = trained()
+    network.save(path)
+    before = contents(path)
+    network.notes = bytes(range(256)) * 100
+    steps = save_steps(network, path)
+    done = [next(steps) for _ in range(5)]
+    steps.close()
+    assert contents(path) == before and not exists(path + ".new")
+    done = list(save_steps(network, path))
+    assert done == sorted(done) and 0 < done[0] < done[-1] <= 1 and len(done) > 12
+    assert bytes(Network.load(path).notes) == network.notes
     umount()
 
 

@@ -10,9 +10,7 @@ import os
 
 from uff_checks import RamDisk, contents, exists, mount, raises, run, small_samples, umount, write
 
-import uff.errors
-import uff.model
-import uff.samples
+import uff.files
 from uff import FormatError, Network, Options, SamplesFile, Trainer
 
 SIDE = 5
@@ -341,13 +339,11 @@ class Installed:
         self.disk = disk
 
     def __enter__(self):
-        uff.errors.open = uff.model.open = uff.samples.open = self.disk.open
-        uff.model.os = uff.samples.os = self.disk
+        uff.files.open, uff.files.os = self.disk.open, self.disk
         return self.disk
 
     def __exit__(self, *_):
-        uff.errors.open = uff.model.open = uff.samples.open = open
-        uff.model.os = uff.samples.os = os
+        uff.files.open, uff.files.os = open, os
 
 
 def loaded(path):
@@ -405,6 +401,32 @@ def test_a_cut_at_any_call_costs_only_the_sample_being_written():
             assert live("s") == [(1, 1), (3, 0)]
 
 
+def test_a_cut_while_a_class_is_removed_leaves_all_or_none_of_it():
+    whole = [(1, 0), (2, 1), (3, 2), (4, 1), (5, 2)]
+    less = [(1, 0), (3, 1), (5, 1)]
+    for refuses in (False, True):
+        cut, done = 0, False
+        while not done:
+            cut += 1
+            with Installed(FakeDisk(refuses)) as disk:
+                samples = SamplesFile.create("s", SIDE, SIDE, ["a", "b", "c"])
+                for number, label in whole:
+                    samples.append(picture(number), label)
+                disk.count, disk.cut_at = 0, cut
+                try:
+                    samples.remove_class(1)
+                    done = True
+                except OSError:
+                    pass
+                disk.power_on()
+                samples = SamplesFile.open("s")
+                assert samples.damaged == samples.torn == 0
+                found = live("s")
+                assert (found, samples.names) in ((whole, ["a", "b", "c"]), (less, ["a", "c"]))
+                assert not done or found == less
+        assert cut > 7, cut  # open, header, three records, flush, rename
+
+
 def test_a_created_file_is_on_the_disk_when_create_returns():
     with Installed(FakeDisk(False)) as disk:
         SamplesFile.create("s", SIDE, SIDE, ["a", "b"])
@@ -433,7 +455,7 @@ def test_a_short_write_is_a_full_disk():
         network.save("m")
         samples = SamplesFile.create("s", SIDE, SIDE, ["a", "b"])
         samples.append(picture(1), 0)
-        uff.errors.open = lambda path, mode: Short(disk, path) if disk.open(path, mode) else None
+        uff.files.open = lambda path, mode: Short(disk, path) if disk.open(path, mode) else None
         raises(OSError, "28", trained(2).save, "m")
         raises(OSError, "28", samples.append, picture(2), 0)
         raises(OSError, "28", SamplesFile.create, "t", SIDE, SIDE, ["a", "b"])
@@ -460,7 +482,7 @@ def test_what_cannot_be_read_back_does_not_replace_the_old_model():
     network = trained(1)
     with Installed(disk):
         network.save("m")
-        uff.errors.open = lambda path, mode: (
+        uff.files.open = lambda path, mode: (
             (Lying if "w" in mode else FakeFile)(disk, path) if disk.open(path, mode) else 0
         )
         raises(OSError, "cannot be read back", trained(2).save, "m")
