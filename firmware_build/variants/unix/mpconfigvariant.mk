@@ -5,3 +5,7 @@ MICROPY_PY_FFI = 0
 MICROPY_PY_SSL = 0
 MICROPY_SSL_MBEDTLS = 0
 MICROPY_PY_THREAD = 0
+
+# The console of `uff board`: the port's own functions give way to those of modboard_virtual.c, as on MPS2_AN500.
+$(BUILD)/unix_mphal.o: CFLAGS += $(foreach name,set_interrupt_char stdio_mode_raw stdio_mode_orig,-Dmp_hal_$(name)=port_$(name))
+$(BUILD)/unix_mphal.o: CFLAGS += -Dmp_hal_stdout_tx_strn_cooked=port_stdout_tx_strn_cooked

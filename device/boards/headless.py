@@ -1,0 +1,44 @@
+"""A board without screen and touch: the unix port in a terminal, and the emulated Cortex-M7.
+
+MemoryDisplay is for who wants a screen there all the same: replays and tests.
+"""
+
+import sys
+
+import framebuf
+
+
+class HeapArena:
+    """Memory for big arrays out of MicroPython's heap, which gives back what nothing holds."""
+
+    def __call__(self):
+        return bytearray
+
+    def keep(self):
+        pass
+
+
+class MemoryDisplay:
+    """A screen that nobody sees: framebuf draws, `buffer` (RGB565, rows from the top) holds."""
+
+    def __init__(self, width=800, height=480):
+        self.width, self.height = width, height
+        self.buffer = bytearray(2 * width * height)
+        self.framebuf = framebuf.FrameBuffer(self.buffer, width, height, framebuf.RGB565)
+        self.shown = 0  # calls of show()
+
+    def show(self, x, y, w, h):
+        self.shown += 1
+
+
+class Board:
+    def __init__(self):
+        emulated = "mps2-an500" in getattr(sys.implementation, "_machine", "").lower()
+        self.name = "MPS2-AN500 (emulated)" if emulated else "unix"
+        self.display = self.touch = None
+        self.leds = ()
+        self.folder = ""
+        self.arena = HeapArena()
+
+    def button(self):
+        return False

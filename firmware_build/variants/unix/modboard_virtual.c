@@ -1,0 +1,152 @@
+// The module board_virtual: what makes the unix port a board with a console, for `uff board`. The port's own REPL has no raw
+// mode and Ctrl-D ends it; this one is the boards' (shared/runtime/pyexec.c), so that mpremote finds what it knows.
+//
+// The terminal is a pty, set raw by who starts this. While code runs, Ctrl-C makes a signal and \n becomes \r\n; while the
+// REPL reads, and after micropython.kbd_intr(-1) (mpremote's mount), every byte passes as it is, both ways.
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "board_virtual.h"
+#include "py/runtime.h"
+#include "py/mphal.h"
+#include "py/mpstate.h"
+#include "extmod/modplatform.h" // the banner
+
+// Not among the port's sources.
+#include "shared/runtime/pyexec.c"
+
+static bool is_board; // start() was called
+
+static void on_interrupt(int number) {
+    (void)number;
+    mp_sched_keyboard_interrupt(); // a second one changes nothing; in the port's own handler it ends the process
+}
+
+static void console_cooked(bool cooked) {
+    struct termios console;
+    if (tcgetattr(STDIN_FILENO, &console) != 0) {
+        return;
+    }
+    if (cooked) {
+        console.c_lflag |= ISIG | NOFLSH;
+        console.c_oflag |= OPOST | ONLCR;
+    } else {
+        console.c_lflag &= ~(tcflag_t)ISIG;
+        console.c_oflag &= ~(tcflag_t)OPOST;
+    }
+    tcsetattr(STDIN_FILENO, TCSANOW, &console);
+}
+
+// The port's functions of these names are called port_... (mpconfigvariant.mk).
+void mp_hal_set_interrupt_char(char c) {
+    if (!is_board) {
+        port_set_interrupt_char(c);
+        return;
+    }
+    const struct sigaction action = {.sa_handler = c == CHAR_CTRL_C ? on_interrupt : SIG_IGN};
+    if (c == CHAR_CTRL_C) {
+        sigaction(SIGINT, &action, NULL);
+    }
+    console_cooked(c == CHAR_CTRL_C);
+    if (c != CHAR_CTRL_C) {
+        sigaction(SIGINT, &action, NULL);
+    }
+}
+
+void mp_hal_stdio_mode_raw(void) {
+    if (is_board) {
+        console_cooked(false);
+    } else {
+        port_stdio_mode_raw();
+    }
+}
+
+void mp_hal_stdio_mode_orig(void) {
+    if (is_board) {
+        console_cooked(true);
+    } else {
+        port_stdio_mode_orig();
+    }
+}
+
+// Tracebacks come this way after the interrupt character was taken off; in cooked mode the terminal adds a second \r, which
+// no terminal shows.
+void mp_hal_stdout_tx_strn_cooked(const char *text, size_t length) {
+    if (!is_board) {
+        mp_hal_stdout_tx_strn(text, length);
+        return;
+    }
+    while (length != 0) {
+        const char *const end = memchr(text, '\n', length);
+        const size_t line = end == NULL ? length : (size_t)(end - text);
+        if (line != 0) {
+            mp_hal_stdout_tx_strn(text, line);
+        }
+        if (end == NULL) {
+            return;
+        }
+        mp_hal_stdout_tx_strn("\r\n", 2);
+        text += line + 1;
+        length -= line + 1;
+    }
+}
+
+// start(raw, boot, main, ready): be a board, for ever. `boot` and `main` are files to run, None for none; after a soft reset
+// out of the raw REPL (raw) main is left out. A zero byte is written to the descriptor `ready` as soon as Ctrl-C is heard.
+// The process ends at a soft reset, with the status BOARD_SOFT_FRIENDLY or BOARD_SOFT_RAW, which says how the REPL stood.
+static mp_obj_t start(size_t n_args, const mp_obj_t *args) {
+    (void)n_args;
+    is_board = true;
+    // __main__ anew: the REPL's name space holds nothing of the caller, who never goes on.
+    mp_obj_dict_init(&MP_STATE_VM(dict_main), 1);
+    mp_obj_dict_store(MP_OBJ_FROM_PTR(&MP_STATE_VM(dict_main)), MP_OBJ_NEW_QSTR(MP_QSTR___name__), MP_OBJ_NEW_QSTR(MP_QSTR___main__));
+    mp_globals_set(&MP_STATE_VM(dict_main));
+    mp_locals_set(&MP_STATE_VM(dict_main));
+    readline_init0();
+    pyexec_mode_kind = mp_obj_is_true(args[0]) ? PYEXEC_MODE_RAW_REPL : PYEXEC_MODE_FRIENDLY_REPL;
+    mp_hal_set_interrupt_char(CHAR_CTRL_C);
+    if (write((int)mp_obj_get_int(args[3]), "", 1) != 1) {
+        exit(EXIT_FAILURE);
+    }
+    int ret = 1;
+    if (args[1] != mp_const_none) {
+        ret = pyexec_file(mp_obj_str_get_str(args[1]));
+    }
+    if (args[2] != mp_const_none && !(ret & PYEXEC_FORCED_EXIT) && pyexec_mode_kind == PYEXEC_MODE_FRIENDLY_REPL) {
+        ret = pyexec_file_if_exists(mp_obj_str_get_str(args[2]));
+    }
+    mp_hal_set_interrupt_char(-1);
+    mp_handle_pending(false);
+    while (!(ret & PYEXEC_FORCED_EXIT)) {
+        ret = pyexec_mode_kind == PYEXEC_MODE_RAW_REPL ? pyexec_raw_repl() : pyexec_friendly_repl();
+    }
+    mp_hal_stdout_tx_str("MPY: soft reboot\r\n");
+    exit(pyexec_mode_kind == PYEXEC_MODE_RAW_REPL ? BOARD_SOFT_RAW : BOARD_SOFT_FRIENDLY);
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(start_obj, 4, 4, start);
+
+static const mp_rom_map_elem_t globals_table[] = {
+    {MP_ROM_QSTR(MP_QSTR___name__), MP_ROM_QSTR(MP_QSTR_board_virtual)},
+    {MP_ROM_QSTR(MP_QSTR_start), MP_ROM_PTR(&start_obj)},
+};
+static MP_DEFINE_CONST_DICT(globals, globals_table);
+
+const mp_obj_module_t board_virtual_module = {
+    .base = {&mp_type_module},
+    .globals = (mp_obj_dict_t *)&globals,
+};
+MP_REGISTER_MODULE(MP_QSTR_board_virtual, board_virtual_module);
+
+// machine.reset() and machine.soft_reset(), which the port lacks (mpconfigvariant.h puts them into machine).
+static mp_obj_t machine_reset(void) {
+    exit(BOARD_RESET);
+}
+MP_DEFINE_CONST_FUN_OBJ_0(board_virtual_reset_obj, machine_reset);
+
+static mp_obj_t machine_soft_reset(void) {
+    mp_raise_type(&mp_type_SystemExit);
+}
+MP_DEFINE_CONST_FUN_OBJ_0(board_virtual_soft_reset_obj, machine_soft_reset);
