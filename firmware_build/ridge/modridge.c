@@ -1,8 +1,13 @@
 // The MicroPython module `ridge`: checks every size, type, alignment and overlap once, then calls the core (ridge.h).
-// ridge.pyi is its documentation for people and editors.
+// ridge.pyi is its documentation for people and editors. Compiled into a firmware, or as a native module (ridge.mpy) that
+// any firmware loads: then native_module.h stands in for MicroPython's headers and the table of names is filled at import.
+#if MICROPY_ENABLE_DYNRUNTIME
+#include "native_module.h"
+#else
 #include "py/binary.h"
 #include "py/objarray.h"
 #include "py/runtime.h"
+#endif
 #include "ridge_kernels.h"
 
 #include <string.h>
@@ -380,7 +385,6 @@ static mp_obj_t mod_goodness(size_t n_args, const mp_obj_t *args) {
     const struct array w = get_input(args[1], "goodness: w", 'h');
     const struct array v = get_input(args[2], "goodness: v", 'i');
     const struct array good = get_output(args[3], "goodness: good", 'q');
-    struct array labels = {"goodness: labels", NULL, 0, 1};
     const size_t classes = square_order(&v);
     if (w.len == 0 || w.len % classes != 0) {
         mp_raise_msg_varg(&mp_type_ValueError,
@@ -393,16 +397,18 @@ static mp_obj_t mod_goodness(size_t n_args, const mp_obj_t *args) {
     apart(&good, &f);
     apart(&good, &w);
     apart(&good, &v);
+    uint8_t *best = NULL;
     if (n_args > 4 && args[4] != mp_const_none) {
-        labels = get_output(args[4], labels.name, 'B');
+        const struct array labels = get_output(args[4], "goodness: labels", 'B');
         want_len(&labels, n, "one for each row of f");
         apart(&labels, &f);
         apart(&labels, &w);
         apart(&labels, &v);
         apart(&labels, &good);
+        best = (uint8_t *)labels.data;
     }
     return none_or_raise(ridge_goodness((const int16_t *)f.data, n, m, (const int16_t *)w.data, (const int32_t *)v.data,
-        classes, (int64_t *)good.data, (uint8_t *)labels.data), "goodness");
+        classes, (int64_t *)good.data, best), "goodness");
 }
 static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_goodness_obj, 4, 5, mod_goodness);
 
@@ -411,16 +417,16 @@ static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_goodness_obj, 4, 5, mod_goodness)
 // factor(gram, l, work, *, first=0, last=-1, scale=1.0, diagonal=0.0, rank1=0.0, v=None)
 static mp_obj_t mod_factor(size_t n_args, const mp_obj_t *pos_args, mp_map_t *kw_args) {
     enum { ARG_gram, ARG_l, ARG_work, ARG_first, ARG_last, ARG_scale, ARG_diagonal, ARG_rank1, ARG_v };
-    static const mp_arg_t allowed[] = {
-        { MP_QSTR_gram, MP_ARG_REQUIRED | MP_ARG_OBJ, {.u_rom_obj = MP_ROM_NONE} },
-        { MP_QSTR_l, MP_ARG_REQUIRED | MP_ARG_OBJ, {.u_rom_obj = MP_ROM_NONE} },
-        { MP_QSTR_work, MP_ARG_REQUIRED | MP_ARG_OBJ, {.u_rom_obj = MP_ROM_NONE} },
-        { MP_QSTR_first, MP_ARG_KW_ONLY | MP_ARG_OBJ, {.u_rom_obj = MP_ROM_INT(0)} },
-        { MP_QSTR_last, MP_ARG_KW_ONLY | MP_ARG_OBJ, {.u_rom_obj = MP_ROM_NONE} },
-        { MP_QSTR_scale, MP_ARG_KW_ONLY | MP_ARG_OBJ, {.u_rom_obj = MP_ROM_INT(1)} },
-        { MP_QSTR_diagonal, MP_ARG_KW_ONLY | MP_ARG_OBJ, {.u_rom_obj = MP_ROM_INT(0)} },
-        { MP_QSTR_rank1, MP_ARG_KW_ONLY | MP_ARG_OBJ, {.u_rom_obj = MP_ROM_INT(0)} },
-        { MP_QSTR_v, MP_ARG_KW_ONLY | MP_ARG_OBJ, {.u_rom_obj = MP_ROM_NONE} },
+    const mp_arg_t allowed[] = { // not static: the names of a native module are numbered at import
+        { MP_QSTR_gram, MP_ARG_REQUIRED | MP_ARG_OBJ, {.u_obj = mp_const_none} },
+        { MP_QSTR_l, MP_ARG_REQUIRED | MP_ARG_OBJ, {.u_obj = mp_const_none} },
+        { MP_QSTR_work, MP_ARG_REQUIRED | MP_ARG_OBJ, {.u_obj = mp_const_none} },
+        { MP_QSTR_first, MP_ARG_KW_ONLY | MP_ARG_OBJ, {.u_obj = MP_OBJ_NEW_SMALL_INT(0)} },
+        { MP_QSTR_last, MP_ARG_KW_ONLY | MP_ARG_OBJ, {.u_obj = mp_const_none} },
+        { MP_QSTR_scale, MP_ARG_KW_ONLY | MP_ARG_OBJ, {.u_obj = MP_OBJ_NEW_SMALL_INT(1)} },
+        { MP_QSTR_diagonal, MP_ARG_KW_ONLY | MP_ARG_OBJ, {.u_obj = MP_OBJ_NEW_SMALL_INT(0)} },
+        { MP_QSTR_rank1, MP_ARG_KW_ONLY | MP_ARG_OBJ, {.u_obj = MP_OBJ_NEW_SMALL_INT(0)} },
+        { MP_QSTR_v, MP_ARG_KW_ONLY | MP_ARG_OBJ, {.u_obj = mp_const_none} },
     };
     mp_arg_val_t args[MP_ARRAY_SIZE(allowed)];
     mp_arg_parse_all(n_args, pos_args, kw_args, MP_ARRAY_SIZE(allowed), allowed, args);
@@ -698,37 +704,54 @@ static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_leave_one_out_obj, 9, 9, mod_leav
 
 // ---- table ----
 
+#define GLOBALS(GLOBAL) \
+    GLOBAL(MP_QSTR_UNIT, MP_ROM_INT(RIDGE_UNIT)) \
+    GLOBAL(MP_QSTR_WEIGHT, MP_ROM_INT(RIDGE_WEIGHT)) \
+    GLOBAL(MP_QSTR_PANEL, MP_ROM_INT(RIDGE_PANEL)) \
+    GLOBAL(MP_QSTR_ROWS, MP_ROM_INT(RIDGE_ROWS)) \
+    GLOBAL(MP_QSTR_BATCH, MP_ROM_INT(RIDGE_BATCH)) \
+    GLOBAL(MP_QSTR_MAX_CLASSES, MP_ROM_INT(RIDGE_MAX_CLASSES)) \
+    GLOBAL(MP_QSTR_encode, MP_ROM_PTR(&mod_encode_obj)) \
+    GLOBAL(MP_QSTR_gram, MP_ROM_PTR(&mod_gram_obj)) \
+    GLOBAL(MP_QSTR_kernel, MP_ROM_PTR(&mod_kernel_obj)) \
+    GLOBAL(MP_QSTR_class_sums, MP_ROM_PTR(&mod_class_sums_obj)) \
+    GLOBAL(MP_QSTR_work_bytes, MP_ROM_PTR(&mod_work_bytes_obj)) \
+    GLOBAL(MP_QSTR_kernels, MP_ROM_PTR(&mod_kernels_obj)) \
+    GLOBAL(MP_QSTR_crc32, MP_ROM_PTR(&mod_crc32_obj)) \
+    GLOBAL(MP_QSTR_trace, MP_ROM_PTR(&mod_trace_obj)) \
+    GLOBAL(MP_QSTR_merge, MP_ROM_PTR(&mod_merge_obj)) \
+    GLOBAL(MP_QSTR_class_targets, MP_ROM_PTR(&mod_class_targets_obj)) \
+    GLOBAL(MP_QSTR_total_dot, MP_ROM_PTR(&mod_total_dot_obj)) \
+    GLOBAL(MP_QSTR_project, MP_ROM_PTR(&mod_project_obj)) \
+    GLOBAL(MP_QSTR_nearest, MP_ROM_PTR(&mod_nearest_obj)) \
+    GLOBAL(MP_QSTR_goodness, MP_ROM_PTR(&mod_goodness_obj)) \
+    GLOBAL(MP_QSTR_factor, MP_ROM_PTR(&mod_factor_obj)) \
+    GLOBAL(MP_QSTR_solve, MP_ROM_PTR(&mod_solve_obj)) \
+    GLOBAL(MP_QSTR_leverage, MP_ROM_PTR(&mod_leverage_obj)) \
+    GLOBAL(MP_QSTR_inverse_diagonal, MP_ROM_PTR(&mod_inverse_diagonal_obj)) \
+    GLOBAL(MP_QSTR_combine, MP_ROM_PTR(&mod_combine_obj)) \
+    GLOBAL(MP_QSTR_contrast, MP_ROM_PTR(&mod_contrast_obj)) \
+    GLOBAL(MP_QSTR_unit_rows, MP_ROM_PTR(&mod_unit_rows_obj)) \
+    GLOBAL(MP_QSTR_quantise, MP_ROM_PTR(&mod_quantise_obj)) \
+    GLOBAL(MP_QSTR_leave_one_out, MP_ROM_PTR(&mod_leave_one_out_obj))
+
+#if MICROPY_ENABLE_DYNRUNTIME
+
+mp_obj_t mpy_init(mp_obj_fun_bc_t *self, size_t n_args, size_t n_kw, mp_obj_t *args) {
+    refuse_wrong_processor();
+    MP_DYNRUNTIME_INIT_ENTRY
+    ridge_kernels = &RIDGE_BEST; // a native module has no initialised data
+#define STORE(name, value) mp_store_global(name, (mp_obj_t)value);
+    GLOBALS(STORE)
+    MP_DYNRUNTIME_INIT_EXIT
+}
+
+#else
+
+#define ELEMENT(name, value) { MP_ROM_QSTR(name), value },
 static const mp_rom_map_elem_t globals_table[] = {
-    { MP_ROM_QSTR(MP_QSTR___name__), MP_ROM_QSTR(MP_QSTR_ridge) },
-    { MP_ROM_QSTR(MP_QSTR_UNIT), MP_ROM_INT(RIDGE_UNIT) },
-    { MP_ROM_QSTR(MP_QSTR_WEIGHT), MP_ROM_INT(RIDGE_WEIGHT) },
-    { MP_ROM_QSTR(MP_QSTR_PANEL), MP_ROM_INT(RIDGE_PANEL) },
-    { MP_ROM_QSTR(MP_QSTR_ROWS), MP_ROM_INT(RIDGE_ROWS) },
-    { MP_ROM_QSTR(MP_QSTR_BATCH), MP_ROM_INT(RIDGE_BATCH) },
-    { MP_ROM_QSTR(MP_QSTR_MAX_CLASSES), MP_ROM_INT(RIDGE_MAX_CLASSES) },
-    { MP_ROM_QSTR(MP_QSTR_encode), MP_ROM_PTR(&mod_encode_obj) },
-    { MP_ROM_QSTR(MP_QSTR_gram), MP_ROM_PTR(&mod_gram_obj) },
-    { MP_ROM_QSTR(MP_QSTR_kernel), MP_ROM_PTR(&mod_kernel_obj) },
-    { MP_ROM_QSTR(MP_QSTR_class_sums), MP_ROM_PTR(&mod_class_sums_obj) },
-    { MP_ROM_QSTR(MP_QSTR_work_bytes), MP_ROM_PTR(&mod_work_bytes_obj) },
-    { MP_ROM_QSTR(MP_QSTR_kernels), MP_ROM_PTR(&mod_kernels_obj) },
-    { MP_ROM_QSTR(MP_QSTR_crc32), MP_ROM_PTR(&mod_crc32_obj) },
-    { MP_ROM_QSTR(MP_QSTR_trace), MP_ROM_PTR(&mod_trace_obj) },
-    { MP_ROM_QSTR(MP_QSTR_merge), MP_ROM_PTR(&mod_merge_obj) },
-    { MP_ROM_QSTR(MP_QSTR_class_targets), MP_ROM_PTR(&mod_class_targets_obj) },
-    { MP_ROM_QSTR(MP_QSTR_total_dot), MP_ROM_PTR(&mod_total_dot_obj) },
-    { MP_ROM_QSTR(MP_QSTR_project), MP_ROM_PTR(&mod_project_obj) },
-    { MP_ROM_QSTR(MP_QSTR_nearest), MP_ROM_PTR(&mod_nearest_obj) },
-    { MP_ROM_QSTR(MP_QSTR_goodness), MP_ROM_PTR(&mod_goodness_obj) },
-    { MP_ROM_QSTR(MP_QSTR_factor), MP_ROM_PTR(&mod_factor_obj) },
-    { MP_ROM_QSTR(MP_QSTR_solve), MP_ROM_PTR(&mod_solve_obj) },
-    { MP_ROM_QSTR(MP_QSTR_leverage), MP_ROM_PTR(&mod_leverage_obj) },
-    { MP_ROM_QSTR(MP_QSTR_inverse_diagonal), MP_ROM_PTR(&mod_inverse_diagonal_obj) },
-    { MP_ROM_QSTR(MP_QSTR_combine), MP_ROM_PTR(&mod_combine_obj) },
-    { MP_ROM_QSTR(MP_QSTR_contrast), MP_ROM_PTR(&mod_contrast_obj) },
-    { MP_ROM_QSTR(MP_QSTR_unit_rows), MP_ROM_PTR(&mod_unit_rows_obj) },
-    { MP_ROM_QSTR(MP_QSTR_quantise), MP_ROM_PTR(&mod_quantise_obj) },
-    { MP_ROM_QSTR(MP_QSTR_leave_one_out), MP_ROM_PTR(&mod_leave_one_out_obj) },
+    ELEMENT(MP_QSTR___name__, MP_ROM_QSTR(MP_QSTR_ridge))
+    GLOBALS(ELEMENT)
 };
 static MP_DEFINE_CONST_DICT(globals, globals_table);
 
@@ -738,3 +761,5 @@ const mp_obj_module_t ridge_module = {
 };
 
 MP_REGISTER_MODULE(MP_QSTR_ridge, ridge_module);
+
+#endif

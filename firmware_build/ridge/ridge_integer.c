@@ -7,9 +7,12 @@
 
 #ifdef RIDGE_HAS_M7
 #include <arm_acle.h>
-const struct ridge_kernels *ridge_kernels = &ridge_m7;
+#endif
+
+#ifdef RIDGE_NO_DATA // a native module: set when it is imported
+const struct ridge_kernels *ridge_kernels;
 #else
-const struct ridge_kernels *ridge_kernels = &ridge_plain;
+const struct ridge_kernels *ridge_kernels = &RIDGE_BEST;
 #endif
 
 // Largest sum x^2 * m for which |w.x| < 2^31 holds for every int16 w (Cauchy-Schwarz, |w|^2 <= m * 2^30).
@@ -256,8 +259,10 @@ int ridge_goodness_fits(const int16_t *f, size_t n, size_t m, const int16_t *w, 
         const uint64_t size = (uint64_t)(v[c] < 0 ? -(int64_t)v[c] : v[c]);
         largest_v = size > largest_v ? size : largest_v;
     }
-    // |w.f| <= |w| |f| (Cauchy-Schwarz); 16 * 7e8^2 < 2^63 leaves room for the rounding of this bound.
-    return sqrt((double)longest_f) * sqrt((double)longest_w) + (double)largest_v < 7.0e8;
+    // |w.f| <= |w| |f| (Cauchy-Schwarz), so |w| |f| < 7e8 - |v| will do, both sides squared; 16 * 7e8^2 < 2^63.
+    const int64_t room = 700000000 - (int64_t)largest_v;
+    uint64_t square;
+    return room > 0 && !__builtin_mul_overflow(longest_f, longest_w, &square) && square < (uint64_t)(room * room);
 }
 
 int ridge_goodness(const int16_t *f, size_t n, size_t m, const int16_t *w, const int32_t *v, size_t classes,

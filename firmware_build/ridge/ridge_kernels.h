@@ -29,6 +29,9 @@ extern const struct ridge_kernels ridge_plain;
 #if defined(__ARM_FEATURE_DSP) && defined(__ARM_FEATURE_FMA) && defined(__thumb2__)
 #define RIDGE_HAS_M7 (1)
 extern const struct ridge_kernels ridge_m7;
+#define RIDGE_BEST ridge_m7
+#else
+#define RIDGE_BEST ridge_plain
 #endif
 
 // The set in use: the one global of the core. All sets give the same bits, so it may change at any time.
