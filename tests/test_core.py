@@ -1032,18 +1032,24 @@ def test_quantise_keeps_to_its_limit_and_takes_zeros(cores: Cores) -> None:
 
 
 def retrained_without(
-    f: np.ndarray, labels: np.ndarray, k: int, s: float, ridge: float, out: int | None
+    f: np.ndarray,
+    labels: np.ndarray,
+    told: np.ndarray,
+    s: float,
+    ridge: float,
+    out: int | None,
 ) -> np.ndarray:
     """Outputs (neuron, label) for image `out` (or for all images) of the class layer trained on
     all positive and negative data of the other images, each datum built with its label: no
-    Schur complement, no leverage, no update.
+    Schur complement, no leverage, no update. told (k): the targets of positive data.
     """
+    k = len(told)
     rows, targets = [], []
     for i, x in enumerate(f):
         for label in range(k):
             if i != out:
                 rows.append(np.concatenate([x, s * np.eye(k)[label]]))
-                targets.append(np.eye(k)[label] if label == labels[i] else np.zeros(k))
+                targets.append(np.eye(k)[label] * told[label] * (label == labels[i]))
     z, y = np.array(rows), np.array(targets)
     weights = np.linalg.solve(z.T @ z + ridge * np.eye(z.shape[1]), z.T @ y)
     tests = [f[out]] if out is not None else list(f)
@@ -1053,11 +1059,26 @@ def retrained_without(
 
 @pytest.mark.parametrize(("n", "m", "k"), [(12, 5, 2), (15, 8, 3), (40, 20, 4), (60, 16, 10)])
 @pytest.mark.parametrize("ridge_lambda", [0.01, 0.3])
+@pytest.mark.parametrize("balanced", [True, False])
 def test_leave_one_out_is_retraining_without_the_image(
-    cores: Cores, rng: np.random.Generator, n: int, m: int, k: int, ridge_lambda: float
+    cores: Cores,
+    rng: np.random.Generator,
+    n: int,
+    m: int,
+    k: int,
+    ridge_lambda: float,
+    balanced: bool,
 ) -> None:
     s = 0.5
     labels = (np.arange(n) % k).astype(np.uint8)
+    told, more, without = np.ones(k), None, [np.ones(k)] * n
+    if balanced:  # classes of unequal size count the same
+        labels[labels == 0] = np.where(rng.random((labels == 0).sum()) < 0.5, 0, 1)
+        labels[:2] = 0
+        counts = np.bincount(labels, minlength=k)
+        told = n / k / counts
+        without = [n / k / (counts - (np.arange(k) == label)) for label in labels]
+        more = np.stack([told, counts / (counts - 1)]).astype(F32)
     f = encoded(rng, n, m)
     shift = rng.integers(0, 600, (k, m))  # classes apart, but not wholly
     f = (f + shift[labels]).astype(np.int32)
@@ -1075,21 +1096,23 @@ def test_leave_one_out_is_retraining_without_the_image(
         cores, gram_f, m, scale=k / UNIT**2, diagonal=lambda_abs, rank1=-g * k, v=total
     )
     assert error == OK
-    w = solve(cores, chol, m, targets[6])
+    w = solve(cores, chol, m, (targets[6] * told).astype(F32))
     dots = cores.call("total_dot", total, w, m, k, blank(k, F32))[4]
-    v = g * (np.diag(sums[7]) - dots.astype(float)[:, None])
+    v = g * (np.diag(told * sums[7]) - dots.astype(float)[:, None])
     _, w_q, exponent = quantise(cores, w, 28 - 9 - math.frexp(np.abs(v).max())[1])
     v_q = half_away(np.ldexp(v, exponent + 9)).astype(np.int32)
     args = (chol, m, f, n, total, g, blank(n, F32), panel(m))
     leverage = cores.call("leverage", *args)[6]
     unit = 2.0 ** -(exponent + 9)
     args = (f, n, m, w_q, v_q, k, labels, leverage, 1 - g, -float(k), unit, 1 - g)
-    answer = cores.call("leave_one_out", *args, blank(n, np.uint8), blank(n, F32), blank(n, F32))
+    outputs = blank(n, np.uint8), blank(n, F32), blank(n, F32)
+    extra = () if more is None else (more,)
+    answer = cores.call("leave_one_out", *args, *outputs, *extra)
     assert answer.result == OK
 
     # The same from nothing but data.
     x = f / UNIT
-    outputs = retrained_without(x, labels, k, s, lambda_abs, None)
+    outputs = retrained_without(x, labels, told, s, lambda_abs, None)
     z = (f.astype(np.int64) @ w_q.T.astype(np.int64))[:, :, None] + v_q
     # Integer weights are off by 1/2 each (w of f in steps, v); float32 costs u times the
     # condition, four times at most here.
@@ -1097,9 +1120,11 @@ def test_leave_one_out_is_retraining_without_the_image(
     condition = np.linalg.cond(cholesky_of(chol, m)) ** 2
     tolerance = steps * unit + 4 * U * condition * np.abs(outputs).max()
     assert np.max(np.abs(z * unit - outputs)) <= tolerance
-    exact = np.stack([retrained_without(x, labels, k, s, lambda_abs, i)[0] for i in range(n)])
+    exact = np.stack(
+        [retrained_without(x, labels, without[i], s, lambda_abs, i)[0] for i in range(n)]
+    )
     target = np.zeros((n, k, k))
-    target[np.arange(n), labels, labels] = 1
+    target[np.arange(n), labels, labels] = told[labels]
     residual = np.sum((target - exact) ** 2, (1, 2))
     goodness = np.sum(np.maximum(exact, 0) ** 2, 1)
     right = goodness[np.arange(n), labels]
@@ -1109,6 +1134,8 @@ def test_leave_one_out_is_retraining_without_the_image(
     # Leaving out multiplies an error of the outputs by 1 + k v/((1-g) - k v) at most, over 1 - g.
     slack = (1 - g) - k * leverage.astype(float)
     error = (1 + (1 - g - slack) / slack) / (1 - g) * tolerance
+    if more is not None:
+        error *= more[1][labels]
     assert np.all(error < 0.02)  # else this test would prove nothing
     size = np.sqrt(residual)
     print("outputs", np.max(np.abs(z * unit - outputs)), "of", tolerance)

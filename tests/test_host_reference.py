@@ -121,14 +121,18 @@ def test_both_forms_of_layer_1_are_one_and_the_same(n, m):
     assert np.allclose((primal**2).sum(axis=1), 1)
 
 
-def full_problem(f, y, k, strength, lambda2):
-    """All positive and negative data written out, and its ridge solution: weights and goodness."""
+def full_problem(f, y, k, strength, lambda2, images=None):
+    """All positive and negative data written out, and its ridge solution: weights and goodness.
+
+    Positive data of a class counts the less the more there is: images / (k n_c) is its target.
+    """
     n, m = f.shape
+    told = (images or n) / (k * np.bincount(y, minlength=k))
     rows, targets = [], []
     for i in range(n):
         for label in range(k):
             rows.append(np.concatenate([f[i] / 512, strength * np.eye(k)[label]]))
-            targets.append(np.eye(k)[label] * (label == y[i]))
+            targets.append(np.eye(k)[label] * (label == y[i]) * told[label])
     rows, targets = np.array(rows), np.array(targets)
     ridge = lambda2 * k * n * (1 + strength**2) / (m + k)
     return np.linalg.solve(rows.T @ rows + ridge * np.eye(m + k), rows.T @ targets)
@@ -156,8 +160,8 @@ def test_leave_one_out_is_training_without_the_image(n, m):
     found = ClassProblem(f, y, k, s).leave_one_out(lambda2)
     for i in range(n):
         rest = np.arange(n) != i
-        # The same absolute lambda: that of all n images.
-        w = full_problem(f[rest], y[rest], k, s, lambda2 * n / (n - 1))
+        # The same absolute lambda and mean number of images a class: those of all n images.
+        w = full_problem(f[rest], y[rest], k, s, lambda2 * n / (n - 1), n)
         own = np.array([np.concatenate([f[i] / 512, s * np.eye(k)[label]]) for label in range(k)])
         goodness = (np.maximum(own @ w, 0) ** 2).sum(axis=1)
         assert np.allclose(found.goodness[i], goodness, atol=1e-9)

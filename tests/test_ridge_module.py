@@ -314,9 +314,10 @@ def retrained(
     and negative data, labels embedded, of all other images.
     """
     k = int(labels.max()) + 1
+    counts = np.bincount(np.delete(labels, out) if out is not None else labels, minlength=k)
     data = np.array([[*row, *label] for row in x for label in strength * np.eye(k)])
     target = np.zeros((len(x), k, k))
-    target[np.arange(len(x)), labels, labels] = 1
+    target[np.arange(len(x)), labels, labels] = (len(x) / k / counts)[labels]
     target = target.reshape(-1, k)
     kept = np.repeat(np.arange(len(x)) != out, k)
     z, y = data[kept], target[kept]
@@ -354,7 +355,7 @@ def test_class_layer_is_ridge_regression_on_embedded_labels_in_both_forms(
         assert seen <= tolerance
         left_out = np.stack([retrained(x, labels, s, ridge, i)[i] for i in range(n)])
         target = np.zeros((n, k, k))
-        target[np.arange(n), labels, labels] = 1
+        target[np.arange(n), labels, labels] = (n / k / np.bincount(labels, minlength=k))[labels]
         residual = np.sum((target - left_out) ** 2, (1, 2))
         goodness = np.sum(np.maximum(left_out, 0) ** 2, 1)
         ranked = np.sort(goodness)

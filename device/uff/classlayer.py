@@ -1,8 +1,8 @@
 """The class layer: ridge regression of one neuron a class on positive and negative data.
 
 Positive data is (f, right label), negative data (f, every wrong label); f are the features of an
-image, k the classes, n the images. Only the neuron of the right class has a target, 1, and only
-on positive data. With the label as a one-hot input of strength s, the Gram matrix over all k*n
+image, k the classes, n the images. Only the neuron of the right class has a target, and only on
+positive data: n / (k n_c), which is 1 where all classes have equally many images. With the label as a one-hot input of strength s, the Gram matrix over all k*n
 data is
 
     [[ k F'F + lambda I,  s S 1' ],  [ s 1 S',  (s^2 n + lambda) I ]],     S the sum of all
@@ -106,6 +106,12 @@ class Statistics:
         ridge.merge(self.sums, other.sums)
         ridge.merge(self.counts, other.counts)
 
+    def targets(self):
+        """What each neuron is told on positive data of its class: the mean number of images a
+        class, over that of this class. So every class counts the same, however many images it
+        has; with equally many it is 1."""
+        return [self.images / (self.classes * count) if count else 0.0 for count in self.counts]
+
     def add_class(self):
         """One more class, without images yet."""
         sums = self._alloc(len(self.sums) + 4 * self.features)
@@ -207,20 +213,25 @@ class ClassSolver:
         """Fills a ClassLayer from the factorised system."""
         statistics = self.statistics
         features, k = statistics.features, statistics.classes
-        w = self._targets
+        w, targets = self._targets, statistics.targets()
         if self.dual:
             n = self._order
             alpha = array("f", bytes(4 * n * k))
+            each = [ldexp(target, -UNIT_BITS) / k for target in targets]
             for i, label in enumerate(self._labels):
-                alpha[i * k + label] = ldexp(1.0, -UNIT_BITS) / k
+                alpha[i * k + label] = each[label]
             ridge.solve(self._factor, alpha, alpha, self._work)
             ridge.combine(self._f, alpha, n, w)
         else:
+            for c, target in enumerate(targets):
+                if target != 1:
+                    for i in range(c, features * k, k):
+                        w[i] *= target
             ridge.solve(self._factor, w, w, self._work)
         dots = array("f", bytes(4 * k))
         ridge.total_dot(self._total, w, dots)
         v = [
-            self._ratio * ((statistics.counts[c] if c == label else 0) - dots[c])
+            self._ratio * ((targets[c] * statistics.counts[c] if c == label else 0) - dots[c])
             for c in range(k)
             for label in range(k)
         ]
@@ -257,8 +268,16 @@ class ClassSolver:
             yield last
 
     def left_out(self, layer):
-        """The four numbers ridge.leave_one_out wants: slack = offset + factor * leverage, unit of
-        w.f, 1 - g."""
+        """What ridge.leave_one_out wants: (offset, factor, unit, keep), slack being offset +
+        factor * leverage, and the targets (float32, 2 x classes).
+
+        Without one of its n_c images a class is told n_c / (n_c - 1) as much on each.
+        """
+        counts = self.statistics.counts
+        targets = array("f", self.statistics.targets() + [c / max(c - 1, 1) for c in counts])
+        return self._left_out_numbers(layer), targets
+
+    def _left_out_numbers(self, layer):
         k = self.statistics.classes
         keep = 1.0 - self._ratio
         unit = ldexp(1.0, -(layer.exponent + UNIT_BITS))

@@ -256,7 +256,7 @@ class Trainer:
                 facts.lambda2 = ridge_lambda
                 continue
             self._now = left_out
-            by = solver.left_out(layer)
+            by, targets = solver.left_out(layer)
             first = 0
             for last in solver.leverages(f, leverage):
                 ridge.leave_one_out(
@@ -269,6 +269,7 @@ class Trainer:
                     predictions[first:last],
                     residuals[first:last],
                     margins[first:last],
+                    targets,
                 )
                 first = last
                 yield self._stage(last, n * tries)

@@ -653,9 +653,8 @@ static mp_obj_t mod_quantise(size_t n_args, const mp_obj_t *args) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_quantise_obj, 4, 4, mod_quantise);
 
-// leave_one_out(f, w, v, labels, leverage, (offset, factor, unit, keep), predicted, residual, margin)
+// leave_one_out(f, w, v, labels, leverage, (offset, factor, unit, keep), predicted, residual, margin, targets=None)
 static mp_obj_t mod_leave_one_out(size_t n_args, const mp_obj_t *args) {
-    (void)n_args;
     const struct array f = get_input(args[0], "leave_one_out: f", 'h');
     const struct array w = get_input(args[1], "leave_one_out: w", 'h');
     const struct array v = get_input(args[2], "leave_one_out: v", 'i');
@@ -663,7 +662,7 @@ static mp_obj_t mod_leave_one_out(size_t n_args, const mp_obj_t *args) {
     const struct array leverage = get_input(args[4], "leave_one_out: leverage", 'f');
     mp_obj_t *by;
     mp_obj_get_array_fixed_n(args[5], 4, &by);
-    const struct ridge_left_out numbers = {
+    struct ridge_left_out numbers = {
         .offset = get_finite(by[0], "leave_one_out: offset"),
         .factor = get_finite(by[1], "leave_one_out: factor"),
         .unit = get_finite(by[2], "leave_one_out: unit"),
@@ -693,6 +692,14 @@ static mp_obj_t mod_leave_one_out(size_t n_args, const mp_obj_t *args) {
         apart(&residual, inputs[i]);
         apart(&margin, inputs[i]);
     }
+    if (n_args > 9 && args[9] != mp_const_none) {
+        const struct array targets = get_input(args[9], "leave_one_out: targets", 'f');
+        want_len(&targets, 2 * classes, "two for each class");
+        apart(&predicted, &targets);
+        apart(&residual, &targets);
+        apart(&margin, &targets);
+        numbers.targets = (const float *)targets.data;
+    }
     apart(&predicted, &residual);
     apart(&predicted, &margin);
     apart(&residual, &margin);
@@ -700,7 +707,7 @@ static mp_obj_t mod_leave_one_out(size_t n_args, const mp_obj_t *args) {
         (const int32_t *)v.data, classes, (const uint8_t *)labels.data, (const float *)leverage.data, &numbers,
         (uint8_t *)predicted.data, (float *)residual.data, (float *)margin.data), "leave_one_out");
 }
-static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_leave_one_out_obj, 9, 9, mod_leave_one_out);
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_leave_one_out_obj, 9, 10, mod_leave_one_out);
 
 // ---- table ----
 

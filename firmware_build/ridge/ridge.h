@@ -149,8 +149,11 @@ int ridge_quantise(const float *b, size_t m, size_t p, int16_t *w, int *exponent
 // with slack_i = offset + factor * leverage[i], which is (1-g) - k v_i; unit: value of one integer step of w.f; keep = 1 - g.
 // predicted (n), residual (n): sum of squared leave-one-out errors, margin (n): right goodness - best wrong one.
 // LABEL, NOT_FINITE where a leverage is, OVERFLOW as for goodness; a slack lost to rounding counts as 4 epsilon.
+// targets (2,classes): what each neuron is told on positive data of its class, and how much more it is told there when
+// one image of the class is left out; NULL: 1 and 1.
 struct ridge_left_out {
     float offset, factor, unit, keep;
+    const float *targets;
 };
 int ridge_leave_one_out(const int16_t *f, size_t n, size_t m, const int16_t *w, const int32_t *v, size_t classes,
     const uint8_t *labels, const float *leverage, const struct ridge_left_out *by, uint8_t *predicted, float *residual,

@@ -304,6 +304,7 @@ def leave_one_out(
     predicted: _Buffer,
     residual: _Buffer,
     margin: _Buffer,
+    targets: _Buffer | None = None,
 ) -> None:
     """What a class layer trained without image i (under any label) would say of it; for all i.
 
@@ -317,6 +318,8 @@ def leave_one_out(
     predicted  B (n)      out: left-out label
     residual   f (n)      out: sum of squared left-out errors over neurons and labels
     margin     f (n)      out: left-out goodness of the right label less the best wrong one
+    targets    f (2, k)   what neuron c is told on positive data of class c, and how many times
+                          that when one of its images is left out; 1 and 1 where None
 
     ValueError: a label of k or more, NaN or infinity among the leverages. OverflowError: as for
     goodness(). Where rounding has used up the slack, it counts as 2^-21 of keep: the errors come

@@ -288,8 +288,10 @@ int ridge_leave_one_out(const int16_t *f, size_t n, size_t m, const int16_t *w, 
         float squares = 0.0f;
         for (size_t c = 0; c < classes; ++c) {
             float error[RIDGE_MAX_CLASSES], target[RIDGE_MAX_CLASSES] = {0};
-            if (c == labels[i]) {
-                target[c] = 1.0f; // the neuron of the right class on positive data
+            float gain = 1.0f;
+            if (c == labels[i]) { // the neuron of the right class on positive data
+                target[c] = by->targets ? by->targets[c] : 1.0f;
+                gain = by->targets ? by->targets[classes + c] : 1.0f;
             }
             float sum = 0.0f;
             for (size_t l = 0; l < classes; ++l) {
@@ -298,8 +300,8 @@ int ridge_leave_one_out(const int16_t *f, size_t n, size_t m, const int16_t *w, 
             }
             for (size_t l = 0; l < classes; ++l) {
                 const float left_out = fmaf(shared, sum, error[l]) / by->keep;
-                const float output = target[l] - left_out;
-                squares = fmaf(left_out, left_out, squares);
+                const float output = (target[l] - left_out) * gain, off = target[l] - output;
+                squares = fmaf(off, off, squares);
                 good[l] = output > 0.0f ? fmaf(output, output, good[l]) : good[l];
             }
         }

@@ -252,9 +252,12 @@ class ClassProblem:
         self.square: Float64 = left @ left.T
         self.counts = np.bincount(self.labels, minlength=k).astype(np.float64)
         self.right: Float64 = np.zeros((self.n, k))
-        self.right[np.arange(self.n), self.labels] = 1
-        self.class_sums: Float64 = self.right.T @ self.features
-        self.total: Float64 = self.class_sums.sum(axis=0)
+        # Every class counts the same, however many images it has.
+        self.targets = self.n / (k * np.maximum(self.counts, 1))
+        self.told = self.targets * self.counts
+        self.right[np.arange(self.n), self.labels] = self.targets[self.labels]
+        self.class_sums: Float64 = self.right.T @ self.features  # times the targets
+        self.total: Float64 = self.features.sum(axis=0)
 
     def _constants(self, lambda2: float) -> tuple[float, float]:
         k, n, s = self.k, self.n, self.strength
@@ -278,9 +281,9 @@ class ClassProblem:
             alpha = np.linalg.solve(self._system(lambda2), self.right)
             w: npt.NDArray[Any] = (self.features.T @ alpha / self.k).T
         else:
-            wanted = self.class_sums - s2 / mu * np.outer(self.counts, self.total)
+            wanted = self.class_sums - s2 / mu * np.outer(self.told, self.total)
             w = np.linalg.solve(self._system(lambda2), wanted.T).T
-        v = s2 / mu * (np.diag(self.counts) - (w @ self.total)[:, None])
+        v = s2 / mu * (np.diag(self.told) - (w @ self.total)[:, None])
         return ClassLayer(np.ascontiguousarray(w), v)
 
     def dual_spread(self, lambda2: float) -> float:
@@ -309,10 +312,15 @@ class ClassProblem:
         v = ((1 - g) - remainder) / self.k
         z = (self.features @ layer.w.T)[:, :, None] + layer.v[None]  # (n, class, label)
         y = np.zeros_like(z)
-        y[np.arange(self.n), self.labels, self.labels] = 1
+        rows = np.arange(self.n)
+        y[rows, self.labels, self.labels] = self.targets[self.labels]
         r = y - z
         e = (r + (v / remainder)[:, None, None] * r.sum(axis=2, keepdims=True)) / (1 - g)
-        good = (np.maximum(y - e, 0) ** 2).sum(axis=1)
+        outputs = y - e
+        # Without the image, its class is told more on each of the others.
+        own = self.counts[self.labels]
+        outputs[rows, self.labels] *= (own / np.maximum(own - 1, 1))[:, None]
+        good = (np.maximum(outputs, 0) ** 2).sum(axis=1)
         return LeaveOneOut(good, float((e * e).sum()), remainder)
 
     def best_lambda(self) -> float:

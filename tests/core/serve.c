@@ -138,7 +138,7 @@ static int64_t call(const char *name, const struct argument *a) {
     } else if (!strcmp(name, "quantise")) {
         return ridge_quantise(A(0), Z(1), Z(2), A(3), A(4));
     } else if (!strcmp(name, "leave_one_out")) {
-        const struct ridge_left_out by = {F(8), F(9), F(10), F(11)};
+        const struct ridge_left_out by = {F(8), F(9), F(10), F(11), A(15)};
         return ridge_leave_one_out(A(0), Z(1), Z(2), A(3), A(4), Z(5), A(6), A(7), &by, A(12), A(13), A(14));
     } else {
         stop("unknown function");

@@ -52,9 +52,9 @@ def train(dual, ridge_lambda, n, m):
     for _ in solver.leverages(f, leverage):
         gc.collect()
     predicted, residual, margin = bytearray(n), array("f", bytes(4 * n)), array("f", bytes(4 * n))
-    numbers = solver.left_out(layer)
+    numbers, targets = solver.left_out(layer)
     ridge.leave_one_out(
-        f, layer.w, layer.v, labels, leverage, numbers, predicted, residual, margin
+        f, layer.w, layer.v, labels, leverage, numbers, predicted, residual, margin, targets
     )
 
     print("layer", "dual" if dual else "primal", ridge_lambda, STRENGTH)
