@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """Finds the sources of MicroPython and ulab, fetches what is missing, tells make where they lie.
 
-    fetch.py [--retry] [--sources sources.mk] BUILD
+    fetch.py [--retry] [--stm32] [--sources sources.mk] BUILD
 
-BUILD/found.mk then says `MICROPYTHON = folder` and `ULAB = folder` (empty: build without it).
-Where they come from, first hit wins:
+BUILD/found.mk then says `MICROPYTHON = folder` and `ULAB = folder` (empty: build without it), with
+--stm32 BUILD/found-stm32.mk. Where they come from, first hit wins:
 
     MicroPython   $MICROPYTHON_DIR; Debian's source package; upstream's commit
+    the same, of the STM32H747I-DISCO
+                  $MICROPYTHON_DIR; upstream's commit with the submodules that the build uses
     ulab          $ULAB_DIR; upstream's commit; none
 
 Downloads are kept in $UFF_CACHE (else $XDG_CACHE_HOME/uff, else ~/.cache/uff) and unpacked in
@@ -284,6 +286,58 @@ def find_micropython(sources, cache, src):
     )
 
 
+# What the build for the STM32H747I-DISCO takes from upstream's tree: the board and two submodules,
+# each with the folders it may lie in (CMSIS_5 of an older checkout does as well) and a file that is
+# there when it is. It takes nothing from the submodules micropython-lib and tinyusb.
+STM32_BOARD = "ports/stm32/boards/STM32H747I_DISCO/mpconfigboard.h"
+STM32_SUBMODULES = {
+    "STM32LIB": (("lib/stm32lib",), "STM32H7xx_HAL_Driver/Src/stm32h7xx_hal_ltdc.c"),
+    "CMSIS": (("lib/CMSIS_6", "lib/CMSIS_5"), "CMSIS/Core/Include/core_cm7.h"),
+}
+
+
+def stm32_missing(tree):
+    """Names of submodules that are not there, with the folders they belong into."""
+    return {
+        name: folders[0]
+        for name, (folders, marker) in STM32_SUBMODULES.items()
+        if not any((tree / folder / marker).exists() for folder in folders)
+    }
+
+
+def find_stm32(sources, cache, src):
+    version = sources["STM32_MICROPYTHON_VERSION"]
+    commit = sources["STM32_MICROPYTHON_COMMIT"][:12]
+    folder = given("MICROPYTHON_DIR", "py/mpconfig.h", "source tree of MicroPython")
+    if folder:
+        if not (folder / STM32_BOARD).exists():
+            raise FetchError(
+                f"MICROPYTHON_DIR={folder}: this MicroPython has no board STM32H747I_DISCO; want "
+                f"upstream's commit {commit} ({version}) or a younger one"
+            )
+        missing = stm32_missing(folder).values()
+        if missing:
+            raise FetchError(
+                f"MICROPYTHON_DIR={folder}: these submodules are missing: {', '.join(missing)}; "
+                f"try: git -C {folder} submodule update --init {' '.join(missing)}"
+            )
+        return folder
+    tree = src / f"micropython-{commit}"
+    try:
+        if not (tree / STM32_BOARD).exists():
+            from_git("STM32_MICROPYTHON", sources, cache, tree)
+        for name, place in stm32_missing(tree).items():
+            from_git(name, sources, cache, tree / place)
+    except FetchError as error:
+        raise FetchError(
+            f"MicroPython {version} for the STM32H747I_DISCO cannot be had: {error}. Name a "
+            f"checkout of upstream's commit {commit} or a younger one with its submodules "
+            f"{' and '.join(folders[0] for folders, _ in STM32_SUBMODULES.values())}: "
+            "MICROPYTHON_DIR=folder; and one of ulab, if you want it: ULAB_DIR=folder."
+        ) from None
+    return tree
+
+
 def find_ulab(sources, cache, src, retry):
     folder = given("ULAB_DIR", "code/micropython.mk", "checkout of ulab")
     if folder:
@@ -313,18 +367,22 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sources", type=Path, default=here / "sources.mk")
     parser.add_argument("--retry", action="store_true", help="ask again for what was out of reach")
+    parser.add_argument("--stm32", action="store_true", help="for the STM32H747I-DISCO")
     parser.add_argument("build", type=Path)
     args = parser.parse_args()
     sources, cache = read_sources(args.sources), cache_folder()
     src = args.build.absolute() / "src"
     try:
         with lock(cache / "lock"):
-            micropython = find_micropython(sources, cache, src)
+            if args.stm32:
+                micropython = find_stm32(sources, cache, src)
+            else:
+                micropython = find_micropython(sources, cache, src)
             ulab = find_ulab(sources, cache, src, args.retry)
     except (FetchError, OSError) as error:
         sys.exit(f"fetch: {error}")
     text = f"MICROPYTHON = {micropython}\nULAB = {ulab or ''}\n"
-    found = args.build / "found.mk"
+    found = args.build / ("found-stm32.mk" if args.stm32 else "found.mk")
     if not found.exists() or found.read_text(encoding="utf-8") != text:
         found.parent.mkdir(parents=True, exist_ok=True)
         found.write_text(text, encoding="utf-8")

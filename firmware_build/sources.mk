@@ -12,6 +12,16 @@ DEBIAN_DSC_SHA256 = 8c7c406be88a6f3bc19e694eb0bbc5841112243fdf2b5a296e000d8fdc5f
 DEBIAN_ORIG_SHA256 = 7b25be99a502f070b2de81dafc08da7051d992325d6e67daa9045a918fffdbea
 DEBIAN_PATCHES_SHA256 = 87cd89f7900c86b963885dabe25acf3e5348815993f1500278ad8f6464465af4
 
+# The STM32H747I-DISCO needs a younger MicroPython: upstream has the board since April 2026. The preview of 1.29 of
+# 2026-08-19, with those of its submodules that the build uses at upstream's own pins.
+STM32_MICROPYTHON_VERSION = 1.29.0-preview
+STM32_MICROPYTHON_URL = https://github.com/micropython/micropython
+STM32_MICROPYTHON_COMMIT = 1c3c201149f37fe8d81246191b3127bb198d6306
+STM32LIB_URL = https://github.com/micropython/stm32lib
+STM32LIB_COMMIT = 07619754261b571fb2f7c9f36ab94c203880d9fb
+CMSIS_URL = https://github.com/ARM-software/CMSIS_6
+CMSIS_COMMIT = 45dab712ad84f8cbbf2b7bfc089c19088507df6f
+
 # ulab, numpy's little sister, for comparison. The firmware does without it where upstream is out of reach.
 ULAB_VERSION = 6.12.0
 ULAB_URL = https://github.com/v923z/micropython-ulab
