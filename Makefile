@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 
 include firmware_build/sources.mk
 
-.PHONY: help setup tools arm-tools sources firmware unix m7 m7-bench m7-repl m7-run demo repl test table cost bench lint check clean
+.PHONY: help setup tools arm-compiler arm-tools sources firmware deploy unix m7 m7-bench m7-repl m7-run demo repl test table cost bench lint check clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -46,13 +46,13 @@ tools:
 	fi; \
 	$(INSTALL)
 
-# For the emulated Cortex-M7 alone.
+# For boards, and for the emulated Cortex-M7.
+NEED_ARM = need gcc-arm-none-eabi arm-none-eabi-gcc --version; \
+    need libnewlib-arm-none-eabi sh -c 'echo "\#include <math.h>" | arm-none-eabi-gcc -E -'
+arm-compiler:
+	@$(LOOK); $(NEED_ARM); $(INSTALL)
 arm-tools:
-	@$(LOOK); \
-	need gcc-arm-none-eabi arm-none-eabi-gcc --version; \
-	need libnewlib-arm-none-eabi sh -c 'echo "#include <math.h>" | arm-none-eabi-gcc -E -'; \
-	need qemu-system-arm qemu-system-arm --version; \
-	$(INSTALL)
+	@$(LOOK); $(NEED_ARM); need qemu-system-arm qemu-system-arm --version; $(INSTALL)
 
 $(READY): | tools
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -70,7 +70,27 @@ $(READY): | tools
 FIRMWARE = $(MAKE) --no-print-directory -C firmware_build \
     $(foreach dir,MICROPYTHON_DIR ULAB_DIR,$(if $($(dir)),$(dir)=$(abspath $($(dir)))))
 
-firmware: unix ## Build the firmware (this machine's)
+firmware: ## Build the firmware of BOARD=STM32H747I_DISCO (UART_REPL=1), or this machine's
+ifeq (,$(BOARD))
+firmware: unix
+else ifeq (STM32H747I_DISCO,$(BOARD))
+firmware: $(READY) arm-compiler
+	@$(FIRMWARE) $(BOARD)
+else ifeq (MPS2_AN500,$(BOARD))
+firmware: m7
+else ifneq (,$(filter firmware deploy,$(MAKECMDGOALS)))
+$(error There is no BOARD=$(BOARD); want STM32H747I_DISCO, or MPS2_AN500 (the emulated one), or none for this machine)
+endif
+
+DEPLOY = python3 firmware_build/deploy.py $(METHOD:%=--method %) $(VOLUME:%=--volume "%")
+deploy: ## Write it to the board: BOARD=STM32H747I_DISCO, METHOD=drag, st-flash, openocd or cubeprogrammer
+ifneq (STM32H747I_DISCO,$(BOARD))
+	@echo "deploy: want BOARD=STM32H747I_DISCO$(BOARD:%=, got %)" >&2; exit 1
+else
+	@$(DEPLOY) --look firmware_build/build/$(BOARD)
+	@$(MAKE) --no-print-directory firmware
+	@$(DEPLOY) firmware_build/build/$(BOARD)
+endif
 
 unix: $(READY) ## Build MicroPython with µFF for this machine
 	@$(FIRMWARE) $@
