@@ -1,1 +1,1 @@
-"""What turns chips into objects: touch and display. They know no pins; boards/ hands them a bus."""
+"""What turns chips into objects: touch and display. Pins and buses come from boards."""

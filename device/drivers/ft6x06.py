@@ -9,7 +9,7 @@ What the bus says is doubted, as these controllers were seen (sources: the drive
 RIOT, esphome and ST) to give all ones after a reset, more touches than fingers, a touch at raw
 (0, 0), touches without an id, "press" while nothing touches, and no answer at all for a while:
 
-  - a finger counts from its second good sample on, near the first, and is gone after two
+  - a finger counts from its second good sample on, near the one before, and is gone after two
     without it;
   - a sample that cannot be right says nothing: fingers neither come nor go by it;
   - a finger that leaps farther than a hand moves stays where it was; where the next sample is
@@ -85,6 +85,7 @@ class FT6x06:
         self._zero = bytes(1)
         self._ids = (array("h", bytes(16)), array("h", bytes(16)))
         self._seen = array("h", bytes(8))  # x and y of each id in a sample; -1: not in it
+        self._events = bytearray(2)  # PRESS or CONTACT, of the ids in a sample
         self._seen_ms = [0, 0]  # when the position of an id was last taken
         self._bad = 0
         self._set_up = False
@@ -206,6 +207,7 @@ class FT6x06:
                 self.ghosts += 1
                 good = False
                 continue
+            self._events[number] = event
             seen[2 * number] = min(raw_y, self._width - 1)
             seen[2 * number + 1] = max(self._height - 1 - raw_x, 0)
         if unexplained > lifted:
@@ -232,7 +234,14 @@ class FT6x06:
             return Touch(number, PRESS, me[_X], me[_Y])
         if x < 0:
             return self._absent(me, number, good)
+        missed = me[_MISSED]
         me[_MISSED] = 0
+        if state == _DOWN and missed and self._events[number] == PRESS:
+            # Another finger, or the same again: the other empty samples were lost.
+            report = Touch(number, LIFT, me[_LAST_X], me[_LAST_Y])
+            self._take(me, number, x, y, now)
+            me[_STATE] = _FIRST
+            return report
         if state == _UP:
             self._take(me, number, x, y, now)
             me[_STATE] = _FIRST
@@ -241,20 +250,22 @@ class FT6x06:
             if state == _FIRST:
                 me[_STATE] = _DOWN
                 me[_LAST_X], me[_LAST_Y] = x, y
+                me[_LEAPT_X] = -1
                 self._seen_ms[number] = now
                 return Touch(number, PRESS, me[_X], me[_Y])
             moved = x != me[_X] or y != me[_Y]
             self._take(me, number, x, y, now)
             return Touch(number, CONTACT, x, y) if moved else None
         self.leaps += 1
-        if state == _FIRST:  # one of the two was none; this one has to be seen again
-            self._take(me, number, x, y, now)
-            return None
         if me[_LEAPT_X] < 0 or not self._near(x, y, me[_LEAPT_X], me[_LEAPT_Y], number, now):
             me[_LEAPT_X], me[_LEAPT_Y] = x, y
             return None
-        report = Touch(number, LIFT, me[_LAST_X], me[_LAST_Y])
-        self._take(me, number, x, y, now)
+        report = None if state == _FIRST else Touch(number, LIFT, me[_LAST_X], me[_LAST_Y])
+        self._take(me, number, me[_LEAPT_X], me[_LEAPT_Y], now)
+        me[_LAST_X], me[_LAST_Y] = x, y
+        if state == _FIRST:  # what was seen first was none
+            me[_STATE] = _DOWN
+            return Touch(number, PRESS, me[_X], me[_Y])
         me[_STATE] = _PRESSED
         return report
 

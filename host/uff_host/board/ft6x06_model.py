@@ -196,6 +196,14 @@ class FT6x06Model:
         data[at + 4] = 0x20 if event in (PRESS, CONTACT) and raw_y else 0  # weight
         data[at + 5] = 0x10 if event in (PRESS, CONTACT) and raw_y else 0  # area
 
+    def touching(self) -> list[int | None]:
+        """The fingers that the registers hold as touches 0 and 1."""
+        fingers = [self._finger_in(slot) for slot in (0, 1)]
+        return [
+            number if finger and finger.down else None
+            for number, finger in zip(self._slots, fingers)
+        ]
+
     # ---- the bus ----
 
     def read_mem(self, address: int, register: int, n: int) -> bytes:
@@ -233,6 +241,10 @@ class FT6x06Model:
             )
         for _ in range(times):
             self._faults.append((kind, x, y))
+
+    def faults_left(self) -> int:
+        """Injected faults that are still to come."""
+        return len(self._faults)
 
     def _begin(self, address: int, touch: bool) -> tuple[str, int, int] | None:
         """The fault of this transfer. Faults of touch reads wait for one."""
