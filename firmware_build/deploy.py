@@ -69,9 +69,7 @@ def find_drive(given, mounts):
     """The ST-LINK's drive, or None. DeployError where the folder that was given is none."""
     if given:
         if not (given / DETAILS).exists():
-            raise DeployError(
-                f"VOLUME={given}: this is no drive of an ST-LINK, it has no {DETAILS}"
-            )
+            raise DeployError(f"VOLUME={given}: no drive of an ST-LINK, it has no {DETAILS}")
         return given
     for folder in drives(mounts):
         if folder.name == DRIVE and (folder / DETAILS).exists():

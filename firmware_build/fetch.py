@@ -287,8 +287,8 @@ def find_micropython(sources, cache, src):
 
 
 # What the build for the STM32H747I-DISCO takes from upstream's tree: the board and two submodules,
-# each with the folders it may lie in (CMSIS_5 of an older checkout does as well) and a file that is
-# there when it is. It takes nothing from the submodules micropython-lib and tinyusb.
+# each with the folders it may lie in (CMSIS_5 of an older checkout does as well) and a file that
+# is there when it is. It takes nothing from the submodules micropython-lib and tinyusb.
 STM32_BOARD = "ports/stm32/boards/STM32H747I_DISCO/mpconfigboard.h"
 STM32_SUBMODULES = {
     "STM32LIB": (("lib/stm32lib",), "STM32H7xx_HAL_Driver/Src/stm32h7xx_hal_ltdc.c"),

@@ -7,6 +7,7 @@ Sections come from the ELF file, memories from the linker's map beside it (firmw
 status 1 where sections overlap or lie outside their memory. Standard library only.
 """
 
+import itertools
 import re
 import struct
 import sys
@@ -79,7 +80,7 @@ def report(elf, map_text):
         if stored not in (None, section.start):
             sections.append(Section(section.name + " (first values)", stored, section.size, True))
     sections.sort(key=lambda section: section.start)
-    for one, other in zip(sections, sections[1:], strict=False):
+    for one, other in itertools.pairwise(sections):
         if one.start + one.size > other.start:
             raise ReportError(f"{one.name} and {other.name} overlap")
     memories = {memory: [] for memory in read_memories(map_text)}

@@ -15,6 +15,7 @@ import pyb
 import vfs
 
 FLASH, CARD = "/flash", "/sd"
+DAMAGED = 84  # LFS_ERR_CORRUPT
 
 
 def littlefs_bytes(flash):
@@ -68,7 +69,8 @@ def main():
         mounted.append(FLASH)
         os.chdir(FLASH)
     except (OSError, ValueError) as error:
-        print("/flash cannot be mounted: %s. README, recovery, says what to do." % error)
+        why = "its littlefs is damaged" if error.args[:1] == (DAMAGED,) else error
+        print("/flash cannot be mounted: %s. README, recovery, says what to do." % why)
     try:
         if mount_card():
             mounted.insert(0, CARD)
