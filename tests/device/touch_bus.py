@@ -1,10 +1,9 @@
 """What the touch_*.py scripts share: a bus with the simulated controller, time, and a judge of
 what the driver says."""
 
-from ft6x06_model import FT6x06Model
-
 from drivers.ft6x06 import FT6x06
 from drivers.touch import CONTACT, LIFT, PRESS
+from ft6x06_model import FT6x06Model
 
 WIDTH, HEIGHT = 800, 480
 
@@ -66,7 +65,7 @@ class Judge:
 
     def __call__(self, reports):
         assert len(reports) <= 2, reports
-        assert len(set(r.id for r in reports)) == len(reports), reports
+        assert len({r.id for r in reports}) == len(reports), reports
         for r in reports:
             assert r.id in (0, 1), r
             assert r.event in (PRESS, CONTACT, LIFT), r

@@ -1,11 +1,10 @@
 """The FT6x06 driver with the simulated controller: each quirk and fault alone."""
 
 import micropython
-from touch_bus import Bench, Bus
-from uff_checks import raises, run
-
 from drivers.ft6x06 import LOST, FT6x06
 from drivers.touch import CONTACT, LIFT, PRESS
+from touch_bus import Bench, Bus
+from uff_checks import raises, run
 
 
 def told(reports):
@@ -80,7 +79,7 @@ def test_a_click_shorter_than_a_scan_is_not_lost():
     for k in range(3):  # each from another pointer
         bench.model.press(k, 100 + k, 50)
         bench.model.lift(k)
-    said = told(bench.step(16))
+    said = told(bench.step(20))
     assert said == [(0, e, 100 + k, 50) for k in range(3) for e in (PRESS, LIFT)]
 
 

@@ -1,11 +1,10 @@
 """The FT6x06 driver with random fingers and random faults: what is touched is reported, once and
 where it was, and nothing else."""
 
-from touch_bus import HEIGHT, WIDTH, Bench
-from uff_checks import Random, run
-
 from drivers.ft6x06 import LOST
 from drivers.touch import CONTACT, LIFT, PRESS
+from touch_bus import HEIGHT, WIDTH, Bench
+from uff_checks import Random, run
 
 SEEDS = 25
 TOUCHES = 12  # of each of two fingers

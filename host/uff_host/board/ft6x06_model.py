@@ -42,7 +42,8 @@ class Finger:
 
     def __init__(self) -> None:
         self.down = False
-        self.scans = SCANS_HELD  # since it was pressed or lifted
+        self.scans = 0  # since it was pressed or lifted
+        self.held = SCANS_HELD  # scans before it can be lifted
         self.slot = -1
         self.x = self.y = 0
 
@@ -73,6 +74,7 @@ class FT6x06Model:
         self._boot_reads = boot_reads
         self._fingers: dict[int, Finger] = {}
         self._waiting: list[tuple[int, int, int, int]] = []  # finger, event, x, y: not yet scanned
+        self._late = 0  # scans that the first of them has waited
         self._faults: list[tuple[str, int, int]] = []
         self.reset()
 
@@ -144,9 +146,10 @@ class FT6x06Model:
             if number not in self._fingers:
                 self._fingers[number] = Finger()
             finger = self._fingers[number]
-            if event == LIFT and finger.down and finger.scans < SCANS_HELD:
+            if event == LIFT and finger.down and finger.scans < finger.held:
                 break
             if event == PRESS and self._just_lifted():
+                self._late += 1
                 break
             self._waiting.pop(0)
             if event != LIFT and (event == PRESS or finger.down):
@@ -155,6 +158,9 @@ class FT6x06Model:
             if event != CONTACT and finger.down != (event == PRESS):
                 finger.down = event == PRESS
                 finger.scans = 0
+                # One that came late stays as much longer.
+                finger.held = SCANS_HELD + self._late
+                self._late = 0
         for number in sorted(self._fingers):
             finger = self._fingers[number]
             if finger.down and finger.slot < 0 and None in self._slots:
@@ -198,11 +204,11 @@ class FT6x06Model:
 
     def touching(self) -> list[int | None]:
         """The fingers that the registers hold as touches 0 and 1."""
-        fingers = [self._finger_in(slot) for slot in (0, 1)]
-        return [
-            number if finger and finger.down else None
-            for number, finger in zip(self._slots, fingers)
-        ]
+        touching: list[int | None] = []
+        for slot in (0, 1):
+            finger = self._finger_in(slot)
+            touching.append(self._slots[slot] if finger and finger.down else None)
+        return touching
 
     # ---- the bus ----
 
