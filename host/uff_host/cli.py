@@ -84,7 +84,7 @@ def parser() -> argparse.ArgumentParser:
     _add_train_parser(commands)
     _add_evaluate_parser(commands)
     _add_verify_parser(commands)
-    for name in ("table", "cost", "bench"):
+    for name in ("table", "cost", "bench", "board"):
         getattr(import_module(f"uff_host.{name}"), f"add_{name}_parser")(commands)
     return top
 

@@ -1,0 +1,181 @@
+// The page's side of the board: frames onto the canvas, pointers, buttons and keys to the server (see server.py).
+import { Terminal } from "./terminal.js";
+
+const $ = (id) => document.getElementById(id);
+const screen = $("screen");
+const context = screen.getContext("2d", { alpha: false });
+
+// ---- the socket ----
+
+let socket = null;
+let patience = 250; // ms until the next try
+
+function say(message) {
+  if (socket && socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
+}
+
+function connect() {
+  socket = new WebSocket(new URL("socket", location.href.replace(/^http/, "ws")));
+  socket.binaryType = "arraybuffer";
+  socket.onopen = () => {
+    patience = 250;
+    fingers.clear();
+    terminal.clear();
+    $("away").hidden = true;
+    if (held) say({ button: true });
+  };
+  socket.onmessage = (event) => {
+    if (typeof event.data === "string") hear(JSON.parse(event.data));
+    else draw(event.data);
+  };
+  socket.onclose = () => {
+    $("away").hidden = false;
+    $("away").textContent = "The board is off. Start it by `uff board`; a new start has a new address.";
+    $("status").textContent = "no connection";
+    setTimeout(connect, patience);
+    patience = Math.min(2 * patience, 4000);
+  };
+}
+
+function hear(message) {
+  if ("hello" in message) {
+    const { width, height, port, folder } = message.hello;
+    if (screen.width !== width || screen.height !== height) Object.assign(screen, { width, height });
+    document.querySelector(".board").style.flexBasis = `${width + 90}px`;
+    $("port").textContent = port;
+    $("port").title = `The board's serial port (files: ${folder}). Click to copy: mpremote connect ${port}`;
+    $("status").textContent = "connected";
+  } else if ("console" in message) {
+    terminal.write(message.console);
+  } else if ("leds" in message) {
+    message.leds.forEach((on, number) => {
+      $(`led${number}`).classList.toggle("on", on);
+      $(`led${number}`).setAttribute("aria-label", `LD${number + 1} ${on ? "on" : "off"}`);
+    });
+  } else if ("button" in message) {
+    $("user").classList.toggle("held", message.button);
+  } else if ("numbers" in message) {
+    numbers = message.numbers;
+    tell();
+  }
+}
+
+// ---- the screen ----
+
+const COLOURS = new Uint32Array(65536); // RGB565 -> what a canvas holds, red in the lowest byte
+for (let pixel = 0; pixel < 65536; pixel++) {
+  const red = ((pixel >> 11) * 255 / 31) | 0, green = ((pixel >> 5 & 63) * 255 / 63) | 0, blue = ((pixel & 31) * 255 / 31) | 0;
+  COLOURS[pixel] = (0xff000000 | blue << 16 | green << 8 | red) >>> 0;
+}
+
+function draw(buffer) {
+  const view = new DataView(buffer);
+  const number = view.getUint32(0, true), stamp = view.getUint32(4, true), count = view.getUint16(8, true);
+  let at = 10;
+  for (let i = 0; i < count; i++) {
+    const [x, y, width, height] = [0, 2, 4, 6].map((offset) => view.getUint16(at + offset, true));
+    const pixels = new Uint16Array(buffer, at + 8, width * height);
+    const image = new ImageData(width, height);
+    const colours = new Uint32Array(image.data.buffer);
+    for (let n = 0; n < pixels.length; n++) colours[n] = COLOURS[pixels[n]];
+    context.putImageData(image, x, y);
+    at += 8 + 2 * pixels.length;
+  }
+  say({ drawn: number });
+  if (touchedAt.has(stamp)) {
+    latencies.push(performance.now() - touchedAt.get(stamp));
+    if (latencies.length > 1000) latencies.shift();
+    touchedAt.clear();
+  }
+}
+
+// ---- fingers ----
+
+const fingers = new Set();
+const touchedAt = new Map(); // stamp of what was sent -> when the event arose
+const latencies = [];
+let stamp = 0;
+
+function touch(event, doing) {
+  const area = screen.getBoundingClientRect();
+  const coalesced = doing === "move" && event.getCoalescedEvents ? event.getCoalescedEvents() : [];
+  const moves = (coalesced.length ? coalesced : [event]).map((one) => [
+    event.pointerId, doing,
+    Math.round((one.clientX - area.left) * screen.width / area.width * 8) / 8,
+    Math.round((one.clientY - area.top) * screen.height / area.height * 8) / 8,
+    Math.round(one.timeStamp * 10) / 10,
+  ]);
+  stamp++;
+  if (doing !== "lift") touchedAt.set(stamp, moves[0][4]);
+  if (touchedAt.size > 100) touchedAt.delete(touchedAt.keys().next().value);
+  say({ touch: moves, stamp });
+}
+
+screen.addEventListener("pointerdown", (event) => {
+  if (event.pointerType === "mouse" && event.button !== 0) return;
+  event.preventDefault();
+  screen.setPointerCapture(event.pointerId);
+  fingers.add(event.pointerId);
+  touch(event, "press");
+});
+// Not held back until the next repaint, where a browser can.
+screen.addEventListener("onpointerrawupdate" in screen ? "pointerrawupdate" : "pointermove", (event) => {
+  if (fingers.has(event.pointerId)) touch(event, "move");
+});
+for (const name of ["pointerup", "pointercancel", "lostpointercapture"]) {
+  screen.addEventListener(name, (event) => {
+    if (fingers.delete(event.pointerId)) touch(event, "lift");
+  });
+}
+screen.addEventListener("contextmenu", (event) => event.preventDefault());
+
+// ---- buttons ----
+
+let held = false;
+
+function hold(down) {
+  if (held === down) return;
+  held = down;
+  say({ button: held });
+}
+
+$("user").addEventListener("pointerdown", (event) => {
+  $("user").setPointerCapture(event.pointerId);
+  hold(true);
+});
+for (const name of ["pointerup", "pointercancel"]) $("user").addEventListener(name, () => hold($("hold").checked));
+$("user").addEventListener("keydown", (event) => {
+  if (event.key === " " || event.key === "Enter") hold(true);
+});
+$("user").addEventListener("keyup", () => hold($("hold").checked));
+$("hold").addEventListener("change", () => hold($("hold").checked));
+$("reset").addEventListener("click", () => say({ reset: true }));
+
+// ---- the console ----
+
+const terminal = new Terminal($("terminal"), (keys) => say({ keys }));
+$("stop").addEventListener("click", () => say({ keys: "\x03" }));
+$("restart").addEventListener("click", () => say({ keys: "\x04" }));
+$("clear").addEventListener("click", () => terminal.clear());
+$("port").addEventListener("click", () => navigator.clipboard?.writeText(`mpremote connect ${$("port").textContent}`));
+
+// ---- numbers ----
+
+let numbers = null;
+
+function percentile(part) {
+  const sorted = [...latencies].sort((a, b) => a - b);
+  return sorted[Math.round(part * (sorted.length - 1))];
+}
+
+function tell() {
+  if (!numbers) return;
+  const words = ["connected", `${numbers.fps} frames/s`];
+  if (numbers.median_ms) words.push(`touch to frame ${numbers.median_ms} ms, 95 % within ${numbers.p95_ms} ms`);
+  if (latencies.length) words.push(`to this page ${percentile(0.5).toFixed(0)} ms, 95 % within ${percentile(0.95).toFixed(0)} ms`);
+  if (numbers.pages > 1) words.push(`${numbers.pages} pages`);
+  $("status").textContent = words.join(" · ");
+}
+
+window.board = { latencies, percentile, terminal }; // for tests
+connect();

@@ -1,0 +1,113 @@
+"""What passes between the virtual board's MicroPython and its hardware, the server.
+
+The device begins every exchange, as a microcontroller does with its peripherals. The packets of
+device/boards/virtual.py, little-endian:
+
+    <B       0                                       MicroPython hears Ctrl-C; before all others
+    <BHHHH   'F', x, y, width, height; pixels        a part of the screen, RGB565 by rows
+    <BBB     'L', number, on                         a LED
+    <BBBBB   'R', question, address, register, n     I2C: read n bytes; asks
+    <BBBB    'W', question, address, register; data  I2C: write; asks
+    <BB      'B', question                           is the user button held? asks
+
+A question has a number, and its answer of 64 bytes begins with that number and a status: 0, or the
+errno of the OSError that the device is to raise.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+from uff_host.errors import DeviceError
+
+PACKET_BYTES = 9 + 65536
+ANSWER_BYTES = 64
+
+
+@dataclass(frozen=True)
+class Hello:
+    """MicroPython has started."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Pixels for a rectangle of the screen."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+    pixels: memoryview
+
+
+@dataclass(frozen=True)
+class Led:
+    """A LED goes on or off."""
+
+    number: int
+    on: bool
+
+
+@dataclass(frozen=True)
+class Read:
+    """Read registers of an I2C device."""
+
+    question: int
+    address: int
+    register: int
+    count: int
+
+
+@dataclass(frozen=True)
+class Write:
+    """Write registers of an I2C device."""
+
+    question: int
+    address: int
+    register: int
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Button:
+    """Is the user button held?"""
+
+    question: int
+
+
+Packet = Hello | Frame | Led | Read | Write | Button
+
+
+def decode(data: bytes) -> Packet:
+    """The packet that these bytes are.
+
+    Raises:
+        DeviceError: They are none.
+    """
+    kind, view = data[:1], memoryview(data)
+    try:
+        if kind == b"F":
+            x, y, width, height = struct.unpack_from("<HHHH", data, 1)
+            if len(data) == 9 + 2 * width * height and width and height:
+                return Frame(x, y, width, height, view[9:])
+        elif kind == b"R":
+            return Read(*struct.unpack("<BBBB", view[1:]))
+        elif kind == b"W":
+            question, address, register = struct.unpack_from("<BBB", data, 1)
+            return Write(question, address, register, data[4:])
+        elif kind == b"B":
+            return Button(*struct.unpack("<B", view[1:]))
+        elif kind == b"L":
+            number, on = struct.unpack("<BB", view[1:])
+            return Led(number, bool(on))
+        elif data == b"\0":
+            return Hello()
+    except struct.error:
+        pass
+    raise DeviceError(f"{len(data)} bytes that begin with {data[:9].hex()} are no packet.")
+
+
+def answer(question: int, data: bytes = b"", status: int = 0) -> bytes:
+    """The answer to a question."""
+    return struct.pack(f"<BB{ANSWER_BYTES - 2}s", question, status, data)
