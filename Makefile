@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 
 include firmware_build/sources.mk
 
-.PHONY: help setup tools arm-compiler arm-tools sources firmware deploy unix m7 m7-bench mpy unix-stock m7-stock m7-repl m7-run demo repl test table cost bench lint check clean
+.PHONY: help setup tools arm-compiler arm-tools sources firmware deploy unix m7 m7-bench mpy unix-stock m7-stock m7-repl m7-run demo repl board browser-tools test table cost bench lint check clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -53,6 +53,10 @@ arm-compiler:
 	@$(LOOK); $(NEED_ARM); $(INSTALL)
 arm-tools:
 	@$(LOOK); $(NEED_ARM); need qemu-system-arm qemu-system-arm --version; $(INSTALL)
+
+# A browser for the tests of the virtual board's page.
+browser-tools:
+	@$(LOOK); need chromium chromium --version; $(INSTALL)
 
 $(READY): | tools
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -132,6 +136,9 @@ demo: $(READY) unix ## Train µFF on Fashion-MNIST in MicroPython, test it, veri
 repl: demo ## Open the REPL beside the demo's files
 	@cd $${UFF_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/uff}/demo && $(CURDIR)/firmware_build/build/unix/micropython -X heapsize=96M
 
+board: $(READY) unix ## Show the virtual board in a web page: draw on it, train it, type to its REPL
+	@$(BIN)/uff board
+
 table: $(READY) unix ## Repeat the README's nine cells: numbers, table and plot into host/pictures
 	@$(BIN)/uff table --json host/pictures/accuracy.json --markdown host/pictures/accuracy.md --plot host/pictures/accuracy.png
 
@@ -144,6 +151,7 @@ bench: $(READY) m7-bench ## Count them beside ulab, CMSIS-DSP, plain C and backp
 test: check unix ## Build all, check style, spelling and types, run all tests
 	@if $(MAKE) --no-print-directory arm-tools; then $(MAKE) --no-print-directory m7; \
 	else echo "test: no tools for the Cortex-M7: the tests test_m7_* are skipped" >&2; fi
+	@$(MAKE) --no-print-directory browser-tools || echo "test: no browser: the tests test_board_page.py are skipped" >&2
 	@$(BIN)/pytest tests
 
 lint: $(READY)
