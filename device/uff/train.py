@@ -47,6 +47,7 @@ class Trainer:
         self.network = None
         self.statistics = None
         self.gram1 = None
+        self.x = None  # the encoded images, int16, images x features
         self._alloc = alloc
         self._work_all = sum(stage.work for stage in self.plan.stages)
 
@@ -85,6 +86,7 @@ class Trainer:
         panel = alloc(4 * ridge.PANEL * network.features) if network.hidden else None
         self._work = alloc(self.plan.work_bytes)
 
+        self.x = x
         yield from self._encode(x)
         if network.hidden:
             network.w1 = alloc(2 * network.hidden * network.features)
