@@ -7,7 +7,8 @@ import m7
 import pytest
 
 SCRIPTS = sorted((m7.TOP / "tests" / "device").glob("*.py"))
-HELPERS = ("uff_checks", "ridge_calls")
+HELPERS = ("uff_checks", "ridge_calls", "touch_bus")
+TOUCH_MODEL = m7.TOP / "host" / "uff_host" / "board" / "ft6x06_model.py"
 # Holds two trainings of hundreds of whole images at once: more than a board's heap.
 TOO_BIG = "test_no_slice_is_longer_than_twenty_million_multiply_adds"
 
@@ -17,6 +18,7 @@ def board():
     with m7.started(limit_s=240) as target:
         for script in SCRIPTS:  # they import one another
             target.put(script, script.name)
+        target.put(TOUCH_MODEL, TOUCH_MODEL.name)
         yield target
 
 
