@@ -131,7 +131,7 @@ def drag(drive, binary):
         file.flush()
         os.fsync(file.fileno())
     # The drive vanishes while the ST-LINK writes, and comes back with a file if it could not.
-    for _ in range(10 * FAILURE_S):
+    for _ in range(round(10 * FAILURE_S)):
         time.sleep(0.1)
         if (drive / FAILURE).exists():
             why = " ".join((drive / FAILURE).read_text(errors="replace").split())
