@@ -40,9 +40,11 @@ def firmware() -> Path:
 
 
 @contextlib.contextmanager
-def started(limit_s: float = LIMIT_S, **options: Any) -> Iterator[QemuTarget]:
+def started(
+    limit_s: float = LIMIT_S, image: Path | None = None, **options: Any
+) -> Iterator[QemuTarget]:
     """An emulator as a target, killed at the end and after `limit_s`."""
-    with QemuTarget(firmware(), **{"silence_s": 60.0, **options}) as target:
+    with QemuTarget(image or firmware(), **{"silence_s": 60.0, **options}) as target:
         clock = threading.Timer(limit_s, lambda: kill(target))
         clock.start()
         try:

@@ -18,6 +18,13 @@ mp_int_t mp_obj_get_int(mp_const_obj_t obj) {
     return value.u_int;
 }
 
+// An element of an array('f') is written by the firmware, which converts what float it has.
+mp_float_t mp_obj_get_float(mp_obj_t obj) {
+    float value;
+    mp_binary_set_val_array('f', &value, 0, obj);
+    return value;
+}
+
 mp_obj_t mp_obj_new_int_from_ll(long long value) {
     return mp_binary_get_val_array('q', &value, 0);
 }
