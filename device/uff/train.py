@@ -25,7 +25,8 @@ class Trainer:
     """One training of `samples` (height, width, names, len(), labels, read_into()) with Options.
 
     alloc(bytes) gives a zeroed buffer: bytearray, or something that takes memory outside the
-    collected heap. ValueError where a class has no images, there is only one class, or there are
+    collected heap; where it has alloc.fast(bytes), the workspace, which nothing keeps, comes from
+    there. ValueError where a class has no images, there is only one class, or there are
     more than 8,191 images. Ctrl-C or any error leaves samples and saved files as they were.
     """
 
@@ -84,7 +85,7 @@ class Trainer:
         h = alloc(2 * n * network.hidden) if network.hidden else x
         factor = alloc(4 * packed(order))
         panel = alloc(4 * ridge.PANEL * network.features) if network.hidden else None
-        self._work = alloc(self.plan.work_bytes)
+        self._work = getattr(alloc, "fast", alloc)(self.plan.work_bytes)
 
         self.x = x
         yield from self._encode(x)

@@ -68,6 +68,8 @@ sys.modules["machine"] = Machine()
 
 from boards.stm32h747i_disco import Arena, Board  # noqa: E402
 
+from uff import Options, Samples, Trainer  # noqa: E402
+
 
 def places():
     found = list(memory.places)
@@ -116,6 +118,17 @@ arena.keep()
 arena.keep()
 arena()(1)
 assert places() == [("arena0", 0, 1)]
+
+# A training takes its workspace, and nothing else, from the DTCM; all of it once.
+memory.sizes = {"arena0": 4 << 20, "arena1": 4 << 20, "workspace": 128 << 10}
+samples = Samples(8, 8, ["a", "b"])
+for i in range(6):
+    samples.append(bytes((i * j) % 251 for j in range(64)), i % 2)
+trainer = Trainer(samples, Options(hidden=16), arena())
+trainer.run()
+fast = [place for place in places() if place[0] == "workspace"]
+assert fast == [("workspace", 0, trainer.plan.work_bytes)], fast
+memory.sizes = Memory.sizes
 
 # Neither screen nor touch panel: both said, the rest works, the touch panel was let out of reset.
 board = Board()
