@@ -274,7 +274,7 @@ def test_boot_makes_and_keeps_file_systems(
     run_device: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
     write(tmp_path / "boot.json", f'"{BOARD / "_boot.py"}"')
-    done = run_device(TOP / "tests/device/stm32_boot.py", tmp_path)
+    done = run_device(TOP / "tests/stm32/boot.py", tmp_path)
     assert done.stdout.endswith("OK\n"), done.stdout + done.stderr
     said = dict(
         zip(
@@ -295,7 +295,7 @@ def test_boot_makes_and_keeps_file_systems(
 def test_board_gives_memory_and_goes_on_without_screen_and_touch(
     run_device: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
-    done = run_device(TOP / "tests/device/stm32_board.py", tmp_path)
+    done = run_device(TOP / "tests/stm32/board.py", tmp_path)
     assert done.stdout.endswith("OK\n"), done.stdout + done.stderr
     assert re.search(r"^No screen: .*\. The REPL is all there is\.$", done.stdout, re.MULTILINE)
     assert re.search(r"^No touch panel: .*\.$", done.stdout, re.MULTILINE)
