@@ -9,7 +9,7 @@ import sys
 
 import board_virtual
 import vfs
-from read_only import ReadOnly
+from folders import Folder, ReadOnly
 
 
 def exists(path):
@@ -21,7 +21,7 @@ def exists(path):
 
 
 vfs.umount("/")
-vfs.mount(vfs.VfsPosix(os.getenv("UFF_BOARD_FOLDER")), "/flash")
+vfs.mount(Folder(os.getenv("UFF_BOARD_FOLDER")), "/flash")
 vfs.mount(ReadOnly(os.getenv("UFF_BOARD_LIBRARY")), "/checkout")
 os.chdir("/flash")
 sys.path[:] = ["", "/checkout", ".frozen", "/flash", "/flash/lib"]

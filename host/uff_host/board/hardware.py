@@ -14,6 +14,7 @@ from uff_host.board.meter import Meter
 from uff_host.errors import DeviceError
 
 LEDS = 4
+SCAN_MS = 10.0
 STROKE_MS = 20  # a batch of moves is spread over this long at most
 
 Doing = Literal["press", "move", "lift"]
@@ -104,7 +105,8 @@ class Hardware:
             begun = move.at_ms if begun is None else begun
             due = now_ms + min(max(move.at_ms - begun, 0.0), STROKE_MS)
             if self._hand:
-                due = max(due, self._hand[-1][0])
+                # A finger that is lifted has rested where it ends for a scan.
+                due = max(due, self._hand[-1][0] + (SCAN_MS if move.doing == "lift" else 0))
             self._hand.append((due, move))
             if move.doing != "lift":
                 self.meter.touch(move.x, move.y)

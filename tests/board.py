@@ -1,0 +1,191 @@
+"""A virtual board for tests: `uff board` as its own process, its serial port, its pages."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+import numpy as np
+import serial
+
+BANNER = b'Type "help()" for more information.\r\n>>> '
+
+
+def uff_board(*arguments: str, **environment: str) -> subprocess.Popen[str]:
+    """`uff board` with these arguments."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "uff_host", "board", *arguments],
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+class Board:
+    """A running `uff board`."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        self.folder = folder
+        self.process = uff_board("--no-open", "--folder", str(folder), *arguments)
+        assert self.process.stdout is not None
+        lines = [self.process.stdout.readline() for _ in range(4)]
+        found = re.search(r"(http://\S+)\s.*connect (/\S+)", "".join(lines), re.DOTALL)
+        assert found, [*lines, self.process.stdout.read()]
+        self.url, self.port = found[1], found[2]
+        self.host = self.url.split("/")[2]
+
+    def end(self) -> str:
+        """Ctrl-C; what else it said."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+        said, _ = self.process.communicate(timeout=20)
+        return said
+
+    def mpremote(self, *arguments: str, check: bool = True, cwd: Path | None = None) -> str:
+        """What stock mpremote prints on this board."""
+        done = subprocess.run(
+            [sys.executable, "-m", "mpremote", "connect", self.port, *arguments],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            cwd=cwd,
+        )
+        if check:
+            assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def devices(self) -> list[int]:
+        """Process ids of its MicroPython."""
+        listed = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        return [int(number) for number in listed.split()]
+
+
+class Serial:
+    """The board's serial port, byte by byte."""
+
+    def __init__(self, port: str) -> None:
+        self._serial = serial.Serial(port, exclusive=True, timeout=0.1)
+        self.heard = b""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._serial.close()
+
+    def send(self, data: bytes) -> None:
+        self._serial.write(data)
+
+    def until(self, end: bytes, timeout: float = 10.0) -> bytes:
+        """All up to and with `end`."""
+        deadline = time.monotonic() + timeout
+        while end not in self.heard:
+            assert time.monotonic() < deadline, f"no {end!r} in {self.heard!r}"
+            if select.select([self._serial], [], [], 0.1)[0]:
+                self.heard += self._serial.read(max(1, self._serial.in_waiting))
+        at = self.heard.index(end) + len(end)
+        found, self.heard = self.heard[:at], self.heard[at:]
+        return found
+
+    def prompt(self) -> None:
+        """Stop what runs."""
+        time.sleep(0.05)
+        self._serial.reset_input_buffer()
+        self.heard = b""
+        self.send(b"\x03\x02print('sy' + 'nc')\r")
+        self.until(b"sync\r\n>>> ")
+
+
+class Page:
+    """A page without a browser."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self.socket = socket
+        self.acknowledges = True
+        self.pixels: Any = None
+        self.frames = self.stamps = 0
+        self.text = ""
+        self.said: dict[str, Any] = {}
+        self.closed: int | None = None
+
+    async def read(self) -> None:
+        """Until the server closes it."""
+        async for message in self.socket:
+            if message.type == aiohttp.WSMsgType.BINARY:
+                await self._frame(message.data)
+            elif message.type == aiohttp.WSMsgType.TEXT:
+                told = json.loads(message.data)
+                self.text += told.pop("console", "")
+                self.said |= told
+                if "hello" in told:
+                    size = told["hello"]["height"], told["hello"]["width"]
+                    self.pixels = np.zeros(size, dtype=np.uint16)
+        self.closed = self.socket.close_code
+
+    async def _frame(self, data: bytes) -> None:
+        number, stamp, count = struct.unpack_from("<IIH", data)
+        at = 10
+        for _ in range(count):
+            x, y, width, height = struct.unpack_from("<HHHH", data, at)
+            new = np.frombuffer(data, "<u2", width * height, at + 8).reshape(height, width)
+            self.pixels[y : y + height, x : x + width] = new
+            at += 8 + 2 * width * height
+        assert at == len(data)
+        self.frames += 1
+        self.stamps = stamp or self.stamps
+        self.latest = number
+        if self.acknowledges:
+            await self.say(drawn=number)
+
+    async def say(self, **message: Any) -> None:
+        await self.socket.send_str(json.dumps(message))
+
+    async def touch(self, *moves: tuple[int, str, float, float], stamp: int = 1) -> None:
+        now = time.monotonic() * 1e3
+        await self.say(touch=[[*move, now] for move in moves], stamp=stamp)
+
+    async def until(self, true: Callable[[], bool], timeout: float = 10.0) -> None:
+        deadline = time.monotonic() + timeout
+        while not true():
+            assert time.monotonic() < deadline, self.text[-500:]
+            await asyncio.sleep(0.01)
+
+
+@contextlib.asynccontextmanager
+async def open_page(board: Board) -> AsyncIterator[Page]:
+    """A page on the board, with the hello read."""
+    async with aiohttp.ClientSession() as session:
+        socket = await session.ws_connect(
+            board.url + "socket", headers={"Origin": f"http://{board.host}"}
+        )
+        page = Page(socket)
+        reading = asyncio.create_task(page.read())
+        try:
+            await page.until(lambda: page.frames > 0 or not page.acknowledges)
+            yield page
+            if reading.done():
+                reading.result()
+        finally:
+            reading.cancel()
+            await socket.close()

@@ -1,0 +1,560 @@
+"""`uff board` from outside: its serial port, its pages, its ends."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import aiohttp
+import numpy as np
+import pytest
+from board import BANNER, Board, Page, Serial, open_page, uff_board
+from conftest import DEVICE_TESTS
+from PIL import Image
+
+from uff_host.board import latency, session
+from uff_host.board.session import Session
+from uff_host.errors import DeviceError
+
+APP = DEVICE_TESTS / "board_draw.py"
+BLUE, YELLOW, CYAN = 0x001F, 0xFFE0, 0x07FF
+
+pytestmark = pytest.mark.usefixtures("micropython")
+
+
+@pytest.fixture(scope="module")
+def shared(micropython: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Board]:
+    """One board for many tests; its app draws where it is touched."""
+    folder = tmp_path_factory.mktemp("board")
+    shutil.copy(APP, folder / "main.py")
+    board = Board(folder)
+    yield board
+    board.end()
+
+
+@pytest.fixture
+def board(shared: Board) -> Board:
+    """The shared board, after a reset."""
+
+    async def reset() -> None:
+        async with open_page(shared) as page:
+            await page.say(button=False)
+            page.text = ""
+            await page.say(reset=True)
+            await page.until(lambda: "drawing" in page.text)
+
+    asyncio.run(reset())
+    return shared
+
+
+@pytest.fixture
+def start(micropython: Path, tmp_path: Path) -> Iterator[Callable[..., Board]]:
+    """start(): a board of one's own, in an empty folder."""
+    started: list[Board] = []
+
+    def begin(*arguments: str, name: str = "flash") -> Board:
+        started.append(Board(tmp_path / name, *arguments))
+        return started[-1]
+
+    yield begin
+    for one in started:
+        one.end()
+
+
+def runs(process_id: int) -> bool:
+    """Whether there is such a process, and not only its remains."""
+    try:
+        return ") Z " not in Path(f"/proc/{process_id}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def gone(process_ids: list[int]) -> bool:
+    """Whether all of them end within five seconds."""
+    deadline = time.monotonic() + 5
+    while any(map(runs, process_ids)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return not any(map(runs, process_ids))
+
+
+# ---- mpremote ----
+
+
+def test_mpremote_executes_runs_copies_and_lists(board: Board, tmp_path: Path) -> None:
+    assert board.mpremote("exec", "print(6 * 7)") == "42\n"
+    script = tmp_path / "hello.py"
+    script.write_text("import sys\nprint('hello', sys.platform, __name__)\nname = 1\n")
+    assert board.mpremote("run", str(script)) == "hello linux __main__\n"
+    # run starts with a soft reset, resume goes on.
+    assert "NameError" in board.mpremote("exec", "print(name)", check=False)
+    assert board.mpremote("exec", "kept = 5", "exec", "print(kept)") == "5\n"
+    assert board.mpremote("resume", "exec", "print(kept)") == "5\n"
+    data = tmp_path / "data.bin"
+    data.write_bytes(bytes(range(256)) * 40)
+    board.mpremote("cp", str(data), ":data.bin")
+    assert (board.folder / "data.bin").read_bytes() == data.read_bytes()
+    board.mpremote("cp", ":data.bin", str(tmp_path / "back.bin"))
+    assert (tmp_path / "back.bin").read_bytes() == data.read_bytes()
+    assert "10240 data.bin" in board.mpremote("ls")
+    board.mpremote("fs", "mkdir", ":lib", "+", "cp", str(script), ":lib/")
+    assert "hello linux hello" in board.mpremote("exec", "import hello")
+    board.mpremote("fs", "rm", "-r", ":lib", ":data.bin")
+    assert sorted(path.name for path in board.folder.iterdir()) == ["main.py"]
+
+
+def test_mpremote_mounts_a_folder_with_any_byte_in_it(board: Board, tmp_path: Path) -> None:
+    (tmp_path / "here.py").write_text("print('imported from the host')\n")
+    (tmp_path / "bytes.bin").write_bytes(bytes(range(256)) * 8)
+    said = board.mpremote(
+        "mount",
+        str(tmp_path),
+        "exec",
+        "import here; print(sum(open('bytes.bin', 'rb').read()))\n"
+        "with open('new.bin', 'wb') as file: file.write(bytes(range(256)))",
+    )
+    assert "imported from the host" in said
+    assert str(8 * sum(range(256))) in said
+    assert (tmp_path / "new.bin").read_bytes() == bytes(range(256))
+
+
+def test_the_host_is_out_of_the_boards_sight(board: Board) -> None:
+    assert board.mpremote("exec", "import os; print(os.getcwd(), os.listdir('/'))") == (
+        "/flash ['flash', 'checkout']\n"
+    )
+    assert "OSError: 30" in board.mpremote(
+        "exec", "open('/checkout/boards/new.py', 'w')", check=False
+    )
+
+
+def test_a_soft_reset_shows_what_hardware_shows(board: Board) -> None:
+    (board.folder / "boot.py").write_text("print('boot.py runs')\n")
+    try:
+        with Serial(board.port) as port:
+            port.prompt()
+            port.send(b"\x04")
+            assert port.until(b"drawing\r\n") == (
+                b"\r\nMPY: soft reboot\r\nboot.py runs\r\ndrawing\r\n"
+            )
+            port.send(b"\x03")
+            traceback = port.until(BANNER)
+            assert b'\r\n  File "/flash/main.py", line' in traceback
+            assert b"\r\nKeyboardInterrupt: \r\nMicroPython v" in traceback
+            port.send(b"\x01")
+            assert port.until(b">") == b"\r\nraw REPL; CTRL-B to exit\r\n>"
+            # Out of the raw REPL: the raw REPL again, and no main.py.
+            port.send(b"\x04")
+            assert port.until(b"\r\n>") == (
+                b"OK\r\nMPY: soft reboot\r\nboot.py runs\r\nraw REPL; CTRL-B to exit\r\n>"
+            )
+            port.send(b"print('a')\nraise ValueError('b')\x04")
+            assert port.until(b"\x04>") == (
+                b"OKa\r\n\x04Traceback (most recent call last):\r\n"
+                b'  File "<stdin>", line 2, in <module>\r\nValueError: b\r\n\x04>'
+            )
+    finally:
+        (board.folder / "boot.py").unlink()
+
+
+def test_the_console_is_there_for_a_busy_program_too(board: Board) -> None:
+    with Serial(board.port) as port:
+        port.prompt()
+        port.send(b"while True: pass\r\r")
+        port.until(b"pass\r\n")
+        time.sleep(0.1)
+        port.send(b"x" * 20000)  # nobody reads it
+        time.sleep(0.1)
+        port.send(b"\x03")
+        assert b"KeyboardInterrupt" in port.until(b"\n>>> ")
+        time.sleep(0.2)  # the unread bytes are typed now
+        port.prompt()
+        # Bytes pass as they are while a program wants them so.
+        code = "import micropython, sys; micropython.kbd_intr(-1); b = sys.stdin.buffer.read(4)"
+        port.send(f"{code}; micropython.kbd_intr(3); print(b)\r".encode())
+        time.sleep(0.2)
+        port.send(b"\x03\x04\r\n")
+        port.until(b"b'\\x03\\x04\\r\\n'\r\n>>> ")
+        # Ctrl-C twice is no more than once.
+        port.send(b"import time; time.sleep(60)\r")
+        time.sleep(0.2)
+        port.send(b"\x03\x03")
+        port.until(b"KeyboardInterrupt: \r\n>>> ")
+        port.send(b"print(input('name? '))\r")
+        port.until(b"\nname? ")
+        port.send(b"Ada\r")
+        assert port.until(b">>> ").endswith(b"Ada\r\nAda\r\n>>> ")
+
+
+def test_output_that_nobody_reads_is_lost_and_holds_up_nobody(board: Board) -> None:
+    code = "import time; t = time.ticks_ms(); print('x' * 3000000); print(time.ticks_ms() - t)"
+    with Serial(board.port) as port:
+        port.prompt()
+        port.send(code.encode() + b"; open('done', 'w').close()\r")
+        deadline = time.monotonic() + 10
+        while not (board.folder / "done").exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        (board.folder / "done").unlink()
+        port.prompt()
+
+
+# ---- ends and new beginnings ----
+
+
+def test_machine_reset_starts_again_as_at_power_on(board: Board) -> None:
+    with Serial(board.port) as port:
+        port.prompt()
+        port.send(b"open('kept', 'w').write('x'); import machine; machine.reset()\r")
+        port.until(b"drawing\r\n")
+        port.prompt()
+        port.send(b"open('kept').read()\r")
+        port.until(b"'x'\r\n>>> ")
+    (board.folder / "kept").unlink()
+
+
+def test_a_crash_is_told_and_it_starts_again(board: Board) -> None:
+    with Serial(board.port) as port:
+        for device in board.devices():
+            os.kill(device, signal.SIGSEGV)
+        said = port.until(b"drawing\r\n")
+        assert (
+            b"[MicroPython was killed by signal 11 (Segmentation fault) and starts again]" in said
+        )
+
+
+def test_ctrl_c_ends_all_and_the_files_stay(start: Callable[..., Board]) -> None:
+    board = start()
+    assert board.mpremote("exec", "open('kept', 'w').write('x')") == ""
+    devices = board.devices()
+    assert devices
+    said = board.end()
+    assert board.process.returncode == 0
+    assert said.splitlines()[-1] == f"The board is off. Its files stay in {board.folder}."
+    assert gone(devices)
+    assert start().mpremote("exec", "print(open('kept').read())") == "x\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_no_process_outlives_the_server(start: Callable[..., Board], number: int) -> None:
+    board = start()
+    with Serial(board.port) as port:
+        port.prompt()
+        port.send(b"while True: pass\r\r")
+        port.until(b"pass\r\n")
+    devices = board.devices()
+    assert devices
+    board.process.send_signal(number)
+    board.process.wait(10)
+    assert gone(devices)
+
+
+def test_a_second_board_in_a_folder_is_refused(shared: Board) -> None:
+    second = uff_board("--folder", str(shared.folder), "--no-open")
+    said, _ = second.communicate(timeout=20)
+    assert second.returncode == 1
+    assert said.startswith(f"uff: Another virtual board runs in {shared.folder}.")
+
+
+def test_a_port_that_is_taken_is_refused_and_the_usual_one_given_up(
+    start: Callable[..., Board], shared: Board
+) -> None:
+    taken = shared.host.split(":")[1]
+    one = uff_board("--folder", str(shared.folder.parent / "other"), "--port", taken)
+    said, _ = one.communicate(timeout=20)
+    assert one.returncode == 1
+    assert said.startswith(f"uff: Port {taken} cannot be used (")
+    assert start().host != start(name="third").host
+
+
+def test_firmware_that_does_not_start_is_told(tmp_path: Path) -> None:
+    bad = tmp_path / "bad"
+    bad.write_text("#!/bin/sh\necho no good\nexit 3\n")
+    bad.chmod(0o755)
+    one = uff_board("--folder", str(tmp_path / "flash"), "--no-open", UFF_UNIX=str(bad))
+    said, _ = one.communicate(timeout=20)
+    assert one.returncode == 1
+    assert f"uff: {bad} ended with status 3, 3 times on end within a second: no good" in said
+    one = uff_board("--folder", str(tmp_path / "flash"), UFF_UNIX=str(tmp_path / "none"))
+    said, _ = one.communicate(timeout=20)
+    assert said == f"uff: There is no firmware {tmp_path / 'none'}: build it by `make unix`.\n"
+
+
+# ---- who may come in ----
+
+
+def test_only_who_knows_the_address_comes_in(shared: Board) -> None:
+    origin = f"http://{shared.host}"
+    other = f"{origin}/{'A' * 22}/"
+
+    async def status(url: str, **headers: str) -> int:
+        async with aiohttp.ClientSession() as client, client.get(url, headers=headers) as answer:
+            return answer.status
+
+    async def socket_status(url: str, **headers: str) -> int:
+        try:
+            async with aiohttp.ClientSession() as client:
+                await (await client.ws_connect(url, headers=headers)).close()
+        except aiohttp.WSServerHandshakeError as error:
+            return error.status
+        return 101
+
+    async def work() -> None:
+        assert await status(shared.url) == 200
+        assert await status(shared.url, Host="localhost:1234") == 200  # by a tunnel
+        assert await status(shared.url + "board.js", Origin=origin) == 200
+        assert await status(shared.url + "none") == 404
+        assert await status(shared.url + "../server.py") != 200
+        assert await status(other) == 403
+        assert await status(origin + "/") in (403, 404)
+        assert await status(shared.url, Host="evil.example") == 403
+        assert await status(shared.url, Origin="http://evil.example") == 403
+        assert await status(shared.url, Origin="null") == 403
+        address = shared.url + "socket"
+        assert await socket_status(address, Origin=origin) == 101
+        assert await socket_status(address) == 403
+        assert await socket_status(address, Origin="http://evil.example") == 403
+        assert await socket_status(address, Origin="http://127.0.0.1:1") == 403
+        assert await socket_status(address, Origin=origin, Host="evil.example") == 403
+        assert await socket_status(other + "socket", Origin=origin) == 403
+
+    asyncio.run(work())
+    # 127.0.0.2 is this machine too, but not the address that it listens on.
+    with socket.socket() as elsewhere:
+        elsewhere.settimeout(5)
+        assert elsewhere.connect_ex(("127.0.0.2", int(shared.host.split(":")[1]))) != 0
+
+
+def test_the_page_loads_nothing_from_elsewhere(shared: Board) -> None:
+    async def work() -> None:
+        async with aiohttp.ClientSession() as client:
+            for name in ("", "board.css", "board.js", "terminal.js"):
+                async with client.get(shared.url + name) as answer:
+                    assert answer.status == 200
+                    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+                    assert answer.headers["Cache-Control"] == "no-store"
+                    assert not re.findall(
+                        r"(?:src|href|from)\W+(?:https?:)?//", await answer.text()
+                    )
+
+    asyncio.run(work())
+
+
+# ---- pages ----
+
+
+def line(page: Page) -> bool:
+    """Whether the line that drag() draws is there."""
+    return bool((page.pixels[100, 110:190] == YELLOW).all())
+
+
+async def drag(page: Page) -> None:
+    """A finger from (100, 100) to (200, 100), and up."""
+    await page.touch((1, "press", 100.5, 100.9))
+    await asyncio.sleep(0.05)
+    for x in range(110, 201, 10):
+        await page.touch((1, "move", x, 100), stamp=x)
+        await asyncio.sleep(0.005)
+    await page.touch((1, "lift", 200, 100))
+
+
+def test_a_touch_on_a_page_is_drawn_on_all_pages(board: Board) -> None:
+    async def work() -> None:
+        async with open_page(board) as one, open_page(board) as two:
+            assert one.said["hello"] == {
+                "width": 800,
+                "height": 480,
+                "port": board.port,
+                "folder": str(board.folder),
+            }
+            assert one.said["leds"] == [True, False, False, False]
+            assert (one.pixels == BLUE).all()
+            one.text = ""
+            await drag(one)
+            await one.until(lambda: "lift 0" in one.text)
+            await one.until(lambda: line(one) and line(two))
+            assert (one.pixels == two.pixels).all()
+            assert 110 <= one.stamps <= 200  # the page can tell how long it took
+            assert two.stamps == 0
+            assert (two.pixels == BLUE).sum() > 383000
+        async with open_page(board) as again:  # a reload
+            assert line(again)
+            assert "drawing" in again.text
+            await again.until(lambda: again.said.get("numbers", {}).get("median_ms", 0) > 0)
+            assert again.said["numbers"]["median_ms"] <= again.said["numbers"]["p95_ms"] < 200
+
+    asyncio.run(work())
+
+
+def test_two_fingers_draw_in_their_colours_and_a_third_is_ignored(board: Board) -> None:
+    async def work() -> None:
+        async with open_page(board) as page:
+            for finger in (7, 8, 9):
+                await page.touch((finger, "press", 100, 100 * (finger - 6)))
+                await asyncio.sleep(0.05)
+            for x in range(110, 151, 10):
+                await page.touch(
+                    *((finger, "move", x, 100 * (finger - 6)) for finger in (7, 8, 9))
+                )
+                await asyncio.sleep(0.02)
+            await page.until(lambda: page.pixels[100, 140] == YELLOW)
+            await page.until(lambda: page.pixels[200, 140] == CYAN)
+            assert page.pixels[300, 140] == BLUE
+
+    asyncio.run(work())
+
+
+def test_a_page_that_goes_takes_its_fingers_along(board: Board) -> None:
+    async def work() -> None:
+        async with open_page(board) as other:
+            other.text = ""
+            async with open_page(board) as page:
+                await page.touch((1, "press", 300, 300))
+                await page.until(lambda: page.pixels[300, 300] == YELLOW)
+                await page.say(button=True)
+                await other.until(lambda: "button held" in other.text)
+                await page.until(lambda: page.said.get("button") is True)
+                assert "lift" not in other.text
+            await other.until(lambda: other.said.get("button") is False)
+            await other.say(keys="\x04")
+            await other.until(lambda: other.text.count("drawing") == 1)
+
+    asyncio.run(work())
+
+
+def test_a_page_that_stands_still_holds_up_nobody(board: Board) -> None:
+    async def work() -> None:
+        async with open_page(board) as one, open_page(board) as lid:
+            lid.acknowledges = False
+            await drag(one)
+            await one.until(lambda: line(one))
+            frames, number = lid.frames, lid.latest
+            for row in range(150, 350, 50):
+                await one.touch((1, "press", 100, row))
+                await asyncio.sleep(0.05)
+                await one.touch((1, "move", 150, row))
+                await asyncio.sleep(0.05)
+                await one.touch((1, "lift", 150, row))
+                await one.until(lambda row=row: one.pixels[row, 125] == YELLOW)
+            assert lid.frames <= frames + 1  # one may have been on its way
+            lid.acknowledges = True
+            await lid.say(drawn=max(number, lid.latest))
+            await lid.until(lambda: bool((lid.pixels == one.pixels).all()))
+            assert lid.frames <= frames + 4  # all at once
+
+    asyncio.run(work())
+
+
+def test_reset_with_the_user_button_held_gives_the_prompt(board: Board) -> None:
+    async def work() -> None:
+        async with open_page(board) as page:
+            await page.say(button=True)
+            page.text = ""
+            await page.say(reset=True)
+            await page.until(lambda: page.text.endswith(">>> "))
+            assert "drawing" not in page.text
+            await page.until(lambda: page.said["leds"] == [False] * 4)
+            await page.say(keys="print('\\xb5', 1 + 1)\r")
+            await page.until(lambda: "µ 2\r\n>>> " in page.text)
+            await page.say(button=False)
+
+    asyncio.run(work())
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "no JSON",
+        "[]",
+        "{}",
+        '{"touch": [[1, "hit", 1, 1, 1]], "stamp": 1}',
+        '{"touch": [[1, "move", 1, 1, 1]], "stamp": 1}',
+        '{"touch": [[1, "press", null, 1, 1]], "stamp": 1}',
+        '{"touch": [[1, "press", 1e999, 1, 1]], "stamp": 1}',
+        '{"drawn": "x"}',
+    ],
+)
+def test_a_page_that_talks_nonsense_is_closed_and_no_other(shared: Board, message: str) -> None:
+    async def work() -> None:
+        async with open_page(shared) as good, open_page(shared) as bad:
+            await bad.socket.send_str(message)
+            await bad.until(lambda: bad.closed == 1003)
+            await good.say(button=False)
+            assert good.closed is None
+
+    asyncio.run(work())
+
+
+def test_ctrl_c_tears_no_frame_and_mixes_no_answers(board: Board) -> None:
+    code = (
+        "while True:\r screen.fill(k); display.show(0, 0, 800, 480); k = k + 1 & 0xFFFF\r"
+        " for _ in range(9): board.touch.read(); assert not board.button()\r\r\r"
+    )
+    with Serial(board.port) as port:
+        port.prompt()
+        port.send(b"\x05k = 0\r\x04")
+        port.until(b">>> ")
+        for _ in range(20):
+            port.send(b"\x05" + code.encode() + b"\x04")
+            port.until(b"button()")
+            time.sleep(0.03)
+            port.send(b"\x03")
+            said = port.until(b"\n>>> ")
+            assert b"KeyboardInterrupt" in said
+            assert b"Error" not in said
+            assert b"no packet" not in said
+        port.send(b"board.touch.nacks, board.touch.blanks, board.touch.ghosts\r")
+        port.until(b"(0, 0, 0)\r\n>>> ")
+
+
+# ---- pictures and numbers ----
+
+
+def test_a_screenshot_needs_no_browser(tmp_path: Path) -> None:
+    folder = tmp_path / "flash"
+    folder.mkdir()
+    shutil.copy(APP, folder / "main.py")
+    picture = tmp_path / "new" / "screen.png"
+    one = uff_board("--folder", str(folder), "--size", "480x272", "--screenshot", str(picture))
+    said, _ = one.communicate(timeout=30)
+    assert (one.returncode, said) == (0, f"{picture}\n")
+    pixels = np.asarray(Image.open(picture))
+    assert pixels.shape == (272, 480, 3)
+    assert (pixels == [0, 0, 255]).all()
+
+
+def test_a_screenshot_of_nothing_is_refused(
+    micropython: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "FIRST_FRAME_S", 0.3)
+    (tmp_path / "main.py").write_text("print('no screen today')\n")
+
+    async def work() -> None:
+        async with Session(tmp_path, (800, 480)) as board:
+            await board.settled()
+
+    with pytest.raises(DeviceError, match=r"drew nothing for 0.3 s"):
+        asyncio.run(work())
+
+
+def test_touches_and_frames_are_measured(micropython: Path, tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text("print('to be stopped')\nwhile True: pass\n")
+
+    async def work() -> latency.Speed:
+        async with Session(tmp_path, (800, 480)) as board:
+            return await latency.measure(board, touches=30)
+
+    speed = asyncio.run(work())
+    assert speed.latency.count == 30
+    assert 0 < speed.latency.median_ms < 50
+    assert speed.frames_per_second > 30
+    assert re.fullmatch(
+        r"Touch to frame: median \d+\.\d ms, 95 % within \d+\.\d ms \(30 touches\)\.\n"
+        r"Whole screens: \d+ frames a second\.",
+        speed.sentences(),
+    )
