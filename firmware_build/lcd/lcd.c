@@ -152,9 +152,8 @@ static int start_dsi(struct lcd *lcd) {
 
     put(lcd, DSI_MCR, DSI_MCR_CMDM);
     put(lcd, DSI_WCFGR, DSI_WCFGR_DSIM | RGB888 << 1); // no tearing effect, refresh on request, halt at VSYNC's falling edge
-    put(lcd, DSI_LVCIDR, 0);
+    // Channel 0 and active-high signals from the LTDC (LVCIDR, LPCR) are what the reset leaves.
     put(lcd, DSI_LCOLCR, RGB888);
-    put(lcd, DSI_LPCR, 0);             // signals from the LTDC as its GCR leaves them
     put(lcd, DSI_LCCR, LCD_WIDTH);
     put(lcd, DSI_CMCR, DSI_CMCR_LOW_POWER); // a panel in reset state understands that at any speed
     put(lcd, DSI_PCR, DSI_PCR_BTAE);   // the bus turns round for answers
@@ -268,8 +267,8 @@ static const struct {
     {DCS_RDID1, 0x40, LCD_PANEL_OTM8009A},
 };
 
+// From what switch_off() leaves.
 static int connect(struct lcd *lcd, uint32_t first) {
-    drive(lcd, RESET_PORT, RESET_PIN, false);
     delay_us(lcd, RESET_LOW_US);
     drive(lcd, RESET_PORT, RESET_PIN, true);
     delay_us(lcd, RESET_HIGH_US);
@@ -286,7 +285,8 @@ static int connect(struct lcd *lcd, uint32_t first) {
     return error != LCD_OK ? error : fault(lcd, NULL, 0, LCD_ERR_WRONG_PANEL);
 }
 
-// Light, panel, DSI and LTDC off, whatever state they are in. LTDC's own registers are left alone (see check_clocks).
+// Light, panel, DSI and LTDC off, whatever state they are in: wrapper, host, PHY, PLL and regulator as HAL_DSI_DeInit does
+// it, the LTDC by its reset alone (for its own registers see check_clocks).
 static void switch_off(struct lcd *lcd) {
     drive(lcd, LIGHT_PORT, LIGHT_PIN, false);
     drive(lcd, RESET_PORT, RESET_PIN, false);

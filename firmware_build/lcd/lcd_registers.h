@@ -40,9 +40,7 @@
 #define DSI_CR (0x50000004u)
 #define DSI_CR_EN (1u)
 #define DSI_CCR (0x50000008u)        // bits 7:0 TXECKDIV
-#define DSI_LVCIDR (0x5000000cu)
 #define DSI_LCOLCR (0x50000010u)
-#define DSI_LPCR (0x50000014u)
 #define DSI_PCR (0x5000002cu)
 #define DSI_PCR_BTAE (1u << 2)
 #define DSI_MCR (0x50000034u)

@@ -48,8 +48,11 @@ static struct shared_register shared[SHARED] = {
 };
 static uint32_t odr_g, odr_j;
 
+// Reset since they are clocked: their state is known, as HAL has it.
+static uint32_t known;
+
 static bool clocked(uint32_t bit) {
-    return (shared[APB3ENR].value & bit) && !(shared[APB3RSTR].value & bit);
+    return (shared[APB3ENR].value & bit) && !(shared[APB3RSTR].value & bit) && (known & bit);
 }
 
 // ---- DSI ----
@@ -82,6 +85,7 @@ static uint8_t answer;
 static uint64_t refresh_end_ns;
 
 static void reset_dsi(void) {
+    need(WCR == 0 && CR == 0 && PCTLR == 0 && WRPCR == 0, "the DSI is reset while it runs");
     memset(dsi, 0, sizeof(dsi));
     WPCR0 = 0x40; // a bit of another field
     regulator_seen = locked_seen = erif = answer_there = answer_pending = false;
@@ -205,6 +209,7 @@ static void panel_read(uint8_t command) {
     need(WPCR1 & 1u << 22, "a read without the receiver in low power");
     const bool nt = command == 0xdb, otm = command == 0xda;
     need(nt || otm, "a read of something else than an identification");
+    model.reads++;
     need(since(reset_high_ns) >= 10000, "a read within 10 ms of the reset");
     answer_pending = true;
     bool answers = model.kind != MODEL_NO_PANEL && !model.reset_low && resets > model.faults.deaf_attempts;
@@ -468,11 +473,11 @@ static uint32_t model_read(void *context, uint32_t address) {
             return (model.pll3_n - 1) | 7u << 9 | 7u << 16 | (model.pll3_r - 1) << 24;
     }
     if (address - 0x50000000u < 0x500u) {
-        need(clocked(0x10), "DSI read without clock or in reset");
+        need(clocked(0x10), "DSI read without clock, in reset, or never reset");
         return read_dsi(address - 0x50000000u);
     }
     if (address - 0x50001000u < 0x100u) {
-        need(clocked(0x08), "LTDC read without clock or in reset");
+        need(clocked(0x08), "LTDC read without clock, in reset, or never reset");
         need(!(WCR & 8), "LTDC read while the wrapper holds its clock");
         if (address == 0x50001024u) {
             return reload;
@@ -525,12 +530,14 @@ static void write_dsi(uint32_t offset, uint32_t value) {
                 need(DSI(0x98) == (35u << 16 | 35), "the clock lane's times");
                 need(DSI(0x9c) == (35u << 24 | 35u << 16), "the data lanes' times");
                 need(DSI(0x34) == 1 && (WCFGR & 1), "not command mode in host and wrapper");
-                need(WCFGR == (1 | 5u << 1), "colours, TE, refresh or VSYNC of the wrapper");
+                need(WCFGR == (1 | 5u << 1), "colours, tearing effect, refresh or VSYNC of the wrapper");
                 need(DSI(0x10) == 5, "colour coding of the host");
                 need(DSI(0x14) == 0 && DSI(0x0c) == 0, "polarities or channel of the LTDC interface");
                 need(CMCR == 0x010f7f00u, "the first commands not in low power");
                 need(LCCR == 800, "packet size");
                 host_ns = model.ns;
+            } else {
+                need(WCR == 0, "the host off before the wrapper");
             }
             break;
         case 0x08: case 0x0c: case 0x10: case 0x14: case 0x34: case 0x94: case 0x98: case 0x9c: case 0xa4: case 0x400: case 0x418:
@@ -552,6 +559,7 @@ static void write_dsi(uint32_t offset, uint32_t value) {
             return;
         case 0xa0:
             need(value == 0 || locked_seen, "the PHY before the PLL has locked");
+            need(off, "the PHY switched while the host runs");
             break;
         case 0x404:
             need(value == 0 || value == 8 || value == 12, "other bits of WCR");
@@ -574,6 +582,7 @@ static void write_dsi(uint32_t offset, uint32_t value) {
             erif = false;
             return;
         case 0x430:
+            need(value != 0 || PCTLR == 0, "the PLL off before the PHY");
             if ((value & 1u << 24) && !(WRPCR & 1u << 24)) {
                 regulator_ns = model.ns;
             }
@@ -634,6 +643,8 @@ static void model_write(void *context, uint32_t address, uint32_t value) {
         need(((value ^ shared[i].value) & ~shared[i].own) == 0, "others' bits changed");
         shared[i].value = value;
         if (i == APB3RSTR || i == APB3ENR) {
+            known &= shared[APB3ENR].value;
+            known |= shared[APB3ENR].value & shared[APB3RSTR].value;
             if (shared[APB3RSTR].value & 0x10) {
                 reset_dsi();
             }
@@ -650,11 +661,11 @@ static void model_write(void *context, uint32_t address, uint32_t value) {
         write_pins(g, value);
         pins_changed();
     } else if (address - 0x50000000u < 0x500u) {
-        need(clocked(0x10), "DSI written without clock or in reset");
+        need(clocked(0x10), "DSI written without clock, in reset, or never reset");
         need(!(shared[D1CCIPR].value & 0x100), "the DSI's byte clock is not its PHY's");
         write_dsi(address - 0x50000000u, value);
     } else if (address - 0x50001000u < 0x100u) {
-        need(clocked(0x08), "LTDC written without clock or in reset");
+        need(clocked(0x08), "LTDC written without clock, in reset, or never reset");
         write_ltdc(address - 0x50001000u, value);
     } else {
         violate("0x%08x: write to an unknown register", (unsigned)address);
@@ -697,11 +708,13 @@ void model_start(enum model_panel kind) {
     for (int i = 0; i < SHARED; i++) {
         shared[i].value = shared[i].initial;
     }
+    known = 0;
     odr_g = 0x8;
     odr_j = 0x1000; // were PJ12 an output now, the light would be on
     resets = 0;
     memset(model.sdram, 0x5a, sizeof(model.sdram));
     reset_low_ns = reset_high_ns = 0;
+    WCR = CR = PCTLR = WRPCR = 0;
     reset_dsi();
     reset_ltdc();
     reset_panel();

@@ -50,7 +50,7 @@ struct model {
     uint64_t frame_ns;
     uint64_t free_running_ns;    // LTDC on while the wrapper is off: it reads SDRAM for nobody
     struct model_command commands[200];
-    uint32_t command_count;
+    uint32_t command_count, reads;
     uint16_t gram[480][800];     // what the panel shows
     uint8_t cached[LCD_FRAMEBUFFER_BYTES]; // the framebuffer as the processor sees it
     uint8_t sdram[LCD_FRAMEBUFFER_BYTES];  // and as the LTDC does

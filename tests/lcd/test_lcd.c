@@ -271,6 +271,15 @@ static void slowest_pixel_clock_stays_in_time(void) {
     CHECK(lcd.pixel_khz == 10000 && model.frame_ns < 40000000);
 }
 
+static void fastest_pixel_clock(void) {
+    model_start(MODEL_NT35510);
+    model.pll3_n = 96;
+    model.pll3_r = 8;
+    CHECK(init() == LCD_OK);
+    check_clean();
+    CHECK(lcd.pixel_khz == 60000);
+}
+
 static void busy_fifo_is_waited_for(void) {
     model_start(MODEL_NT35510);
     model.faults.busy_us = 15000;
@@ -334,7 +343,7 @@ static void failed(int got, int error, const char *flag, uint32_t limit_ms, uint
     CHECK(flag == NULL || strcmp(lcd.fault.flag, flag) == 0);
     CHECK((model_us() - start_us) / 1000 < limit_ms);
     CHECK(model_is_off());
-    CHECK(lcd.panel == LCD_PANEL_NONE);
+    CHECK(lcd.panel == LCD_PANEL_NONE && lcd.underruns == 0);
     CHECK(lcd_show(&lcd, 0, 0, 800, 480) == LCD_ERR_OFF);
     CHECK(lcd_backlight(&lcd, true) == LCD_ERR_OFF);
     if (model.kind == MODEL_NO_PANEL) {
@@ -386,6 +395,7 @@ static void pixel_clock_has_no_output(void) {
 static void pixel_clock_has_no_input(void) {
     model_start(MODEL_NT35510);
     model.faults.no_divm3 = true;
+    CHECK(init() == LCD_ERR_PIXEL_CLOCK && lcd.pixel_khz == 0);
     init_fails(LCD_ERR_PIXEL_CLOCK, "PLL3DIVR", 1);
 }
 
@@ -477,7 +487,7 @@ static void wrong_panel_with(uint8_t id2, uint8_t id1) {
     model.faults.id1 = id1;
     const int error = init();
     CHECK(lcd.id[0] == id2 && lcd.id[1] == id1);
-    CHECK(model.command_count == 0); // nothing was told to a panel we do not know
+    CHECK(model.command_count == 0 && model.reads == 8); // nothing was told to a panel we do not know
     failed(error, LCD_ERR_WRONG_PANEL, NULL, 600, 0);
 }
 
@@ -563,6 +573,7 @@ static const struct {
     SCENARIO(calls_before_init_are_refused),
     SCENARIO(slower_pixel_clock),
     SCENARIO(slowest_pixel_clock_stays_in_time),
+    SCENARIO(fastest_pixel_clock),
     SCENARIO(busy_fifo_is_waited_for),
     SCENARIO(kept_from_running_is_no_time_out),
     SCENARIO(panel_that_answers_late),
