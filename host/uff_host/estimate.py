@@ -186,9 +186,8 @@ class Band:
         return Band(self.lower + other.lower, self.upper + other.upper)
 
 
-def stage_band(stage: str, instructions: int, shape: Shape, sdram_mhz: int = 100) -> Band:
-    """Estimated time of one stage."""
-    asked = work(stage, shape)
+def cycles(asked: Work, instructions: int, sdram_mhz: int = 100) -> tuple[float, float]:
+    """Estimated cycles of this work, at least and at most, where it took so many instructions."""
     inside = lower = upper = 0.0
     for name, macs in asked.loops.items():
         loop = LOOPS[name]
@@ -199,8 +198,15 @@ def stage_band(stage: str, instructions: int, shape: Shape, sdram_mhz: int = 100
     outside = max(0.0, instructions - inside)
     least, most = FILL_CYCLES[sdram_mhz]
     fills, back = asked.traffic.fills, asked.traffic.write_backs
-    lower = max(lower + outside * OTHER[0], fills * least)
-    upper = upper + outside * OTHER[1] + (fills + back) * most
+    return (
+        max(lower + outside * OTHER[0], fills * least),
+        upper + outside * OTHER[1] + (fills + back) * most,
+    )
+
+
+def stage_band(stage: str, instructions: int, shape: Shape, sdram_mhz: int = 100) -> Band:
+    """Estimated time of one stage."""
+    lower, upper = cycles(work(stage, shape), instructions, sdram_mhz)
     return Band(lower / CLOCK_HZ * 1000, upper / CLOCK_HZ * 1000)
 
 
