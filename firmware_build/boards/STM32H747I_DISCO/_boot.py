@@ -63,6 +63,7 @@ def mount_card():
 
 
 def main():
+    pyb.usb_mode("VCP")  # first: what is said from here on waits in its buffer for the other side
     mounted = []
     try:
         mount_flash(board_h747.new_file_system_wanted())
@@ -78,7 +79,6 @@ def main():
         print("/sd cannot be mounted: %s" % error)
     for folder in mounted:
         sys.path += [folder, folder + "/lib"]
-    pyb.usb_mode("VCP")
 
 
 main()

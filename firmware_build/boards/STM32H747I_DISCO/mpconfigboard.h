@@ -33,8 +33,9 @@
 
 // ---- pixel clock ----
 //
-// PLL3's R output is the LTDC's clock (it has no other) and the ADC's. Upstream's 480 / 4 = 120 MHz is twice what a display
-// takes; 480 / 12 = 40 MHz, near the 42 MHz of ST's command-mode example, sends a whole screen in 10 ms.
+// PLL3's R output is the LTDC's clock (it has no other) and the ADC's. Upstream's 480 / 4 = 120 MHz is three times what the
+// panel's two DSI lanes of 500 Mbit/s carry at 24 bits a pixel (41.7). 480 / 12 = 40 MHz: a whole screen in 10 ms. P and Q
+// stay as they are, for USB.
 #undef MICROPY_HW_CLK_PLL3R
 #define MICROPY_HW_CLK_PLL3R (12)
 
