@@ -82,6 +82,7 @@ function draw(buffer) {
     at += 8 + 2 * pixels.length;
   }
   say({ drawn: number });
+  window.board.drawnAt = performance.now();
   if (touchedAt.has(stamp)) {
     latencies.push(performance.now() - touchedAt.get(stamp));
     if (latencies.length > 1000) latencies.shift();
@@ -174,8 +175,8 @@ function tell() {
   if (numbers.median_ms) words.push(`touch to frame ${numbers.median_ms} ms, 95 % within ${numbers.p95_ms} ms`);
   if (latencies.length) words.push(`to this page ${percentile(0.5).toFixed(0)} ms, 95 % within ${percentile(0.95).toFixed(0)} ms`);
   if (numbers.pages > 1) words.push(`${numbers.pages} pages`);
-  $("status").textContent = words.join(" · ");
+  $("status").textContent = $("status").title = words.join(" · ");
 }
 
-window.board = { latencies, percentile, terminal }; // for tests
+window.board = { latencies, percentile, terminal, drawnAt: 0 }; // for tests
 connect();

@@ -1,0 +1,190 @@
+"""The virtual board's page in Debian's chromium."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from board import Board
+from conftest import DEVICE_TESTS
+
+from uff_host.board import visitor
+from uff_host.board.visitor import Visitor
+
+pytestmark = [
+    pytest.mark.usefixtures("micropython"),
+    pytest.mark.skipif(bool(visitor.missing()), reason=visitor.missing()),
+]
+
+YELLOW, CYAN = [255, 230, 0], [0, 255, 255]
+BLUE_SCREEN = [0, 0, 255]
+
+
+@pytest.fixture
+def board(tmp_path: Path) -> Iterator[Board]:
+    """A board whose app draws where it is touched."""
+    folder = tmp_path / "flash"
+    folder.mkdir()
+    shutil.copy(DEVICE_TESTS / "board_draw.py", folder / "main.py")
+    board = Board(folder)
+    yield board
+    board.end()
+
+
+@contextlib.asynccontextmanager
+async def visit(board: Board, **options: Any) -> AsyncIterator[Visitor]:
+    """A browser on the board's page; what goes wrong on the page fails the test."""
+    async with visitor.browser() as browser:
+        context = await browser.new_context(
+            **{"viewport": {"width": 1500, "height": 800}, **options}
+        )
+        page = await context.new_page()
+        troubles: list[str] = []
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on("console", lambda said: troubles.append(said.text) if said.type == "error" else 0)
+        someone = Visitor(page)
+        await someone.come(board.url)
+        yield someone
+        assert troubles == []
+
+
+async def pixel(page: Any, x: int, y: int) -> list[int]:
+    """Red, green, blue of the screen."""
+    data = await page.evaluate(
+        "([x, y]) => [...document.getElementById('screen').getContext('2d')"
+        ".getImageData(x, y, 1, 1).data]",
+        [x, y],
+    )
+    return list(data[:3])
+
+
+async def until(true: Callable[[], Awaitable[bool]], timeout: float = 10.0) -> None:
+    deadline = time.monotonic() + timeout
+    while not await true():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.03)
+
+
+async def shows(page: Any, text: str) -> None:
+    """Wait until the console ends with this text."""
+    await until(lambda: ends(page, text))
+
+
+async def ends(page: Any, text: str) -> bool:
+    return bool(await page.evaluate("t => board.terminal.text.trimEnd().endsWith(t)", text))
+
+
+def test_mouse_console_and_buttons(board: Board) -> None:
+    async def work() -> None:
+        async with visit(board) as someone:
+            page = someone.page
+            assert await page.locator("#led0.on").count() == 1
+            assert await pixel(page, 5, 5) == BLUE_SCREEN
+            box = await page.locator("#screen").bounding_box()
+            assert box is not None
+            assert (box["width"], box["height"]) == (800, 480)  # a pixel is a pixel
+            left, top = box["x"], box["y"]
+            await page.mouse.move(left + 100, top + 100)
+            await page.mouse.down()
+            await page.mouse.move(left + 300, top + 100, steps=20)
+            await page.mouse.move(left + 900, top + 100, steps=20)  # out of the canvas, captured
+            await page.mouse.up()
+            await shows(page, "lift 0")
+            await until(lambda: same(page, 250, 100, YELLOW))
+            await until(lambda: same(page, 795, 100, YELLOW))
+            # The page measures: from the event to the pixels on its canvas.
+            assert 0 < await page.evaluate("board.percentile(0.5)") < 200
+            await someone.until("document.body.textContent.includes('to this page')")
+
+            await page.locator("#stop").click()
+            await shows(page, ">>>")
+            await page.locator("#terminal").click()
+            await page.keyboard.type("prinX")
+            await page.keyboard.press("Backspace")
+            await page.keyboard.type("t(6 * 7)")
+            await page.keyboard.press("Home")
+            await page.keyboard.type("0 or ")
+            await page.keyboard.press("Enter")
+            await shows(page, ">>> 0 or print(6 * 7)\n42\n>>>")
+            await page.keyboard.press("ArrowUp")
+            await page.keyboard.press("Enter")
+            await shows(page, "42\n>>> 0 or print(6 * 7)\n42\n>>>")
+            await page.keyboard.type("boa")
+            await page.keyboard.press("Tab")
+            await shows(page, ">>> board")
+            await page.keyboard.press("Control+c")
+            await page.evaluate("board.terminal.paste('for i in range(2):\\n    print(i)\\n')")
+            await shows(page, "\n0\n1\n>>>")
+            await page.keyboard.press("Control+d")
+            await shows(page, "MPY: soft reboot\ndrawing")
+
+            await page.locator("#hold").check()
+            await page.wait_for_selector("#user.held")
+            await shows(page, "button held\n" + await prompt(page))
+            await page.locator("#reset").click()
+            await page.wait_for_selector("#led0:not(.on)")
+            await shows(page, "button held\n" + await prompt(page))
+            await page.locator("#hold").uncheck()
+            await page.locator("#reset").click()
+            await shows(page, "drawing")
+            await page.reload()
+            await someone.settle()
+            await shows(page, "drawing")
+            assert await pixel(page, 5, 5) == BLUE_SCREEN
+
+    asyncio.run(work())
+
+
+async def same(page: Any, x: int, y: int, colour: list[int]) -> bool:
+    found = await pixel(page, x, y)
+    return all(abs(a - b) <= 26 for a, b in zip(found, colour, strict=True))
+
+
+async def prompt(page: Any) -> str:
+    """The banner that ends with the prompt."""
+    await shows(page, ">>>")
+    lines = (await page.evaluate("board.terminal.text")).rstrip().splitlines()
+    return "\n".join(lines[-3:])
+
+
+def test_two_fingers_on_a_phone(board: Board) -> None:
+    async def work() -> None:
+        phone = {"viewport": {"width": 390, "height": 780}, "has_touch": True, "is_mobile": True}
+        async with visit(board, **phone, color_scheme="dark") as someone:
+            page = someone.page
+            assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+            box = await page.locator("#screen").bounding_box()
+            assert box is not None
+            scale = box["width"] / 800
+            session = await page.context.new_cdp_session(page)
+
+            async def fingers(kind: str, *places: tuple[int, int]) -> None:
+                points = [
+                    {"id": number, "x": box["x"] + x * scale, "y": box["y"] + (y + 0.5) * scale}
+                    for number, (x, y) in enumerate(places)
+                ]
+                await session.send(
+                    "Input.dispatchTouchEvent", {"type": kind, "touchPoints": points}
+                )
+                await asyncio.sleep(0.03)
+
+            before = await page.evaluate("scrollY")
+            await fingers("touchStart", (100, 100))
+            await fingers("touchStart", (100, 100), (100, 300))
+            for x in range(120, 401, 20):
+                await fingers("touchMove", (x, 100), (x, 300))
+            await fingers("touchEnd")
+            await until(lambda: same(page, 300, 100, YELLOW))
+            await until(lambda: same(page, 300, 300, CYAN))
+            assert await page.evaluate("scrollY") == before  # a stroke is no scrolling
+            text = await page.evaluate("board.terminal.text")
+            assert "lift 0" in text
+            assert "lift 1" in text
+
+    asyncio.run(work())
