@@ -230,7 +230,7 @@ def test_memories_do_not_overlap_and_are_shared_out() -> None:
 
 def test_regions_have_the_same_names_in_c_python_and_the_linker_script() -> None:
     c = (BOARD / "modboard_h747.c").read_text()
-    regions = re.findall(r"\{MP_QSTR_(\w+), &_(\w+)_start, &_(\w+)_end\}", c)
+    regions = re.findall(r"\{MP_QSTR_(\w+), _(\w+)_start, _(\w+)_end\}", c)
     assert [set(region) for region in regions] == [{"workspace"}, {"arena0"}, {"arena1"}]
     ld = (BOARD / "stm32h747i_disco.ld").read_text()
     for name in ("workspace", "arena0", "arena1", "lcd_framebuffer"):
@@ -239,6 +239,17 @@ def test_regions_have_the_same_names_in_c_python_and_the_linker_script() -> None
     python = (TOP / "device/boards/stm32h747i_disco.py").read_text()
     assert '"arena%d"' in python
     assert '"workspace"' in python
+
+
+def test_memory_is_given_cleared_and_within_bounds(tmp_path: Path) -> None:
+    flags = ["-std=gnu99", "-Wall", "-Wextra", "-Werror", "-Wno-unused-variable", "-g"]
+    flags += ["-fsanitize=undefined", "-fno-sanitize-recover=all", "-O1"]
+    folder = TOP / "tests/stm32"
+    program = tmp_path / "test_memory"
+    command = ["cc", *flags, f"-I{folder}/fake", f"-I{BOARD}", str(folder / "test_memory.c")]
+    subprocess.run([*command, "-o", str(program)], check=True)
+    done = subprocess.run([str(program)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_workspace_of_the_default_network_fits_into_the_dtcm(

@@ -5,15 +5,15 @@
 #include "py/runtime.h"
 #include "boardctrl.h"
 
-extern uint8_t _workspace_start, _workspace_end, _arena0_start, _arena0_end, _arena1_start, _arena1_end;
+extern uint8_t _workspace_start[], _workspace_end[], _arena0_start[], _arena0_end[], _arena1_start[], _arena1_end[];
 
 static const struct region {
     qstr name;
     uint8_t *start, *end;
 } regions[] = {
-    {MP_QSTR_workspace, &_workspace_start, &_workspace_end}, // DTCM: fast, but out of reach for DMA
-    {MP_QSTR_arena0, &_arena0_start, &_arena0_end},
-    {MP_QSTR_arena1, &_arena1_start, &_arena1_end},
+    {MP_QSTR_workspace, _workspace_start, _workspace_end}, // DTCM: fast, but out of reach for DMA
+    {MP_QSTR_arena0, _arena0_start, _arena0_end},
+    {MP_QSTR_arena1, _arena1_start, _arena1_end},
 };
 
 static const struct region *get_region(mp_obj_t name) {
