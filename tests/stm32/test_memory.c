@@ -7,10 +7,13 @@
 
 extern uint8_t all_start[], all_end[]; // the three regions, and 8 bytes on either side
 
-__asm__(".data\n.balign 8\n.globl all_start\n.globl all_end\n.globl _workspace_start\n.globl _workspace_end\n.globl _arena0_start\n.globl _arena0_end\n"
-    ".globl _arena1_start\n.globl _arena1_end\nall_start: .zero 8\n"
-    "_workspace_start: .zero 64\n_workspace_end:\n_arena0_start: .zero 128\n_arena0_end:\n_arena1_start: .zero 128\n"
-    "_arena1_end: .zero 8\nall_end:\n");
+__asm__(".pushsection .data\n.balign 8\n"
+    ".globl all_start, _workspace_start, _workspace_end, _arena0_start, _arena0_end, _arena1_start, _arena1_end, all_end\n"
+    "all_start: .zero 8\n"
+    "_workspace_start: .zero 64\n_workspace_end:\n"
+    "_arena0_start: .zero 128\n_arena0_end:\n"
+    "_arena1_start: .zero 128\n_arena1_end:\n"
+    ".zero 8\nall_end:\n.popsection\n");
 
 const mp_obj_type_t mp_type_ValueError = "ValueError";
 const int mp_type_module = 0;
