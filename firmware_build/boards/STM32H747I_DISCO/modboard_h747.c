@@ -38,7 +38,7 @@ static mp_obj_t take(mp_obj_t name, mp_obj_t offset_in, mp_obj_t bytes_in) {
     const struct region *region = get_region(name);
     const mp_int_t length = region->end - region->start;
     const mp_int_t offset = mp_obj_get_int(offset_in), bytes = mp_obj_get_int(bytes_in);
-    if (offset < 0 || bytes < 0 || offset > length || bytes > length - offset) {
+    if (offset < 0 || bytes < 0 || bytes > length - offset) {
         mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("%q: want bytes 0 to %d, got %d from %d on"), region->name,
             (int)length, (int)bytes, (int)offset);
     }
