@@ -130,6 +130,17 @@ def test_clocks_are_those_of_st() -> None:
     assert OWN["MICROPY_HW_SDRAM_CAS_LATENCY"] == 3
 
 
+def test_self_test_wants_the_clocks_that_are_set() -> None:
+    text = (TOP / "device/scripts/selftest.py").read_text()
+    hz = clocks(ASSUMED | OWN)
+    for wanted in (
+        f'"sdram_khz": {hz["sdram"] / 1000:.0f}',
+        f'"qspi_khz": {hz["qspi"] / 1000:.0f}',
+        f'"sdram_cas": {OWN["MICROPY_HW_SDRAM_CAS_LATENCY"]}',
+    ):
+        assert wanted in text
+
+
 def test_every_row_is_refreshed_in_time() -> None:
     values = ASSUMED | OWN
     assert 0.060 < refresh_s(values, clocks(values)["sdram"]) <= 0.064
