@@ -1,6 +1,7 @@
 // DSI host, LTDC and pins for the panel of the STM32H747I-DISCO: see lcd.h. Sources of the values: ST's board package
-// (stm32h747i-disco-bsp) and its example LCD_DSI_CmdMode_PartialRefresh for this board and the OTM8009A, embassy's
-// example `display` for this board and the NT35510; the HAL for the order of register accesses.
+// (stm32h747i-disco-bsp) and its example LCD_DSI_CmdMode_PartialRefresh for this board and the OTM8009A; embassy's example
+// `display` and rlvgl's platform for this board and the NT35510; ST's article on TouchGFX's partial framebuffer for
+// rectangles of any size (on an STM32L4R9, whose DSI is the same); the HAL for the order of register accesses.
 #include "lcd.h"
 #include "lcd_registers.h"
 
@@ -154,7 +155,7 @@ static int start_dsi(struct lcd *lcd) {
     put(lcd, DSI_WCFGR, DSI_WCFGR_DSIM | RGB888 << 1); // no tearing effect, refresh on request, halt at VSYNC's falling edge
     // Channel 0 and active-high signals from the LTDC (LVCIDR, LPCR) are what the reset leaves.
     put(lcd, DSI_LCOLCR, RGB888);
-    put(lcd, DSI_LCCR, LCD_WIDTH);
+    put(lcd, DSI_LCCR, LCD_WIDTH);     // pixels a packet may hold; a narrower line makes a packet of its own (TouchGFX)
     put(lcd, DSI_CMCR, DSI_CMCR_LOW_POWER); // a panel in reset state understands that at any speed
     put(lcd, DSI_PCR, DSI_PCR_BTAE);   // the bus turns round for answers
     set(lcd, DSI_WPCR1, DSI_WPCR1_FLPRXLPM); // ST's command-mode examples set it with the above
@@ -312,7 +313,8 @@ static void switch_off(struct lcd *lcd) {
 #define BLANK_PIXELS (2400u)
 #define ALIGN_PIXELS (LCD_ALIGN / 2)
 
-static void program_ltdc(const struct lcd *lcd, uint32_t address, uint32_t w, uint32_t h) {
+// Blanking and all, in pixel clocks: a frame cannot take less.
+static uint32_t program_ltdc(const struct lcd *lcd, uint32_t address, uint32_t w, uint32_t h) {
     const uint32_t lines = (BLANK_PIXELS + w + 3) / (w + 4); // of w + 4 pixels: 3 for the whole screen
     const uint32_t porch = lines - 1; // the widest window makes it PORCH
     put(lcd, LTDC_SSCR, SYNC << 16 | SYNC);
@@ -329,14 +331,14 @@ static void program_ltdc(const struct lcd *lcd, uint32_t address, uint32_t w, ui
     put(lcd, LTDC_L1CFBLNR, h);
     put(lcd, LTDC_L1CR, LTDC_L1CR_LEN);
     put(lcd, LTDC_SRCR, LTDC_SRCR_IMR);
+    return (w + 4) * (lines + h + 1);
 }
 
 // One frame of w x h pixels from address; *underrun: the FIFO ran empty. The wrapper is off whenever LTDC's registers are
 // touched (it stops their clock), and the LTDC is off whenever no frame is under way (it would read the SDRAM on and on).
 static int refresh(struct lcd *lcd, uint32_t address, uint32_t w, uint32_t h, bool *underrun) {
     put(lcd, DSI_WCR, 0);
-    put(lcd, DSI_LCCR, w); // one line, one packet
-    program_ltdc(lcd, address, w, h);
+    const uint32_t clocks = program_ltdc(lcd, address, w, h);
     put(lcd, LTDC_ICR, LTDC_FLAG_UNDERRUN | LTDC_FLAG_BUS);
     put(lcd, DSI_WIFCR, DSI_WIFCR_CERIF);
     set(lcd, LTDC_GCR, LTDC_GCR_LTDCEN);
@@ -346,7 +348,11 @@ static int refresh(struct lcd *lcd, uint32_t address, uint32_t w, uint32_t h, bo
     }
     put(lcd, DSI_WCR, DSI_WCR_DSIEN);
     put(lcd, DSI_WCR, DSI_WCR_DSIEN | DSI_WCR_LTDCEN);
-    error = wait_until(lcd, "WISR.ERIF", DSI_WISR, DSI_WISR_ERIF, DSI_WISR_ERIF, LCD_REFRESH_LIMIT_US, LCD_ERR_REFRESH);
+    // Others saw the end flagged at the start too (rlvgl), so it counts only after the least time and with nothing under
+    // way. No flag is cleared on the way: an interrupt in between could make that the wrong one.
+    delay_us(lcd, clocks * 1000 / lcd->pixel_khz);
+    error = wait_until(lcd, "WISR.ERIF, BUSY", DSI_WISR, DSI_WISR_ERIF | DSI_WISR_BUSY, DSI_WISR_ERIF, LCD_REFRESH_LIMIT_US,
+        LCD_ERR_REFRESH);
     if (error != LCD_OK) {
         return error;
     }

@@ -78,6 +78,7 @@
 #define DSI_WCR_DSIEN (1u << 3)
 #define DSI_WISR (0x5000040cu)
 #define DSI_WISR_ERIF (1u << 1)
+#define DSI_WISR_BUSY (1u << 2)
 #define DSI_WISR_PLLLS (1u << 8)
 #define DSI_WISR_RRS (1u << 12)
 #define DSI_WIFCR (0x50000410u)

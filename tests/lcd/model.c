@@ -82,7 +82,7 @@ static uint32_t payload[8], payload_words;
 static bool answer_there, answer_pending;
 static uint64_t answer_ns, turned_ns;
 static uint8_t answer;
-static uint64_t refresh_end_ns;
+static uint64_t refresh_start_ns, refresh_end_ns;
 
 static void reset_dsi(void) {
     need(WCR == 0 && CR == 0 && PCTLR == 0 && WRPCR == 0, "the DSI is reset while it runs");
@@ -344,7 +344,7 @@ static void start_frame(void) {
     need(active[0xb0 / 4] == (1600u << 16 | (w * 2 + 7)), "the layer's line length or pitch is wrong");
     need(active[0xb4 / 4] == h, "the layer's line count is wrong");
     need(active[0x84 / 4] == 1, "the layer is off");
-    need(LCCR == w, "a packet is not one line");
+    need(LCCR == 800, "a packet is not a line");
     need(columns[1] - columns[0] + 1 == w && rows[1] - rows[0] + 1 == h, "the panel's window is not the frame");
     need(w <= 800 && h <= 480, "a frame larger than the panel");
 
@@ -354,6 +354,8 @@ static void start_frame(void) {
     const uint64_t wire = (uint64_t)h * (w * 3 + 7) * 8;        // ns: a byte takes 16 on one lane, 8 on two
     const uint64_t scan = pixels * 1000000 / pixel_khz();
     model.frame_ns = scan > wire ? scan : wire;
+    refresh_start_ns = model.ns;
+    erif = model.faults.early_flag;
     refresh_end_ns = model.faults.no_end ? UINT64_MAX : model.ns + model.frame_ns;
 }
 
@@ -443,7 +445,7 @@ static uint32_t read_dsi(uint32_t offset) {
                     locked_seen = true;
                 }
             }
-            if (refresh_end_ns != 0) {
+            if (refresh_end_ns != 0 && model.ns >= refresh_start_ns + 500) {
                 value |= 4;
             }
             return value;
@@ -540,13 +542,10 @@ static void write_dsi(uint32_t offset, uint32_t value) {
                 need(WCR == 0, "the host off before the wrapper");
             }
             break;
-        case 0x08: case 0x0c: case 0x10: case 0x14: case 0x34: case 0x94: case 0x98: case 0x9c: case 0xa4: case 0x400: case 0x418:
+        case 0x08: case 0x0c: case 0x10: case 0x14: case 0x34: case 0x64: case 0x94: case 0x98: case 0x9c: case 0xa4: case 0x400: case 0x418:
             need(off, "configured while the host runs");
             break;
         case 0x2c: case 0x41c:
-            break;
-        case 0x64:
-            need(off || !(WCR & 8), "packet size changed while the wrapper runs");
             break;
         case 0x68:
             need(off || fifo_empty(), "speed changed while a command is under way");

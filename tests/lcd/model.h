@@ -16,6 +16,7 @@ enum model_panel { MODEL_NO_PANEL, MODEL_NT35510, MODEL_OTM8009A };
 // Faults to inject, all off when zero.
 struct model_faults {
     bool no_hse, no_pll3, pll3_from_hsi, no_divr3, no_divm3, no_regulator, no_lock, no_reload, no_end, bus_error;
+    bool early_flag;             // the end of a frame is flagged at its start, too
     bool link_stuck;             // the FIFO of commands never empties again
     uint32_t link_stuck_after;   // after so many packets
     bool payload_full;           // the payload FIFO is full after one word, for ever

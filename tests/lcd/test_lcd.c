@@ -315,6 +315,23 @@ static void panel_that_knows_only_its_own_id(void) {
     CHECK(lcd.panel == LCD_PANEL_NT35510);
 }
 
+// At 41 MHz the LTDC is what takes the time, at 60 MHz the link: 800 x 480 x 3 bytes at 125 MB/s.
+static void end_flagged_too_early_cuts_no_frame(void) {
+    for (uint32_t r = 12; r >= 8; r -= 4) {
+        model_start(MODEL_NT35510);
+        model.pll3_n = 96;
+        model.pll3_r = r;
+        model.faults.early_flag = true;
+        CHECK(init() == LCD_OK);
+        check_clean();
+        const uint32_t start = model_us();
+        show_and_check(0, 0, 800, 480);
+        CHECK(model_us() - start > 9200);
+        show_and_check(0, 0, 16, 1);
+        show_and_check(300, 7, 100, 100);
+    }
+}
+
 static void underrun_is_sent_again(void) {
     bring_up(MODEL_NT35510, LCD_PANEL_NT35510);
     model.faults.underruns = 2;
@@ -512,13 +529,16 @@ static void settings_never_taken_over(void) {
 static void first_frame_never_ends(void) {
     model_start(MODEL_OTM8009A);
     model.faults.no_end = true;
-    init_fails(LCD_ERR_REFRESH, "WISR.ERIF", 700);
+    init_fails(LCD_ERR_REFRESH, "WISR.ERIF, BUSY", 700);
 }
 
 static void later_frame_never_ends(void) {
     bring_up(MODEL_NT35510, LCD_PANEL_NT35510);
     model.faults.no_end = true;
-    show_fails(LCD_ERR_REFRESH, "WISR.ERIF", 102);
+    show_fails(LCD_ERR_REFRESH, "WISR.ERIF, BUSY", 102);
+    bring_up(MODEL_NT35510, LCD_PANEL_NT35510);
+    model.faults.no_end = model.faults.early_flag = true;
+    show_fails(LCD_ERR_REFRESH, "WISR.ERIF, BUSY", 102);
 }
 
 static void later_settings_never_taken_over(void) {
@@ -578,6 +598,7 @@ static const struct {
     SCENARIO(kept_from_running_is_no_time_out),
     SCENARIO(panel_that_answers_late),
     SCENARIO(panel_that_knows_only_its_own_id),
+    SCENARIO(end_flagged_too_early_cuts_no_frame),
     SCENARIO(underrun_is_sent_again),
     SCENARIO(underrun_for_ever_is_counted),
     SCENARIO(no_oscillator),
