@@ -16,6 +16,8 @@ from conftest import DEVICE_TESTS
 
 from uff_host.board import visitor
 from uff_host.board.visitor import Visitor
+from uff_host.hand import Hand
+from uff_host.samples import read_samples
 
 pytestmark = [
     pytest.mark.usefixtures("micropython"),
@@ -33,6 +35,14 @@ def board(tmp_path: Path) -> Iterator[Board]:
     folder.mkdir()
     shutil.copy(DEVICE_TESTS / "board_draw.py", folder / "main.py")
     board = Board(folder)
+    yield board
+    board.end()
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[Board]:
+    """A board with the capture-and-train app, as it comes."""
+    board = Board(tmp_path / "flash")
     yield board
     board.end()
 
@@ -188,3 +198,77 @@ def test_two_fingers_on_a_phone(board: Board) -> None:
             assert "lift 1" in text
 
     asyncio.run(work())
+
+
+def test_draw_capture_train_recognise_and_delete(app: Board) -> None:
+    model, hand = app.folder / "drawings.uffm", Hand(4)
+
+    def counts() -> list[int]:
+        return list(read_samples(app.folder / "drawings.uffs").counts())
+
+    async def chosen(someone: Visitor) -> list[int]:
+        """The classes whose buttons have a frame and a bar in the app's blue."""
+        found = []
+        for number in range(3):
+            rectangle = list(someone.place(f"class {number}"))
+            blue = await someone.page.evaluate(
+                "r => document.getElementById('screen').getContext('2d').getImageData(...r).data"
+                ".reduce((n, v, i, d) => n + (i % 4 === 0 && v > 66 && v < 82 && d[i + 1] > 152"
+                " && d[i + 1] < 170 && d[i + 2] > 250), 0)",
+                rectangle,
+            )
+            found += [number] if blue > 200 else []
+        return found
+
+    async def work() -> None:
+        async with visit(app) as someone:
+            page, field = someone.page, someone.field()
+            for number in range(3):
+                for label, character in enumerate("123"):
+                    await someone.draw(hand.draw(character, number, field))
+                    await someone.tap(f"class {label}")
+            assert counts() == [3, 3, 3]
+            assert not model.exists()
+            await someone.press("train")
+            assert not model.exists()
+            await page.reload()  # in mid-training
+            await until(lambda: exists(model))
+            await someone.settle()
+            for label, character in ((1, "2"), (0, "1"), (2, "3")):
+                await someone.draw(hand.draw(character, 10, field))
+                assert await chosen(someone) == [label]
+                await someone.tap("clear")
+            assert await chosen(someone) == []
+
+            # A tap on a class shows its drawings; one of them is deleted, and it learns anew.
+            learnt = model.read_bytes()
+            await someone.tap("class 1")
+            await someone.tap("thumbnail 0", "class_page")
+            await someone.tap("delete", "sample")
+            assert counts() == [3, 2, 3]
+            await until(lambda: differs(model, learnt))
+            await someone.settle()
+
+            # The files are the device's own: its REPL sees them, and the app goes on from them.
+            await page.locator("#stop").click()
+            await shows(page, ">>>")
+            await page.locator("#terminal").click()
+            await page.keyboard.type("from capture.recogniser import Recogniser as R\n")
+            await page.keyboard.type("r = R(); r.counts(), r.network is None, r.stale\n")
+            await shows(page, "([3, 2, 3], False, False)\n>>>")
+            await page.keyboard.press("Control+d")
+            await someone.until("board.terminal.text.includes('MPY: soft reboot')")
+            await asyncio.sleep(0.5)
+            await someone.settle()
+            await someone.draw(hand.draw("2", 11, field))
+            assert await chosen(someone) == [1]
+
+    asyncio.run(work())
+
+
+async def exists(path: Path) -> bool:
+    return path.exists()
+
+
+async def differs(path: Path, before: bytes) -> bool:
+    return path.exists() and path.read_bytes() != before

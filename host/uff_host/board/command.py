@@ -71,6 +71,12 @@ def add_board_parser(commands: Any) -> None:
         action="store_true",
         help="measure from touch to frame, and frames a second, and end",
     )
+    instead.add_argument(
+        "--pictures",
+        type=Path,
+        metavar="DIR",
+        help="make the README's pictures board_*.png (needs playwright and chromium), and end",
+    )
     command.set_defaults(do=do_board)
 
 
@@ -112,6 +118,8 @@ def do_board(options: argparse.Namespace) -> int:
     folder = options.folder or files.cache_folder() / "board"
     if options.screenshot:
         asyncio.run(_terminable(_screenshot(options, folder)))
+    elif options.pictures:
+        asyncio.run(_terminable(_pictures(options)))
     elif options.latency:
         asyncio.run(_terminable(_latency(options, folder)))
     else:
@@ -184,6 +192,13 @@ async def _screenshot(options: argparse.Namespace, folder: Path) -> None:
         await session.settled()
         session.hardware.glass.write_png(options.screenshot)
     options.console.print(f"{options.screenshot}", highlight=False, soft_wrap=True)
+
+
+async def _pictures(options: argparse.Namespace) -> None:
+    from uff_host.board import pictures
+
+    for path in await pictures.take(options.pictures, options.heap):
+        options.console.print(f"{path}", highlight=False, soft_wrap=True)
 
 
 async def _latency(options: argparse.Namespace, folder: Path) -> None:

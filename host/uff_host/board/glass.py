@@ -76,6 +76,12 @@ class Glass:
         """One pixel, RGB565."""
         return int(self._pixels[y, x])
 
+    def copy(self) -> Glass:
+        """The screen as it is now."""
+        copy = Glass(self.width, self.height)
+        copy._pixels[:] = self._pixels
+        return copy
+
     def write_png(self, path: Path) -> None:
         """Write the screen as a picture.
 

@@ -32,7 +32,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-QUIET_MS = 250
+QUIET_MS = 150
 
 
 def missing() -> str:
@@ -107,6 +107,11 @@ class Visitor:
         return x, y, width, height
 
     async def tap(self, name: str, page: str = "draw") -> None:
+        """Tap a control and wait until the screen rests."""
+        await self.press(name, page)
+        await self.settle()
+
+    async def press(self, name: str, page: str = "draw") -> None:
         """Tap a control."""
         x, y, width, height = self.place(name, page)
         left, top, scale = await self._canvas()
@@ -114,13 +119,14 @@ class Visitor:
         await self.page.mouse.down()
         await self.page.wait_for_timeout(40)
         await self.page.mouse.up()
-        await self.settle()
 
     async def draw(self, drawing: Drawing) -> None:
-        """Draw as a hand does; faster, but no point is left out."""
+        """Draw as a hand does, but faster: as a mouse that tells every other point."""
         left, top, scale = await self._canvas()
         down = False
-        for _, x, y, pressed in drawing.pointer():
+        for number, (_, x, y, pressed) in enumerate(drawing.pointer()):
+            if pressed and down and number % 2:
+                continue
             await self.page.mouse.move(left + x * scale, top + y * scale)
             if pressed and not down:
                 await self.page.mouse.down()

@@ -1,0 +1,88 @@
+"""Takes the README's pictures from the app on a virtual board: `uff board --pictures DIR`.
+
+A made-up hand draws with a mouse in a browser, so what the pictures show has happened.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+
+from uff_host import files
+from uff_host.board.server import Server
+from uff_host.board.session import Session
+from uff_host.board.visitor import Visitor, browser
+from uff_host.hand import Hand
+
+CLASSES = "123"  # what the app begins with
+EACH = 5
+VIEW = {"width": 1400, "height": 770}
+HAND = 4
+
+
+async def take(out: Path, heap: str = "32M") -> list[Path]:
+    """Make the pictures board_*.png in `out`; their paths in the order of the tour.
+
+    Raises:
+        DataError: There is no browser, or the page does not come.
+        DeviceError: The board does not start.
+    """
+    made: list[Path] = []
+    with tempfile.TemporaryDirectory(prefix="uff-pictures-") as folder:
+        async with Session(Path(folder), (800, 480), heap=heap) as session:
+            server = Server(session)
+            async with server.serve(None), browser() as chromium:
+                page = await chromium.new_page(viewport=VIEW)
+                someone = Visitor(page)
+                await someone.come(server.url)
+                await _tour(someone, session, out, made)
+    return made
+
+
+async def _tour(someone: Visitor, session: Session, out: Path, made: list[Path]) -> None:
+    hand, field = Hand(HAND), someone.field()
+
+    def screen(name: str) -> None:
+        made.append(out / f"board_{name}.png")
+        session.hardware.glass.write_png(made[-1])
+
+    async def whole(name: str) -> None:
+        # The address of the pty is another one each time.
+        await someone.page.evaluate("document.getElementById('port').textContent = '/dev/pts/3'")
+        taken = await someone.page.screenshot()
+        made.append(out / f"board_{name}.png")
+        with files.replacing(made[-1]) as new:
+            picture = Image.open(io.BytesIO(taken)).convert("RGB")
+            picture.quantize(256, dither=Image.Dither.NONE).save(new, "png", optimize=True)
+
+    screen("start")
+    for number in range(EACH):
+        for label, character in enumerate(CLASSES):
+            await someone.draw(hand.draw(character, number, field))
+            if (number, label) == (0, 0):
+                screen("draw")
+            await someone.tap(f"class {label}")
+            if (number, label) == (0, 0):
+                screen("capture")
+    model = session.folder / "drawings.uffm"
+    await someone.press("train")
+    seen = []
+    while not model.exists():
+        seen.append(session.hardware.glass.copy())
+        await asyncio.sleep(0.01)
+    made.append(out / "board_train.png")
+    seen[len(seen) * 2 // 3].write_png(made[-1])
+    await someone.settle()
+    screen("trained")
+    await someone.draw(hand.draw(CLASSES[1], EACH + 1, field))
+    screen("recognise")
+    await whole("page")
+    await someone.tap("clear")
+    await someone.tap("class 1")
+    screen("class")
+    await someone.tap("thumbnail 0", "class_page")
+    screen("sample")
