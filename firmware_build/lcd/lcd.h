@@ -12,7 +12,7 @@
 //
 // Before lcd_init(): HSE runs at 25 MHz and feeds the PLLs; PLL3_R, the pixel clock, runs at 10 to 60 MHz; SDRAM works.
 // Taken by lcd_init(): pins PG3 (reset of the panel and of its touch controller) and PJ12 (backlight), DSI, LTDC.
-// Interrupts and DMA are not used. Calls block: lcd_init() 0.5 to 0.6 s, lcd_show() 10 ms for the whole screen at
+// Interrupts and DMA are not used. Calls block: lcd_init() 0.3 to 0.5 s, lcd_show() 10 ms for the whole screen at
 // 41.7 MHz. Nothing waits without a limit (LCD_*_US); whatever fails leaves backlight and panel off.
 #ifndef LCD_H
 #define LCD_H

@@ -12,7 +12,7 @@ WIDTH: int
 HEIGHT: int
 
 def init() -> str:
-    """Reset and set up the panel, show a black screen, light the backlight; 0.3 to 0.6 s.
+    """Reset and set up the panel, show a black screen, light the backlight; 0.3 to 0.5 s.
 
     Returns the controller found: "NT35510" or "OTM8009A". May be called again. Takes pins PG3
     (which also resets the touch controller) and PJ12. OSError within 1 s where no panel answers
