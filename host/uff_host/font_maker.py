@@ -49,8 +49,11 @@ def glyph(font: ImageFont.FreeTypeFont, character: str, bits: int) -> tuple[byte
         row = [(int(picture.getpixel((x, y))) * levels + 127) // 255 for x in range(width)]  # type: ignore[arg-type]
         row += [0] * (-width % per_byte)
         for x in range(0, len(row), per_byte):
+            group = row[x : x + per_byte]
+            if bits == 2:
+                group.reverse()  # GS2_HMSB has the first pixel in its lowest bits, GS4_HMSB not
             byte = 0
-            for value in row[x : x + per_byte]:
+            for value in group:
                 byte = byte << bits | value
             packed.append(byte)
     return struct.pack(RECORD[:1] + RECORD[2:], width, height, left, ascent + top, advance), bytes(

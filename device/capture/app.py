@@ -1,0 +1,431 @@
+"""Draw, capture, train, see it learn: the application behind the screen.
+
+    await App(display, touch, recogniser).run()
+
+Two tasks share one loop. One reads the touch controller every 10 ms and handles each report in
+its order; the other does what takes long, a slice at a time: thumbnails, predictions, training.
+What is captured depends on the reports alone, never on when they come; `busy` says whether what
+they set off is still under way, so that a replay can wait for it.
+"""
+
+import asyncio
+import gc
+from time import ticks_diff, ticks_ms
+
+from drivers.touch import LIFT, PRESS
+
+from . import screen as colours
+from .countdown import Countdown
+from .layout import Layout, centre
+from .pages import ClassPage, DrawPage, SamplePage
+from .pen import Drawing
+from .raster import SIDE, Raster
+from .screen import Screen
+
+POLL_MS = 10
+PREDICT_MS = 200  # at least, between two predictions while the finger is down
+ENOUGH = 3  # drawings of a class from which on training is proposed
+TROUBLES = (ValueError, MemoryError, OSError, OverflowError)
+NO_SPACE = 28  # errno
+
+
+class App:
+    """The application. display, touch, leds, button: see boards/__init__.py; recogniser: a
+    Recogniser; message: a sentence to begin with, such as what was wrong with a file."""
+
+    def __init__(self, display, touch, recogniser, leds=(), button=None, message=""):
+        self.screen = Screen(display)
+        self.recogniser = recogniser
+        self._touch, self._leds, self._button = touch, leds, button
+        self._raster, self._image = Raster(), bytearray(SIDE * SIDE)
+        self.layout = self._new_layout()
+        self.drawing = Drawing(
+            self.screen, self.layout.draw()["field"], self.layout.pen, colours.INK
+        )
+        self.verdict = None
+        self.counts = []
+        self.doubtful = set()  # classes with drawings that look mislabelled
+        self.progress = None  # part of the training that is done, 0 to 1; None: no training
+        self._notice = (message, True) if message else None
+        self._learning = self._countdown = self._seconds = None
+        self._taught = recogniser.network is not None
+        self._due = False  # the drawing, or what knows it, changed since the last prediction
+        self._predicted = ticks_ms()
+        self._pause = PREDICT_MS
+        self._finger = self._held = None
+        self._over = self._pressed_button = self._quit = False
+        self._read_samples()
+        self.page = DrawPage(self)
+
+    # ---- for those who drive it ----
+
+    async def run(self):
+        """Shows the first page and serves it until quit()."""
+        self.page.draw()
+        self.screen.flush()
+        if self.recogniser.stale:
+            self._learn_again()
+        worker = asyncio.create_task(self._work())
+        try:
+            while not self._quit:
+                if worker.done():
+                    await worker  # raises what ended it
+                self._poll()
+                await asyncio.sleep_ms(POLL_MS)
+        finally:
+            worker.cancel()
+            self._stop()
+
+    def quit(self):
+        """Ends run()."""
+        self._quit = True
+
+    @property
+    def busy(self):
+        """Whether anything is under way that the reports so far have set off."""
+        return (
+            self._learning is not None
+            or self.page.todo is not None
+            or (self._can_predict() and not self.drawing.down)
+        )
+
+    def where(self, name, number=None):
+        """The middle (x, y) of a control on the screen. ValueError where there is none."""
+        key = name if number is None else "%s %d" % (name, number)
+        if key not in self.page.controls:
+            raise ValueError("no %s on the screen, which shows %s" % (key, self.page_name))
+        return centre(self.page.controls[key])
+
+    @property
+    def page_name(self):
+        """The class of the page on the screen, for tests and messages."""
+        return type(self.page).__name__
+
+    # ---- touch ----
+
+    def _poll(self):
+        reports = self._touch.read()
+        for report in reports:
+            self._guarded(self._report, report)
+        if self._button:
+            held = self._button()
+            if held and not self._pressed_button and self.progress is None:
+                self._guarded(self.train_or_stop)
+            self._pressed_button = held
+            reports = reports or held
+        if reports:
+            self._refresh()
+
+    def _report(self, report):
+        finger, event, x, y = report
+        page = self.page
+        if event == PRESS:
+            if self._finger is None:
+                self._finger = finger
+                self._notice = None
+                self._press(page.hit(x, y), x, y)
+        elif finger == self._finger:  # a second finger changes nothing
+            if self._held == "field":
+                self._draw_on(x, y)
+            elif self._held:
+                over = page.hit(x, y) == self._held
+                if over != self._over:
+                    self._over = over
+                    page.control(self._held, over)
+            if event == LIFT:
+                self._release()
+
+    def _press(self, held, x, y):
+        self._held, self._over = held, True
+        if held == "field":
+            first = not self.drawing
+            if self.drawing.full:
+                self.say("That is enough ink: clear it, or tap its class.", True)
+                self._held = None
+                return
+            self.drawing.press(x, y)
+            if first:
+                self.page.draw_field()
+                self.page.control("undo", False)
+                self.page.control("clear", False)
+            self._due = True
+        elif held:
+            self.page.control(held, True)
+
+    def _draw_on(self, x, y):
+        if self.drawing.move(x, y):
+            self._due = True
+            if self.drawing.full:
+                self.say("That is enough ink: clear it, or tap its class.", True)
+
+    def _release(self):
+        held, over = self._held, self._over
+        self._finger = self._held = None
+        if held == "field":
+            self.drawing.lift()
+        elif held and over:
+            page = self.page
+            try:
+                name, _, number = held.partition(" ")
+                page.tap(name, int(number) if number else None)
+            finally:
+                if page is self.page and held in page.controls:
+                    page.control(held, False)
+
+    # ---- what the pages ask for ----
+
+    def go(self, page):
+        """Shows another page."""
+        gc.collect()
+        self.page = page
+        page.draw()
+
+    def home(self):
+        """Shows the first page."""
+        self.go(DrawPage(self))
+
+    def say(self, text, warning=False):
+        """A sentence that stays until the next touch."""
+        self._notice = text, warning
+
+    def undo(self):
+        """Takes back the last stroke."""
+        self.drawing.undo()
+        self._redraw()
+
+    def clear(self):
+        """Empties the field."""
+        self.drawing.clear()
+        self._redraw()
+
+    def capture(self, label):
+        """Keeps the drawing as one of class `label`."""
+        self._raster.draw(self.drawing.strokes, self._image)
+        self.edit(self.recogniser.add, self._image, label)
+        self.clear()
+        self.say("Kept as “%s”. %s" % (self.recogniser.names[label], self._next_step()))
+
+    def train_or_stop(self):
+        """Begins to train, or stops it."""
+        if self._learning is not None:
+            self._stop()
+            self.say("Stopped; what it knew before it still knows.")
+            return
+        why = self.recogniser.obstacle()
+        if why:
+            raise ValueError(why)
+        self._learn()
+
+    def edit(self, change, *args):
+        """Changes the samples by one of the recogniser's methods; then learns anew if anything
+        was learnt before."""
+        self._taught = self._taught or self._learning is not None
+        self._stop()
+        try:
+            change(*args)
+        finally:
+            self._read_samples()
+            if self._taught and self.recogniser.stale:
+                self._learn_again()
+
+    def free_name(self):
+        """The first number that names no class."""
+        number = 1
+        while str(number) in self.recogniser.names:
+            number += 1
+        return str(number)
+
+    # ---- what the first page says ----
+
+    def message(self):
+        """(the sentence of the message line, whether it warns)."""
+        if self._notice:
+            return self._notice
+        if self._learning is not None:
+            left = self._seconds
+            return ("Learning…" if left is None else "Learning: %d s left" % left), False
+        return self._next_step(), False
+
+    def warning(self):
+        """The warning to show on other pages, or ""."""
+        return self._notice[0] if self._notice and self._notice[1] else ""
+
+    def _next_step(self):
+        names, counts = self.recogniser.names, self.counts
+        if self.drawing:
+            if self.recogniser.network is None:
+                return "Now tap the class it belongs to."
+            return "Tap its class to teach it, or clear."
+        if not min(counts):
+            return "Draw “%s” in the field." % names[counts.index(0)]
+        why = self.recogniser.obstacle()
+        if why:
+            return why
+        if self.recogniser.network is None or self.recogniser.stale:
+            few = min(counts)
+            if few < ENOUGH:
+                return "Draw “%s” once more, or press Train." % names[counts.index(few)]
+            return "Press Train, or draw more of each."
+        return "Draw one: it says what it sees."
+
+    def hint(self):
+        """What the empty field says."""
+        if self.recogniser.network is not None and min(self.counts):
+            return "Draw here."
+        few = min(self.counts)
+        return (
+            "Draw “%s” here, then tap its class." % self.recogniser.names[self.counts.index(few)]
+        )
+
+    def standing(self):
+        """What the verdict's place says while nothing is drawn: how good it is."""
+        recogniser, all = self.recogniser, sum(self.counts)
+        if recogniser.network is None:
+            text = "1 drawing" if all == 1 else "%d drawings" % all
+            return text + " so far. It has learnt nothing yet."
+        if recogniser.stale or recogniser.accuracy is None:
+            return "It knows the drawings from before the last change."
+        known = int(recogniser.accuracy * all + 0.5)
+        text = "Of your %d drawings it would know %d had it not seen them."
+        return text % (all, known)
+
+    def status(self):
+        """Changes whenever the verdict's place has to be drawn anew."""
+        verdict = self.verdict
+        if verdict is None:
+            return self.standing()
+        return verdict.label, verdict.sure, verdict.why, verdict.nearest
+
+    # ---- the work ----
+
+    async def _work(self):
+        while True:
+            worked = self._guarded(self._slice)
+            if worked:
+                self._refresh()
+            await asyncio.sleep_ms(0 if worked else POLL_MS)
+
+    def _slice(self):
+        """One piece of each thing to be done; False where there is nothing."""
+        worked = self.page.step()
+        if self._can_predict():
+            waited = ticks_diff(ticks_ms(), self._predicted)
+            if not self.drawing.down or waited >= self._pause:
+                self._predict()
+                worked = True
+        if self._learning is not None:
+            self._learn_on()
+            worked = True
+        return worked
+
+    def _can_predict(self):
+        return self._due and bool(self.drawing) and self.recogniser.network is not None
+
+    def _predict(self):
+        begun = ticks_ms()
+        self._due = False
+        try:
+            self._raster.draw(self.drawing.strokes, self._image)
+        except ValueError:
+            self.verdict = None  # a dot is nothing yet
+        else:
+            self.verdict = None
+            self.verdict = self.recogniser.predict(self._image)
+        self._predicted = ticks_ms()
+        # A slow board looks less often: strokes come first.
+        self._pause = max(PREDICT_MS, 4 * ticks_diff(self._predicted, begun))
+
+    def _learn_again(self):
+        if self.recogniser.obstacle() is None:
+            self._learn()
+
+    def _learn(self):
+        self._learning = self.recogniser.train()
+        self._countdown = Countdown(ticks_ms())
+        self._seconds = None
+        self.progress = 0.0
+        self._light(True)
+
+    def _learn_on(self):
+        try:
+            _, self.progress = next(self._learning)
+            self._seconds = self._countdown.left(self.progress, ticks_ms())
+        except StopIteration:
+            self._stop()
+            self._taught = True
+            self._due = True
+            self._read_samples()
+            if not self._notice:
+                self.say("Learnt %d drawings. %s" % (sum(self.counts), self._next_step()))
+            if isinstance(self.page, (ClassPage, SamplePage)):
+                self.page.draw()
+            gc.collect()
+        except BaseException:
+            self._stop()
+            raise
+
+    def _stop(self):
+        """Ends the training, if there is one."""
+        learning, self._learning = self._learning, None
+        if learning is not None:
+            learning.close()
+            self.progress = self._seconds = None
+            self._light(False)
+
+    def _light(self, on):
+        for led in self._leds[:1]:
+            (led.on if on else led.off)()
+
+    def _read_samples(self):
+        """What the pages show of the samples."""
+        recogniser = self.recogniser
+        self.counts = recogniser.counts()
+        labels = recogniser.samples.labels
+        self.doubtful = {labels[i] for i in recogniser.suspects}
+        if self.layout.classes != len(recogniser.names):
+            self.layout = self._new_layout()
+        if recogniser.network is None:
+            self.verdict = None
+        else:
+            self._due = True
+
+    def _new_layout(self):
+        return Layout(self.screen.width, self.screen.height, len(self.recogniser.names))
+
+    def _redraw(self):
+        """After a change of the drawing other than by a finger in the field."""
+        self._due = True
+        if not self.drawing:
+            self.verdict = None
+        if isinstance(self.page, DrawPage):
+            self.page.draw_field()
+            self.page.control("undo", False)
+            self.page.control("clear", False)
+
+    def _refresh(self):
+        self._guarded(self.page.update)
+        self.screen.flush()
+
+    def _guarded(self, work, *args):
+        """work(*args); what goes wrong becomes a sentence on the screen."""
+        try:
+            return work(*args)
+        except TROUBLES as error:
+            if isinstance(error, MemoryError):
+                gc.collect()
+            self.say(sentence(error), True)
+            return True
+
+
+def sentence(error):
+    """What to say of an error."""
+    text = str(error)
+    if isinstance(error, MemoryError):
+        if text.startswith("memory allocation"):
+            return "Not enough memory for this. What was kept stays; try fewer drawings."
+        return text
+    if isinstance(error, OSError):
+        if error.errno == NO_SPACE:
+            return "The disk is full; nothing was changed. Delete some drawings or files."
+        return "The disk does not do its work (error %s); nothing was changed." % error.errno
+    return text[0].upper() + text[1:] if text else "Something went wrong (%r)." % error

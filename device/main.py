@@ -1,0 +1,35 @@
+"""What a board starts: draw, train, see it learn. Ctrl-C ends it and leaves the REPL; so does
+holding the user button at the start. `import main; main.run()` begins again.
+"""
+
+import asyncio
+
+import boards
+
+
+def run():
+    """Serves the screen until Ctrl-C. A board without screen or touch panel says so."""
+    board = boards.here()
+    if board.display is None or board.touch is None:
+        missing = "screen" if board.display is None else "touch panel"
+        print("µFF on %s: there is no %s, so this is the REPL." % (board.name, missing))
+        return
+    from capture.app import App
+    from capture.recogniser import Recogniser
+
+    recogniser = Recogniser(board.folder, board.arena)
+    message = " ".join(recogniser.notices)
+    app = App(board.display, board.touch, recogniser, board.leds, board.button, message)
+    print("µFF on %s: draw on the screen. Ctrl-C ends it." % board.name)
+    try:
+        asyncio.run(app.run())
+    except KeyboardInterrupt:
+        print(
+            "µFF: stopped; what was drawn and learnt is kept. `import main; main.run()` goes on."
+        )
+
+
+if boards.here().button():
+    print("µFF: the user button was held, so this is the REPL.")
+else:
+    run()
