@@ -1,0 +1,132 @@
+"""Sessions of touches (`.ufft`): what a touch controller reported, and when.
+
+Little-endian: a header, a record for each report, a CRC-32 of all before. On a board
+device/capture/session.py replays and records them.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from uff_host import files
+from uff_host.errors import FormatError
+
+MAGIC = b"UFFT"
+VERSION = 1
+HEADER = "<4sHHHHI"  # magic, version, header bytes, width, height, records
+RECORD = "<IBBHH"  # t_ms, id, event, x, y
+PRESS, LIFT, CONTACT = 0, 1, 2
+FINGERS = 2
+MAX_SIDE = 65535
+MAX_MS = 2**32 - 1
+
+
+class Report(NamedTuple):
+    """One touch at one moment: milliseconds from the start, finger 0 or 1, event, pixels."""
+
+    t_ms: int
+    id: int
+    event: int
+    x: int
+    y: int
+
+
+@dataclass
+class Session:
+    """The reports of a screen of width x height pixels, in their order."""
+
+    width: int
+    height: int
+    reports: Sequence[Report]
+
+    @property
+    def lasts_ms(self) -> int:
+        """Time of the last report."""
+        return self.reports[-1].t_ms if self.reports else 0
+
+
+def pack_session(session: Session) -> bytes:
+    """The whole file as bytes.
+
+    Raises:
+        FormatError: A report cannot be: later than the next, off the screen, of a third finger.
+    """
+    if not (1 <= session.width <= MAX_SIDE and 1 <= session.height <= MAX_SIDE):
+        raise FormatError(
+            f"A screen of {session.width} x {session.height} pixels: each side is 1 to {MAX_SIDE}."
+        )
+    _check(session, "session")
+    size = struct.calcsize(HEADER)
+    count = len(session.reports)
+    parts = [struct.pack(HEADER, MAGIC, VERSION, size, session.width, session.height, count)]
+    parts += [struct.pack(RECORD, *report) for report in session.reports]
+    body = b"".join(parts)
+    return body + struct.pack("<I", zlib.crc32(body))
+
+
+def unpack_session(data: bytes, what: str = "session") -> Session:
+    """The session in the bytes of a file; `what` names it in sentences.
+
+    Raises:
+        FormatError: It is no session, of another version, cut short or damaged.
+    """
+    size = struct.calcsize(HEADER)
+    if len(data) < size or data[:4] != MAGIC:
+        raise FormatError(
+            f"{what} is no session of touches: it does not begin with {MAGIC.decode()}."
+        )
+    _, version, header, width, height, count = struct.unpack_from(HEADER, data)
+    if version != VERSION or header != size:
+        raise FormatError(
+            f"{what} has version {version} of the session file, this reads {VERSION}."
+        )
+    each = struct.calcsize(RECORD)
+    wanted = size + count * each + 4
+    if len(data) != wanted:
+        raise FormatError(f"{what}: {count} touches take {wanted} bytes, it has {len(data)}.")
+    if struct.unpack_from("<I", data, wanted - 4)[0] != zlib.crc32(data[:-4]):
+        raise FormatError(f"{what} is damaged: its CRC does not fit.")
+    reports = [Report(*fields) for fields in struct.iter_unpack(RECORD, data[size:-4])]
+    session = Session(width, height, reports)
+    _check(session, what)
+    return session
+
+
+def _check(session: Session, what: str) -> None:
+    last = 0
+    for number, report in enumerate(session.reports):
+        possible = (
+            last <= report.t_ms <= MAX_MS
+            and 0 <= report.id < FINGERS
+            and report.event in (PRESS, LIFT, CONTACT)
+            and 0 <= report.x < session.width
+            and 0 <= report.y < session.height
+        )
+        if not possible:
+            raise FormatError(f"{what}: touch {number} cannot be: {report}.")
+        last = report.t_ms
+
+
+def write_session(path: Path, session: Session) -> None:
+    """Write the file whole; an older one stays until the new one is complete.
+
+    Raises:
+        FormatError: A report cannot be.
+        OSError: The file cannot be written.
+    """
+    files.write_bytes(path, pack_session(session))
+
+
+def read_session(path: Path) -> Session:
+    """Read a file.
+
+    Raises:
+        FormatError: It is damaged, or no session.
+        OSError: It cannot be read.
+    """
+    return unpack_session(path.read_bytes(), str(path))
