@@ -1,0 +1,178 @@
+"""Runs the capture application on this board: a person draws, teaches, trains. Ctrl-C ends it.
+
+With job.json {"session": "x.ufft"} the touches come from that file instead, as fast as the board
+takes them, on the board's screen or, where there is none, in memory; then the script reports what
+the application came to. Such a replay keeps its files apart (replay-drawings.uffs and .uffm) and
+begins without drawings. With {"record": "x.ufft"} it writes down what a person does.
+"""
+
+import asyncio
+import time
+
+import job
+from boards import here
+from boards.headless import MemoryDisplay
+from capture import app as application
+from capture.recogniser import MODEL, SAMPLES, Recogniser
+from capture.session import Recorder, Replay
+from drivers.touch import PRESS
+
+from ridge import crc32
+from uff.files import discard
+
+JOB = {
+    "session": None,  # a file of touches to replay
+    "record": None,  # a file to write touches into
+    # what the names of the files begin with; else replay- for a replay, the board's folder for a
+    # person
+    "files": None,
+    "keep": False,  # a replay goes on with the drawings that are there
+    "real_time": False,  # a replay takes as long as the person did
+    "width": 800,  # of a screen in memory
+    "height": 480,
+}
+
+
+class Guesses:
+    """A touch object that passes on a replay, and notes what the application shows for a drawing
+    when the finger next goes elsewhere: to a class, to Clear."""
+
+    def __init__(self, replay):
+        self._replay = replay
+        self.app = None
+        self.noted = []  # label, whether sure, margin in thousandths
+
+    def read(self):
+        reports = self._replay.read()
+        for report in reports:
+            if report.event == PRESS:
+                if self.app.page.hit(report.x, report.y) != "field":
+                    self.note()
+        return reports
+
+    def note(self):
+        verdict = self.app.verdict
+        if self.app.page_name == "DrawPage" and self.app.drawing and verdict is not None:
+            margin = int(verdict.margin * 1000 + 0.5)
+            self.noted.append((verdict.label, verdict.sure, margin))
+
+
+def capture():
+    asked = job.Job(**JOB)
+    board = here()
+    display = board.display
+    files = asked.files
+    if asked.session is None:
+        if display is None or board.touch is None:
+            raise ValueError(
+                "capture: %s has no touchscreen; want a session to replay in job.json" % board.name
+            )
+        files = board.folder if files is None else files
+        touch = board.touch
+    else:
+        display = display or MemoryDisplay(asked.width, asked.height)
+        files = "replay-" if files is None else files
+        replay = Replay(asked.session, display.width, display.height)
+        if not asked.keep:
+            for name in (SAMPLES, MODEL, MODEL + ".new", SAMPLES + ".new"):
+                discard(files + name)
+        touch = guesses = Guesses(replay)
+    recorder = None
+    if asked.record is not None:
+        touch = recorder = Recorder(touch, asked.record, display.width, display.height)
+    try:
+        recogniser = Recogniser(files, board.arena)
+        notices = " ".join(recogniser.notices)
+        app = application.App(
+            display, touch, recogniser, board.leds, board.button, message=notices
+        )
+        started = time.ticks_ms()
+        if asked.session is None:
+            print("Draw on the screen of %s. Ctrl-C here ends it." % board.name)
+            serve(app)
+        else:
+            print(
+                "Replaying %d touches of %d s on %s."
+                % (replay.count, replay.lasts_ms // 1000, board.name)
+            )
+            guesses.app = app
+            replay.hold = lambda: app.busy
+            asyncio.run(follow(app, replay, asked.real_time))
+            guesses.note()
+        seconds = time.ticks_diff(time.ticks_ms(), started) / 1000
+    finally:
+        if recorder is not None:
+            recorder.close()
+    report(recogniser, files, seconds, recorder, guesses.noted if asked.session else None)
+
+
+def serve(app):
+    """Until Ctrl-C, which is how a person ends it."""
+    try:
+        asyncio.run(app.run())
+    except KeyboardInterrupt:
+        print()
+
+
+async def follow(app, replay, real_time):
+    """Runs the application until the session has ended and nothing is under way."""
+    pause = application.POLL_MS
+    if not real_time:
+        application.POLL_MS = 0
+    progress = job.Progress()
+    task = asyncio.create_task(app.run())
+    try:
+        while not task.done() and (app.busy or not replay.ended):
+            progress("replay", replay.done)
+            await asyncio.sleep_ms(20)
+    finally:
+        application.POLL_MS = pause
+        app.quit()
+    await task  # raises what ended it before its time
+    progress("replay", 1)
+
+
+def report(recogniser, files, seconds, recorder, noted):
+    counts = recogniser.counts()
+    for name, count in zip(recogniser.names, counts):
+        print("%s: %d" % (name, count))
+    accuracy = recogniser.accuracy
+    if recogniser.network is None:
+        print("No network was trained.")
+    elif accuracy is not None:
+        print("Trained; leave-one-out accuracy %.3f." % accuracy)
+    if noted:
+        sure = sum(one[1] for one in noted)
+        print("%d drawings were recognised while drawn, %d of them surely." % (len(noted), sure))
+    if recorder is not None:
+        print("%d touches were recorded." % recorder.count)
+    job.result(
+        names=recogniser.names,
+        counts=counts,
+        samples=files + SAMPLES,
+        samples_crc=checksum(files + SAMPLES),
+        model=files + MODEL,
+        model_crc=checksum(files + MODEL),
+        loo_accuracy=accuracy,
+        stale=recogniser.stale,
+        guesses=noted,
+        recorded=None if recorder is None else recorder.count,
+        seconds=seconds,
+    )
+
+
+def checksum(path):
+    """CRC-32 of a file, None where there is none."""
+    block, crc = memoryview(bytearray(1024)), 0
+    try:
+        with open(path, "rb") as file:
+            while True:
+                size = file.readinto(block)
+                if not size:
+                    return crc
+                crc = crc32(block[:size], crc)
+    except OSError:
+        return None
+
+
+job.main(capture)
