@@ -93,7 +93,7 @@ def _display():
 
         return LCD()
     except (ImportError, OSError) as error:
-        print("No screen: %s. The REPL is all there is." % _sentence(error))
+        print("No screen: %s." % _sentence(error))
         return None
 
 
