@@ -3,11 +3,15 @@
 wire.py           what passes between MicroPython and its hardware
 glass.py          the screen
 ft6x06_model.py   the touch controller
+meter.py          frames and latencies
 hardware.py       these together: what the device's packets do, what a hand does
 device.py         the process of MicroPython, started again when it ends
 serial_port.py    the pty for mpremote
-meter.py          frames and latencies
-server.py         the page and its socket
+session.py        a board that is on
+server.py         its pages; page/ is what a browser gets
+latency.py        `uff board --latency`
+visitor.py        somebody before the page, for tests and pictures
+pictures.py       `uff board --pictures`
 command.py        `uff board`
 """
 

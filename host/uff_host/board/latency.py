@@ -60,7 +60,7 @@ async def measure(session: Session, touches: int = TOUCHES) -> Speed:
         places = [
             (x, y)
             for number, y in enumerate(range(STEP, glass.height - STEP, STEP))
-            for x in (reversed(columns) if number % 2 else columns)  # to and fro, no leaps
+            for x in (reversed(columns) if number % 2 else columns)  # back and forth, no leaps
         ]
         places += places[-2:0:-1]  # and the way back
         randoms = random.Random(0)
