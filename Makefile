@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 
 include firmware_build/sources.mk
 
-.PHONY: help setup tools arm-compiler arm-tools sources firmware deploy unix m7 m7-bench mpy unix-stock m7-stock m7-repl m7-run demo repl board browser-tools test table cost bench lint check clean
+.PHONY: help setup tools arm-compiler arm-tools sources firmware deploy unix m7 m7-bench mpy unix-stock m7-stock m7-repl m7-run demo repl board pictures browser-tools test table cost bench lint check clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -138,6 +138,9 @@ repl: demo ## Open the REPL beside the demo's files
 
 board: $(READY) unix ## Show the virtual board in a web page: draw on it, train it, type to its REPL
 	@$(BIN)/uff board
+
+pictures: $(READY) unix browser-tools ## Take the README's pictures of the app on the virtual board: host/pictures/board_*.png
+	@$(BIN)/uff board --pictures host/pictures
 
 table: $(READY) unix ## Repeat the README's nine cells: numbers, table and plot into host/pictures
 	@$(BIN)/uff table --json host/pictures/accuracy.json --markdown host/pictures/accuracy.md --plot host/pictures/accuracy.png

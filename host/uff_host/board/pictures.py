@@ -56,8 +56,7 @@ async def _tour(someone: Visitor, session: Session, out: Path, made: list[Path])
         taken = await someone.page.screenshot()
         made.append(out / f"board_{name}.png")
         with files.replacing(made[-1]) as new:
-            picture = Image.open(io.BytesIO(taken)).convert("RGB")
-            picture.quantize(256, dither=Image.Dither.NONE).save(new, "png", optimize=True)
+            Image.open(io.BytesIO(taken)).convert("RGB").save(new, "png", optimize=True)
 
     screen("start")
     for number in range(EACH):

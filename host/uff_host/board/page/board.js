@@ -171,7 +171,7 @@ function percentile(part) {
 
 function tell() {
   if (!numbers) return;
-  const words = ["connected", `${numbers.fps} frames/s`];
+  const words = ["connected", `${numbers.fps} updates/s`];
   if (numbers.median_ms) words.push(`touch to frame ${numbers.median_ms} ms, 95 % within ${numbers.p95_ms} ms`);
   if (latencies.length) words.push(`to this page ${percentile(0.5).toFixed(0)} ms, 95 % within ${percentile(0.95).toFixed(0)} ms`);
   if (numbers.pages > 1) words.push(`${numbers.pages} pages`);
