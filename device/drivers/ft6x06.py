@@ -87,6 +87,7 @@ class FT6x06:
         self._seen = array("h", bytes(8))  # x and y of each id in a sample; -1: not in it
         self._events = bytearray(2)  # PRESS or CONTACT, of the ids in a sample
         self._seen_ms = [0, 0]  # when the position of an id was last taken
+        self._leapt_ms = [0, 0]  # when it leapt
         self._bad = 0
         self._set_up = False
         self.nacks = self.blanks = self.ghosts = self.leaps = self.losses = 0
@@ -179,14 +180,12 @@ class FT6x06:
         if count > 2:
             self.blanks += 1
             return False
-        if not count:
-            return True  # the slots hold anything then, even a press
         unexplained = count
         lifted = 0
         good = True
         for at in (1, 7):
             if not unexplained:
-                break  # what is left in the other slot is old
+                break  # what the other slots say is old, even where it is a press
             event = buffer[at] >> 6
             number = buffer[at + 2] >> 4
             if number > 1 or event == 3:
@@ -215,9 +214,9 @@ class FT6x06:
             good = False
         return good
 
-    def _near(self, x, y, to_x, to_y, number, now):
+    def _near(self, x, y, to_x, to_y, since, now):
         """Whether a hand gets from one place to the other in the time that passed."""
-        passed = time.ticks_diff(now, self._seen_ms[number])
+        passed = time.ticks_diff(now, since)
         reach = min(self._reach * (1 + max(passed, 0) // _SAMPLE_MS), self._width // 2)
         x -= to_x
         y -= to_y
@@ -246,7 +245,7 @@ class FT6x06:
             self._take(me, number, x, y, now)
             me[_STATE] = _FIRST
             return None
-        if self._near(x, y, me[_LAST_X], me[_LAST_Y], number, now):
+        if self._near(x, y, me[_LAST_X], me[_LAST_Y], self._seen_ms[number], now):
             if state == _FIRST:
                 me[_STATE] = _DOWN
                 me[_LAST_X], me[_LAST_Y] = x, y
@@ -257,11 +256,13 @@ class FT6x06:
             self._take(me, number, x, y, now)
             return Touch(number, CONTACT, x, y) if moved else None
         self.leaps += 1
-        if me[_LEAPT_X] < 0 or not self._near(x, y, me[_LEAPT_X], me[_LEAPT_Y], number, now):
+        there_x, there_y = me[_LEAPT_X], me[_LEAPT_Y]
+        if there_x < 0 or not self._near(x, y, there_x, there_y, self._leapt_ms[number], now):
             me[_LEAPT_X], me[_LEAPT_Y] = x, y
+            self._leapt_ms[number] = now
             return None
         report = None if state == _FIRST else Touch(number, LIFT, me[_LAST_X], me[_LAST_Y])
-        self._take(me, number, me[_LEAPT_X], me[_LEAPT_Y], now)
+        self._take(me, number, there_x, there_y, now)
         me[_LAST_X], me[_LAST_Y] = x, y
         if state == _FIRST:  # what was seen first was none
             me[_STATE] = _DOWN

@@ -235,6 +235,63 @@ def test_a_finger_found_elsewhere_was_lifted_and_pressed_again():
     assert told(bench.step()) == [(0, LIFT, 100, 50)]
 
 
+def test_leaps_to_different_places_are_none():
+    bench = pressed()
+    bench.model.inject("leap", 1, 700, 400)
+    bench.model.inject("leap", 1, 700, 20)
+    assert told(bench.step(2)) == []
+    assert bench.touch.leaps == 2
+    bench.model.move(5, 103, 50)
+    assert told(bench.step()) == [(0, CONTACT, 103, 50)]
+
+
+def test_a_leap_from_before_the_press_is_forgotten():
+    bench = Bench()
+    bench.model.press(0, 30, 40)
+    bench.step()
+    bench.model.inject("leap", 1, 700, 400)
+    bench.step()
+    assert told(bench.step()) == [(0, PRESS, 30, 40)]
+    bench.model.inject("leap", 1, 700, 400)
+    assert told(bench.step(5)) == []
+
+
+def test_places_far_outside_the_screen_are_none():
+    bench = pressed()
+    for x, y in ((3000, 50), (100, -3000)):
+        before = bench.touch.ghosts
+        bench.model.inject("leap", 3, x, y)
+        assert told(bench.step(3)) == []
+        assert bench.touch.ghosts == before + 3
+    assert bench.touch.leaps == 0
+
+
+def slots(bench, count, *touches):
+    """Has the next samples hold these (event, id, x, y)."""
+    r = bench.model.registers
+    r[2] = count
+    for at, (event, number, x, y) in zip((3, 9), touches):
+        raw_x = 479 - y
+        r[at : at + 4] = bytes(
+            (event << 6 | raw_x >> 8, raw_x & 255, number << 4 | x >> 8, x & 255)
+        )
+
+
+def test_a_slot_without_an_event_holds_no_touch():
+    bench = Bench()
+    bench.model.scan = lambda now: None
+    slots(bench, 1, (3, 0, 500, 300), (CONTACT, 1, 20, 30))
+    assert told(bench.step(2)) == [(1, PRESS, 20, 30)]
+
+
+def test_the_same_id_twice_is_a_fault():
+    bench = pressed()
+    bench.model.scan = lambda now: None
+    slots(bench, 2, (CONTACT, 0, 101, 50), (CONTACT, 0, 99, 50))
+    assert told(bench.step(5)) == []
+    assert bench.touch.ghosts == 5
+
+
 def test_one_empty_sample_does_not_lift():
     bench = pressed()
     bench.model.inject("vanish")
