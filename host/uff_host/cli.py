@@ -19,7 +19,7 @@ from typing import Any
 
 from rich.console import Console
 
-from uff_host import files, reference
+from uff_host import files, lesson, reference
 from uff_host.errors import DataError, UffError
 from uff_host.model import read_model
 from uff_host.samples import Samples, read_samples, write_samples
@@ -84,8 +84,10 @@ def parser() -> argparse.ArgumentParser:
     _add_train_parser(commands)
     _add_evaluate_parser(commands)
     _add_verify_parser(commands)
-    for name in ("table", "cost", "bench", "board"):
+    for name in ("table", "cost", "bench", "board", "handwriting"):
         getattr(import_module(f"uff_host.{name}"), f"add_{name}_parser")(commands)
+    lesson.add_lesson_parser(commands)
+    lesson.add_replay_parser(commands)
     return top
 
 

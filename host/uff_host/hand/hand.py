@@ -49,14 +49,13 @@ class Drawing:
 class Hand:
     """A person with habits. Everything follows from the seed and the drawing's number.
 
-    steadiness: 1 as drawn with usual care; 2 twice as much of all that varies from one drawing to
-    the next.
+    haste: 1 with usual care; at 2, twice as much varies from one drawing to the next.
     """
 
-    def __init__(self, seed: int, steadiness: float = 1.0) -> None:
+    def __init__(self, seed: int, haste: float = 1.0) -> None:
         chance = np.random.default_rng([seed, 0x48414E44])
         self.seed = seed
-        self._vary = steadiness * float(chance.uniform(0.8, 1.25))
+        self._vary = haste * float(chance.uniform(0.8, 1.25))
         self._slant = float(chance.normal(0.1, 0.13))  # tangent; to the right above
         self._turn = float(chance.normal(0, 0.05))  # radians
         self._narrow = float(np.exp(chance.normal(0, 0.13)))
