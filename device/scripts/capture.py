@@ -7,7 +7,9 @@ begins without drawings. With {"record": "x.ufft"} it writes down what a person 
 """
 
 import asyncio
+import hashlib
 import time
+from binascii import hexlify
 
 import job
 from boards import here
@@ -17,7 +19,6 @@ from capture.recogniser import MODEL, SAMPLES, Recogniser
 from capture.session import Recorder, Replay
 from drivers.touch import PRESS
 
-from ridge import crc32
 from uff.files import discard
 
 JOB = {
@@ -150,9 +151,9 @@ def report(recogniser, files, seconds, recorder, noted):
         names=recogniser.names,
         counts=counts,
         samples=files + SAMPLES,
-        samples_crc=checksum(files + SAMPLES),
+        samples_sha256=digest(files + SAMPLES),
         model=files + MODEL,
-        model_crc=checksum(files + MODEL),
+        model_sha256=digest(files + MODEL),
         loo_accuracy=accuracy,
         stale=recogniser.stale,
         guesses=noted,
@@ -161,16 +162,17 @@ def report(recogniser, files, seconds, recorder, noted):
     )
 
 
-def checksum(path):
-    """CRC-32 of a file, None where there is none."""
-    block, crc = memoryview(bytearray(1024)), 0
+def digest(path):
+    """SHA-256 of a file in hex, None where there is none. (A CRC-32 would be the same of every
+    file that ends with its own.)"""
+    block, sha = memoryview(bytearray(1024)), hashlib.sha256()
     try:
         with open(path, "rb") as file:
             while True:
                 size = file.readinto(block)
                 if not size:
-                    return crc
-                crc = crc32(block[:size], crc)
+                    return str(hexlify(sha.digest()), "ascii")
+                sha.update(block[:size])
     except OSError:
         return None
 
