@@ -42,7 +42,7 @@ def run_device(micropython: Path) -> Run:
         return subprocess.run(
             [str(micropython), "-X", f"heapsize={heap}", str(script)],
             cwd=cwd,
-            env={**os.environ, "MICROPYPATH": f"{DEVICE}:{DEVICE_TESTS}"},
+            env={**os.environ, "MICROPYPATH": f"{DEVICE}:{DEVICE_TESTS}:.frozen"},
             capture_output=True,
             text=True,
             timeout=timeout,

@@ -203,7 +203,8 @@ class App:
         self._raster.draw(self.drawing.strokes, self._image)
         self.edit(self.recogniser.add, self._image, label)
         self.clear()
-        self.say("Kept as “%s”. %s" % (self.recogniser.names[label], self._next_step()))
+        step = "It learns it now." if self._learning is not None else self._next_step()
+        self.say("Kept as “%s”. %s" % (self.recogniser.names[label], step))
 
     def train_or_stop(self):
         """Begins to train, or stops it."""
@@ -247,7 +248,7 @@ class App:
         return self._next_step(), False
 
     def warning(self):
-        """The warning to show on other pages, or ""."""
+        """The warning that stands, or ""."""
         return self._notice[0] if self._notice and self._notice[1] else ""
 
     def _next_step(self):
@@ -355,7 +356,7 @@ class App:
             self._taught = True
             self._due = True
             self._read_samples()
-            if not self._notice:
+            if not self.warning():
                 self.say("Learnt %d drawings. %s" % (sum(self.counts), self._next_step()))
             if isinstance(self.page, (ClassPage, SamplePage)):
                 self.page.draw()

@@ -176,8 +176,8 @@ class DrawPage(Page):
         if verdict is None or number >= len(verdict.goodness):
             return  # a class that came after the training
         rect = widgets.bar_rect(self.layout, self.controls["class %d" % number])
-        good = verdict.goodness[number]
-        length = int(min(max(good, 0.0), 1.0) * rect[2])
+        # Its part of all goodness, so that a full bar leaves nothing to the others.
+        length = int(verdict.goodness[number] / (sum(verdict.goodness) or 1.0) * rect[2])
         if length != self._bars[number]:
             self._bars[number] = length
             best = verdict.label == number

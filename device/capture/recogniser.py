@@ -220,7 +220,7 @@ class Recogniser:
             raise ValueError("a class wants a name")
         for i, other in enumerate(self.names):
             if other == name and i != number:
-                raise ValueError('there is a class "%s" already' % name)
+                raise ValueError("there is a class “%s” already" % name)
 
     def _changed(self):
         self._version += 1
@@ -243,7 +243,7 @@ class Recogniser:
         if len(missing) == len(counts):
             return "draw something for each class"
         if missing:
-            return 'draw one for "%s", or remove it' % missing[0]
+            return "draw one for “%s”, or remove it" % missing[0]
         return None
 
     @property
@@ -375,7 +375,7 @@ class _Reader:
 
 def _suspects(margins):
     """Numbers of the drawings that look mislabelled: left out, they are taken for another class
-    by more than the usual margin. At most a tenth of all."""
+    by more than three quarters of the usual margin. At most a tenth of all."""
     usual = sorted(abs(margin) for margin in margins)[len(margins) // 2]
-    worst = sorted((margin, i) for i, margin in enumerate(margins) if margin < -usual)
+    worst = sorted((margin, i) for i, margin in enumerate(margins) if 4 * margin < -3 * usual)
     return sorted(i for _, i in worst[: len(margins) // 10])

@@ -61,7 +61,7 @@ def bar_rect(layout, rect):
     """Where the bar of a class button lies."""
     x, y, width, height = rect
     pad = layout.radius
-    thick = layout.gap if layout.large else 6
+    thick = layout.gap * 3 // 2 if layout.large else 6
     return x + pad, y + height - thick - pad * 3 // 4, width - 2 * pad, thick
 
 

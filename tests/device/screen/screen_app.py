@@ -1,0 +1,508 @@
+"""The application on the screen, by touches and pixels: every page, every refusal, two sizes."""
+
+import asyncio
+
+from boards.headless import MemoryDisplay
+from capture.layout import Layout
+from uff_checks import RamDisk, contents, exists, mount, raises, run, scratch, umount
+from user import User
+
+SIZES = ((800, 480), (480, 272))
+
+
+def at(user, x, y):
+    return user.display.framebuf.pixel(x, y)
+
+
+def field(user):
+    return user.app.layout.draw()["field"]
+
+
+def ink(user):
+    """Dark pixels in the field."""
+    left, top, width, height = field(user)
+    paper = at(user, left + width // 2, top + 3)
+    return sum(
+        at(user, x, y) != paper
+        for y in range(top + 4, top + height - 4, 4)
+        for x in range(left + 4, left + width - 4, 4)
+    )
+
+
+def message(user):
+    return user.app.message()[0]
+
+
+def on_screen(script, size=(800, 480), **options):
+    folder = scratch()
+    try:
+        User(folder, size, **options).run(script)
+    finally:
+        umount()
+
+
+async def taught(user, each=4):
+    for kind in range(3):
+        await user.teach(kind, kind, each)
+    await user.tap("train")
+
+
+def test_one_draws_captures_trains_and_it_recognises():
+    async def script(user):
+        assert message(user) == "Draw “1” in the field."
+        await user.draw(0)
+        assert message(user) == "Now tap the class it belongs to."
+        await user.tap("class", 0)
+        assert user.app.counts == [1, 0, 0] and not user.app.drawing
+        assert message(user) == "Kept as “1”. Draw “2” in the field."
+        await user.teach(0, 0, 3, 1)
+        await user.teach(1, 1, 4)
+        await user.teach(2, 2, 4)
+        await user.tap("train")
+        assert user.recogniser.network is not None and user.recogniser.accuracy > 0.9
+        assert message(user).startswith("Learnt 12 drawings.")
+        for kind in range(3):
+            await user.draw(kind, 50 + kind)
+            verdict = user.app.verdict
+            assert verdict.label == kind and verdict.nearest // 4 == kind
+            await user.tap("clear")
+            assert user.app.verdict is None
+
+    for size in SIZES:
+        on_screen(script, size)
+
+
+def test_what_was_captured_and_learnt_is_there_at_the_next_start():
+    folder = scratch()
+    user = User(folder)
+    user.run(taught)
+    before = contents(folder + "/drawings.uffm")
+
+    async def script(user):
+        assert user.app.counts == [4, 4, 4] and not user.recogniser.stale
+        await user.draw(1, 60)
+        assert user.app.verdict.label == 1
+
+    User(folder).run(script)
+    assert contents(folder + "/drawings.uffm") == before
+    umount()
+
+
+def test_strokes_follow_the_finger_and_stay_in_the_field():
+    async def script(user):
+        left, top, width, height = field(user)
+        middle_x, middle_y = left + width // 2, top + height // 2
+        empty = ink(user)
+        user.press(middle_x, middle_y)
+        await user.settle()
+        dot = ink(user)
+        assert dot != empty
+        # Out of the field to the right and back in, further down.
+        for x, y in ((left + width - 5, middle_y), (left + width + 300, middle_y)):
+            user.move(x, y)
+        user.move(left + width + 300, middle_y + 60)
+        user.move(middle_x, middle_y + 60)
+        user.lift(middle_x, middle_y + 60)
+        await user.settle()
+        assert len(user.app.drawing.strokes) == 2
+        pen = user.app.layout.pen
+        for stroke in user.app.drawing.strokes:
+            for i in range(0, len(stroke), 2):
+                assert pen < stroke[i] < width - pen and pen < stroke[i + 1] < height - pen
+        assert at(user, left + width + 3, middle_y) == at(user, 3, 3)
+
+    on_screen(script)
+
+
+def test_a_second_finger_is_ignored():
+    async def script(user):
+        left, top, _, _ = field(user)
+        user.press(left + 40, top + 40)
+        user.press(*user.app.where("clear"), finger=1)
+        user.move(left + 80, top + 80)
+        user.lift(*user.app.where("clear"), finger=1)
+        user.move(left + 120, top + 90)
+        user.lift(left + 120, top + 90)
+        await user.settle()
+        assert len(user.app.drawing.strokes) == 1 and len(user.app.drawing.strokes[0]) == 6
+
+    on_screen(script)
+
+
+def test_undo_takes_the_last_stroke_and_clear_all():
+    async def script(user):
+        empty = ink(user)
+        await user.draw(2)
+        both = ink(user)
+        await user.tap("undo")
+        assert len(user.app.drawing.strokes) == 1 and ink(user) < both
+        await user.tap("undo")
+        assert not user.app.drawing and ink(user) == empty
+        await user.draw(2)
+        await user.tap("clear")
+        assert not user.app.drawing and ink(user) == empty
+
+    on_screen(script)
+
+
+def test_a_finger_that_slides_off_a_button_does_not_press_it():
+    async def script(user):
+        await user.draw(0)
+        x, y = user.app.where("class", 1)
+        user.press(x, y)
+        user.move(x + 400, y + 200)
+        user.lift(x + 400, y + 200)
+        await user.settle()
+        assert user.app.counts == [0, 0, 0] and user.app.drawing
+
+    on_screen(script)
+
+
+def test_an_empty_drawing_and_a_dot_get_a_sentence_and_no_sample():
+    async def script(user):
+        x, y = user.app.where("field")
+        user.press(x, y)
+        user.lift(x, y)
+        await user.settle()
+        await user.tap("class", 0)
+        assert message(user) == "Only a dot; draw something larger"
+        assert user.app.counts == [0, 0, 0] and user.app.drawing
+        await user.tap("clear")
+        await user.tap("class", 0)
+        assert user.app.page_name == "ClassPage"
+
+    on_screen(script)
+
+
+def test_training_says_what_is_missing():
+    async def script(user):
+        await user.tap("train")
+        assert message(user) == "Draw something for each class"
+        await user.teach(0, 0)
+        await user.tap("train")
+        assert message(user) == "Draw one for “2”, or remove it"
+
+    on_screen(script)
+
+
+def test_a_deleted_and_a_relabelled_drawing_are_unlearnt_exactly():
+    folder = scratch()
+    user = User(folder)
+    user.run(taught)
+    want = contents(folder + "/drawings.uffm")
+
+    async def script(user):
+        await user.teach(1, 2, 1, 40)  # wrong; it learns by itself
+        assert user.app.counts == [4, 4, 5] and not user.recogniser.stale
+        assert contents(folder + "/drawings.uffm") != want
+        await user.tap("class", 2)
+        await user.tap("thumbnail", 0)
+        await user.tap("relabel")
+        await user.tap("class", 1)
+        assert user.app.page_name == "ClassPage" and user.app.counts == [4, 5, 4]
+        await user.tap("back")
+        await user.tap("class", 1)
+        await user.tap("thumbnail", 0)
+        await user.tap("delete")
+        assert user.app.counts == [4, 4, 4] and not user.recogniser.stale
+        assert contents(folder + "/drawings.uffm") == want
+
+    user = User(folder)
+    user.run(script)
+    umount()
+
+
+def test_a_class_comes_by_its_name_and_goes_without_a_trace():
+    folder = scratch()
+    User(folder).run(taught)
+    want = contents(folder + "/drawings.uffm")
+
+    async def script(user):
+        await user.tap("add_class")
+        await user.tap("shift")
+        await user.type("R")
+        await user.tap("shift")
+        await user.type("oof")
+        await user.tap("backspace")
+        await user.type("f")
+        await user.tap("signs")
+        await user.type("!")
+        await user.tap("done")
+        assert user.recogniser.names == ["1", "2", "3", "Roof!"]
+        assert message(user) == "Draw “Roof!” in the field."
+        await user.teach(3, 3, 4)
+        assert not user.recogniser.stale
+        await user.draw(3, 70)
+        assert user.app.verdict.label == 3
+        await user.tap("clear")
+        await user.tap("class", 3)
+        await user.tap("remove")
+        await user.tap("no")
+        assert user.app.counts == [4, 4, 4, 4]
+        await user.tap("remove")
+        await user.tap("yes")
+        assert user.app.counts == [4, 4, 4] and user.app.page_name == "DrawPage"
+        assert contents(folder + "/drawings.uffm") == want
+
+    User(folder).run(script)
+    umount()
+
+
+def test_a_renamed_class_keeps_its_drawings():
+    async def script(user):
+        await user.teach(0, 0)
+        await user.tap("class", 0)
+        await user.tap("rename")
+        await user.type("bar")
+        await user.tap("done")
+        assert user.recogniser.names[0] == "bar" and user.app.counts == [1, 0, 0]
+        await user.tap("rename")
+        await user.type("2")
+        await user.tap("done")
+        assert user.app.page_name == "KeyboardPage" and "already" in user.app.warning()
+        await user.tap("back")
+        assert user.recogniser.names[0] == "bar"
+
+    for size in SIZES:
+        on_screen(script, size)
+
+
+def test_sixteen_classes_are_the_most_and_one_stays():
+    async def script(user):
+        for _ in range(13):
+            await user.tap("add_class")
+            await user.tap("done")
+        assert len(user.recogniser.names) == 16
+        raises(ValueError, "no add_class on the screen", user.app.where, "add_class")
+        for _ in range(15):
+            await user.tap("class", 0)
+            await user.tap("remove")
+            await user.tap("yes")
+        assert len(user.recogniser.names) == 1
+        await user.tap("class", 0)
+        await user.tap("remove")
+        assert user.app.warning() == "The last class stays: there must be one."
+        assert len(user.recogniser.names) == 1
+
+    for size in SIZES:
+        on_screen(script, size)
+
+
+def test_training_is_stopped_by_the_same_button():
+    async def script(user):
+        for kind in range(3):
+            await user.teach(kind, kind, 2)
+        train = user.recogniser.train
+
+        def endless():
+            while True:
+                yield "layer 1 solve", 0.5
+
+        user.recogniser.train = endless
+        x, y = user.app.where("train")
+        user.press(x, y)
+        user.lift(x, y)
+        while user.app.progress != 0.5:
+            await asyncio.sleep_ms(1)
+        await user.settled_but_for_training()
+        assert message(user).startswith("Learning") and user.app.busy
+        await user.tap("train")
+        assert user.recogniser.network is None and user.app.progress is None
+        assert message(user) == "Stopped; what it knew before it still knows."
+        user.recogniser.train = train
+        await user.tap("train")
+        assert user.recogniser.network is not None
+
+    on_screen(script)
+
+
+def test_one_draws_on_while_it_learns():
+    async def script(user):
+        await taught(user)
+
+        def endless():
+            while True:
+                yield "layer 1 solve", 0.5
+
+        user.recogniser.train = endless
+        await user.draw(1, 50)
+        x, y = user.app.where("train")
+        await user.tap("clear")
+        user.press(x, y)
+        user.lift(x, y)
+        while user.app.progress != 0.5:
+            await asyncio.sleep_ms(1)
+        left, top, _, _ = field(user)
+        user.stroke([left + 50, top + 50, left + 200, top + 60, left + 120, top + 220])
+        await user.settled_but_for_training()
+        await asyncio.sleep_ms(20)
+        assert len(user.app.drawing.strokes) == 1 and user.app.verdict is not None
+        await user.tap("train")
+
+    on_screen(script)
+
+
+def test_pages_of_many_drawings_turn():
+    async def script(user):
+        await user.teach(0, 0, 40)
+        await user.tap("class", 0)
+        assert "next" in user.app.page.controls
+        first = user.app.page.samples[user.app.page.first]
+        assert first == 39
+        await user.tap("next")
+        assert user.app.page.first > 0 and "previous" in user.app.page.controls
+        await user.tap("thumbnail", 0)
+        await user.tap("back")
+        assert user.app.page.turn == 1
+        await user.tap("previous")
+        assert user.app.page.first == 0
+
+    on_screen(script, (480, 272))
+
+
+def test_what_looks_mislabelled_is_marked():
+    async def script(user):
+        for kind in range(3):
+            await user.teach(kind, kind, 8)
+        await user.teach(1, 2, 1, 40)
+        await user.tap("train")
+        assert user.recogniser.suspects == [24] and user.app.doubtful == {2}
+        await user.tap("class", 2)
+        await user.tap("thumbnail", 0)
+        assert user.app.page.sample == 24
+
+    on_screen(script)
+
+
+def test_a_full_disk_is_said_and_costs_nothing():
+    folder = mount(RamDisk(16), "VfsLfs2", format=True)
+
+    async def script(user):
+        for shift in range(200):
+            await user.draw(0, shift)
+            await user.tap("class", 0)
+            if user.app.drawing:
+                break
+        assert message(user).startswith("The disk is full")
+        count = user.app.counts[0]
+        assert 0 < count == len(user.recogniser.samples) == shift
+        await user.tap("clear")
+        await user.draw(0, 1)
+        assert user.app.drawing
+
+    User(folder).run(script)
+    assert User(folder).app.counts[0] > 0
+    umount()
+
+
+def test_too_little_memory_is_said():
+    class Small:
+        def __call__(self):
+            return self.alloc
+
+        def alloc(self, size):
+            raise MemoryError
+
+        def keep(self):
+            raise AssertionError
+
+    async def script(user):
+        for kind in range(3):
+            await user.teach(kind, kind)
+        await user.tap("train")
+        assert "memory" in message(user), message(user)
+        assert user.app.counts == [1, 1, 1]
+
+    folder = scratch()
+    User(folder, arena=Small()).run(script)
+    umount()
+
+
+def test_a_damaged_file_is_said_and_kept():
+    folder = scratch()
+    User(folder)
+    with open(folder + "/drawings.uffs", "r+b") as file:
+        file.seek(5)
+        file.write(b"?")
+
+    async def script(user):
+        assert "drawings.uffs.bad1" in message(user), message(user)
+        await user.teach(0, 0)
+        assert user.app.counts == [1, 0, 0]
+
+    User(folder).run(script)
+    assert exists(folder + "/drawings.uffs.bad1")
+    umount()
+
+
+def test_only_what_changed_is_sent():
+    class Counting(MemoryDisplay):
+        def show(self, x, y, w, h):
+            assert 0 <= x < x + w <= self.width and 0 <= y < y + h <= self.height
+            self.sent = getattr(self, "sent", 0) + w * h
+
+    display = Counting()
+
+    async def script(user):
+        display.sent = 0
+        await user.draw(1)
+        strokes = display.sent
+        _, _, width, height = field(user)
+        assert strokes < 4 * width * height + 800 * 70 * 3, strokes
+        display.sent = 0
+        await user.settle()
+        assert display.sent == 0
+
+    on_screen(script, display=display)
+
+
+def test_what_is_kept_depends_on_the_reports_and_not_on_their_pace():
+    found = []
+    for burst in (False, True):
+
+        async def script(user, burst=burst):
+            await user.draw(1, 3, 5)
+            await user.tap("clear")
+            left, top, _, _ = field(user)
+            x, y = user.app.where("class", 1)
+            groups = user.fingers.queue
+            user.stroke([left + 50, top + 50, left + 200, top + 60, left + 120, top + 220], 7)
+            if burst:  # all at once, in one report of the controller
+                groups[:] = [tuple(report for group in groups for report in group)]
+            await user.settle()
+            user.press(x, y)
+            user.lift(x, y)
+            await user.settle()
+            found.append(bytes(user.recogniser.samples.image(0)))
+
+        on_screen(script)
+    assert found[0] == found[1]
+
+
+def test_all_controls_lie_on_the_screen_and_apart():
+    for width, height in SIZES + ((1024, 600), (640, 480)):
+        for classes in range(1, 17):
+            layout = Layout(width, height, classes)
+            for page in ("draw", "class_page", "sample", "choose", "keyboard", "confirm"):
+                places = getattr(layout, page)()
+                rects = list(places.items())
+                for i, (name, (x, y, w, h)) in enumerate(rects):
+                    assert x >= 0 and y >= 0 and w > 0 and h > 0, (page, name)
+                    assert x + w <= width and y + h <= height, (page, name, width, classes)
+                    for other, (x2, y2, w2, h2) in rects[:i]:
+                        apart = x + w <= x2 or x2 + w2 <= x or y + h <= y2 or y2 + h2 <= y
+                        assert apart, (page, name, other, width, classes)
+    raises(ValueError, "want at least 480 x 272 pixels, got 320 x 240", Layout, 320, 240, 3)
+
+
+def test_fingers_hit_what_they_are_meant_to():
+    # 7 mm on the board's screen of 233 dots an inch is 64 pixels.
+    for classes in range(1, 17):
+        layout = Layout(800, 480, classes)
+        for page in ("draw", "class_page", "sample", "choose", "confirm"):
+            for name, (_, _, w, h) in getattr(layout, page)().items():
+                if name not in ("message", "verdict", "title", "note"):
+                    assert w >= 64 and h >= 64, (page, name, w, h, classes)
+
+
+run(globals())

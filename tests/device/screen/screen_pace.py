@@ -1,0 +1,63 @@
+"""How much work the application does at once, in instructions of the emulated Cortex-M7: between
+two updates of the screen while it trains, for a report of the touch controller, for a prediction.
+
+    pace NAME most instructions
+"""
+
+import capture.app
+from board_m7 import instructions
+from boards.headless import MemoryDisplay
+from user import User
+
+
+class Watched(MemoryDisplay):
+    """Notes the longest time between two calls of show()."""
+
+    most = last = 0
+
+    def show(self, x, y, w, h):
+        now = instructions()
+        self.most = max(self.most, now - self.last)
+        self.last = now
+
+    def begin(self):
+        self.most, self.last = 0, instructions()
+
+
+class Timed:
+    """A function that notes what its longest call took."""
+
+    def __init__(self, work):
+        self.work = work
+        self.most = 0
+
+    def __call__(self, *args):
+        begun = instructions()
+        try:
+            return self.work(*args)
+        finally:
+            self.most = max(self.most, instructions() - begun)
+
+
+async def script(user):
+    app, display = user.app, user.display
+    for kind in range(3):
+        await user.teach(kind, kind, EACH)
+    display.begin()
+    await user.tap("train")
+    print("pace training", display.most)
+    report, predict = Timed(app._report), Timed(app._predict)
+    app._report, app._predict = report, predict
+    await user.draw(1, 5, 8)
+    await user.draw(2, 5, 8)
+    print("pace report", report.most)
+    print("pace prediction", predict.most)
+    display.begin()
+    await user.tap("class", 0)  # learns by itself
+    print("pace learning", display.most)
+    print("accuracy", user.recogniser.accuracy)
+
+
+EACH = 16
+capture.app.PREDICT_MS = 0
+User("", hidden=500, display=Watched(), lambda1=100.0).run(script)

@@ -1,0 +1,60 @@
+"""The application on its screen: runs tests/device/screen/screen_app.py in the unix firmware, each
+test by name, and watches on the emulated Cortex-M7 that nothing freezes it."""
+
+from __future__ import annotations
+
+import functools
+import re
+import subprocess
+from pathlib import Path
+
+import m7
+import pytest
+
+TESTS = Path(__file__).parent
+SCREEN = TESTS / "device" / "screen"
+SCRIPT = SCREEN / "screen_app.py"
+NAMES = re.findall(r"^def (test_\w+)\(", SCRIPT.read_text(), re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def ran(run_device, tmp_path_factory):
+    """The finished process; the script runs once."""
+
+    @functools.cache
+    def once() -> subprocess.CompletedProcess[str]:
+        return run_device(SCRIPT, tmp_path_factory.mktemp("screen"))
+
+    return once
+
+
+@pytest.mark.parametrize("name", NAMES, ids=[name[5:] for name in NAMES])
+def test_screen(ran, name: str) -> None:
+    process = ran()
+    if f"ok {name}" not in process.stdout.splitlines():
+        pytest.fail(process.stdout + process.stderr)
+
+
+# At one instruction a cycle and 400 MHz; an emulator has no milliseconds.
+INSTRUCTIONS_PER_MS = 400_000
+
+
+def test_training_never_freezes_the_screen_for_more_than_100_ms_of_emulated_time() -> None:
+    most: dict[str, int] = {}
+
+    def on_line(line: str) -> None:
+        word, *rest = line.split()
+        if word == "pace":
+            most[rest[0]] = int(rest[1])
+
+    with m7.started(counted=True) as target:
+        for helper in (SCREEN / "user.py", TESTS / "device" / "uff_checks.py"):
+            target.put(helper, helper.name)
+        error = target.execute((SCREEN / "screen_pace.py").read_text(), "pace", on_line)
+    assert not error, error
+    print({name: f"{count / INSTRUCTIONS_PER_MS:.1f} ms" for name, count in most.items()})
+    assert most["training"] <= 100 * INSTRUCTIONS_PER_MS, most
+    assert most["learning"] <= 100 * INSTRUCTIONS_PER_MS, most
+    # A stroke follows the finger: a report takes less than the controller's 10 ms.
+    assert most["report"] <= 5 * INSTRUCTIONS_PER_MS, most
+    assert most["prediction"] <= 100 * INSTRUCTIONS_PER_MS, most
