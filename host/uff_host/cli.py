@@ -19,7 +19,7 @@ from typing import Any
 
 from rich.console import Console
 
-from uff_host import files, lesson, reference
+from uff_host import digits_report, files, lesson, reference
 from uff_host.errors import DataError, UffError
 from uff_host.model import read_model
 from uff_host.samples import Samples, read_samples, write_samples
@@ -84,10 +84,11 @@ def parser() -> argparse.ArgumentParser:
     _add_train_parser(commands)
     _add_evaluate_parser(commands)
     _add_verify_parser(commands)
-    for name in ("table", "cost", "bench", "board", "handwriting"):
+    for name in ("table", "cost", "bench", "board"):
         getattr(import_module(f"uff_host.{name}"), f"add_{name}_parser")(commands)
     lesson.add_lesson_parser(commands)
     lesson.add_replay_parser(commands)
+    digits_report.add_digits_parser(commands)
     return top
 
 
