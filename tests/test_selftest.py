@@ -254,7 +254,39 @@ def test_the_kernels_cycles_are_set_beside_the_bounds(run):
     assert found["kernels"]["factor"]["instructions_emulated"] > 50e6
 
 
-# ---- memory that fails ----
+# ---- memory as on the board, and memory that fails ----
+
+ARENAS = """
+import boards, uctypes
+from boards.headless import Board
+from boards.stm32h747i_disco import Arena
+class Memory:
+    regions = {"arena0": bytearray(5 << 20), "arena1": bytearray(5 << 20)}
+    regions["workspace"] = bytearray(1 << 17)
+    def size(self, region):
+        return len(self.regions[region])
+    def take(self, region, offset, count):
+        taken = uctypes.bytearray_at(uctypes.addressof(self.regions[region]) + offset, count)
+        for i in range(0, count, 4096):
+            taken[i : i + 4096] = bytes(min(4096, count - i))
+        return taken
+board = Board()
+board.arena = Arena(Memory())
+boards._board = board
+"""
+
+
+def test_both_arenas_are_tested_and_used(run):
+    _, report = run(ARENAS + EXEC, sections="sdram,kernels,training", march_bytes=0)
+    parts = report["sections"]
+    assert {name: part["state"] for name, part in parts.items()} == dict.fromkeys(parts, "ok")
+    found = parts["sdram"]["found"]
+    assert found["outside_the_heap"]
+    regions = found["regions"]
+    assert regions["arena 0"]["address"] != regions["arena 1"]["address"]
+    assert {region["bytes"] for region in regions.values()} == {5 << 20}
+    assert "dtcm" in found["mb_s"]
+    assert hashes(report) == CARRIED
 
 
 def test_march_finds_stuck_and_coupled_bits_and_address_lines(run):
