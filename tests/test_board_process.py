@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import select
 import shutil
 import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -107,6 +110,48 @@ def test_mpremote_executes_runs_copies_and_lists(board: Board, tmp_path: Path) -
     assert "hello linux hello" in board.mpremote("exec", "import hello")
     board.mpremote("fs", "rm", "-r", ":lib", ":data.bin")
     assert sorted(path.name for path in board.folder.iterdir()) == ["main.py"]
+
+
+def test_mpremote_resets_and_its_repl_talks(board: Board) -> None:
+    board.mpremote("exec", "kept = 5")
+    assert "NameError" in board.mpremote("soft-reset", "exec", "print(kept)", check=False)
+    board.mpremote("reset")  # machine.reset()
+    terminal, its_terminal = os.openpty()
+    repl = subprocess.Popen(
+        [sys.executable, "-m", "mpremote", "connect", board.port, "repl"],
+        stdin=its_terminal,
+        stdout=its_terminal,
+        stderr=its_terminal,
+    )
+    heard = b""
+
+    def until(end: bytes) -> None:
+        nonlocal heard
+        deadline = time.monotonic() + 10
+        while end not in heard:
+            assert time.monotonic() < deadline, heard
+            if select.select([terminal], [], [], 0.1)[0]:
+                heard += os.read(terminal, 4096)
+        heard = heard.split(end, 1)[1]
+
+    try:
+        until(b"exit this shell")
+        time.sleep(0.5)  # until mpremote has set its terminal raw
+        os.write(terminal, b"\x03")
+        until(b">>> ")
+        os.write(terminal, b"print(6 *")
+        os.write(terminal, b" 7)\r")
+        until(b"\r\n42\r\n>>> ")
+        os.write(terminal, b"\x04")
+        until(b"MPY: soft reboot\r\ndrawing\r\n")
+        os.write(terminal, b"\x1d")
+        assert repl.wait(10) == 0
+    finally:
+        if repl.poll() is None:
+            repl.kill()
+            repl.wait()
+        os.close(terminal)
+        os.close(its_terminal)
 
 
 def test_mpremote_mounts_a_folder_with_any_byte_in_it(board: Board, tmp_path: Path) -> None:
