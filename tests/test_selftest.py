@@ -391,11 +391,21 @@ def test_without_answers_and_touches_it_goes_on(run):
     said, report = run(code, sections="display,touch,power")
     parts = report["sections"]
     assert set(parts["display"]["found"]["answers"].values()) == {"no answer"}
-    assert parts["display"]["state"] == "ok"
-    assert parts["touch"]["state"] == "failed"
+    assert parts["display"]["state"] == "not confirmed"
+    assert parts["display"]["why"] == "nobody said what there was to see"
+    assert parts["touch"]["state"] == "not confirmed"
     assert parts["touch"]["why"] == "2 targets were not touched, or nothing was seen"
     assert parts["power"]["state"] == "ok"
     assert "No touches come: the rest is left out." in said
+
+
+def test_a_no_is_a_failure(run):
+    # Keys come from a terminal; here from a function in their place.
+    code = BOARD + FUNCTIONS + "_keys = lambda: lambda: 'n'\nmain()\n"
+    _, report = run(code, sections="display")
+    part = report["sections"]["display"]
+    assert part["state"] == "failed"
+    assert part["why"] == "not as it should be: bars, frame, rectangle, text"
 
 
 def test_a_mirrored_panel_is_told(run):

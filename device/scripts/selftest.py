@@ -81,6 +81,14 @@ class NotThere(Exception):
 class Failed(Exception):
     """A section found something wrong: Failed(sentence, what was found)."""
 
+    state = "failed"
+
+
+class Unconfirmed(Failed):
+    """Nobody said or did what would tell."""
+
+    state = "not confirmed"
+
 
 # ---- identity ----
 
@@ -801,6 +809,8 @@ def display(test):
     no = [name for name, answer in found["answers"].items() if answer == "no"]
     if no:
         raise Failed("not as it should be: " + ", ".join(sorted(no)), found)
+    if "no answer" in found["answers"].values():
+        raise Unconfirmed("nobody said what there was to see", found)
     return found
 
 
@@ -853,7 +863,7 @@ def touch(test):
             far.append(name)
     found["faults"] = faults(panel)
     if missed:
-        raise Failed("%d targets were not touched, or nothing was seen" % missed, found)
+        raise Unconfirmed("%d targets were not touched, or nothing was seen" % missed, found)
     if far:
         raise Failed("more than %d pixels away: %s" % (NEAR, ", ".join(far)), found)
     return found
@@ -965,7 +975,7 @@ class SelfTest:
         except NotThere as reason:
             part["state"], part["why"] = "not there", str(reason)
         except Failed as failure:
-            part["state"], part["why"], part["found"] = "failed", failure.args[0], failure.args[1]
+            part["state"], (part["why"], part["found"]) = failure.state, failure.args
         except Exception as error:
             # A section of its own: what it met is what we want to know, and the next one runs.
             part["state"], part["why"] = "failed", "%s: %s" % (type(error).__name__, error)
