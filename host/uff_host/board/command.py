@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import sys
+import tempfile
 import webbrowser
 from collections.abc import Coroutine
 from pathlib import Path
@@ -121,7 +122,8 @@ def do_board(options: argparse.Namespace) -> int:
     elif options.pictures:
         asyncio.run(_terminable(_pictures(options)))
     elif options.latency:
-        asyncio.run(_terminable(_latency(options, folder)))
+        with tempfile.TemporaryDirectory(prefix="uff-board-") as new:  # no job.json lies there
+            asyncio.run(_terminable(_latency(options, options.folder or Path(new))))
     else:
         with contextlib.suppress(KeyboardInterrupt, asyncio.CancelledError):
             asyncio.run(_terminable(_serve(options, folder)))
