@@ -73,7 +73,7 @@ class Hand:
         Raises:
             DataError: There is no form of this character, or the field is too small.
         """
-        if character not in CHARACTERS:
+        if len(character) != 1 or character not in CHARACTERS:
             raise DataError(f"No hand can draw {character!r}: there are {CHARACTERS}.")
         if min(field.width, field.height) < 40:
             raise DataError(
