@@ -360,7 +360,6 @@ class App:
                 self.say("Learnt %d drawings. %s" % (sum(self.counts), self._next_step()))
             if isinstance(self.page, (ClassPage, SamplePage)):
                 self.page.draw()
-            gc.collect()
         except BaseException:
             self._stop()
             raise

@@ -7,6 +7,7 @@ after a drawing was deleted or relabelled, or a class removed, training gives th
 it would have given had it never been otherwise: unlearning is exact.
 """
 
+import gc
 from array import array
 from collections import namedtuple
 from struct import calcsize, pack, unpack_from
@@ -266,6 +267,9 @@ class Recogniser:
         obstacle = self.obstacle()
         if obstacle:
             raise ValueError(obstacle)
+        # Garbage is collected now, in a slice of its own, rather than amid the training.
+        gc.collect()
+        yield "collect garbage", 0.0
         reader = _Reader(self.samples)
         version, trainer = self._version, None
         try:
