@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,16 +119,16 @@ def add_lesson_parser(commands: Any) -> None:
         "--characters", default=DIGITS, help=f"digits and small letters (default: {DIGITS})"
     )
     command.add_argument(
-        "--examples", type=_number, default=5, help="drawings of each to learn from (default: 5)"
+        "--examples", type=_positive, default=5, help="drawings of each to learn from (default: 5)"
     )
     command.add_argument(
         "--ask", type=_number, default=20, help="unseen drawings of each (default: 20)"
     )
     command.add_argument(
         "--haste",
-        type=float,
+        type=_haste,
         default=1.0,
-        help="how much drawings vary; 2 is twice the usual (default: 1)",
+        help="how much drawings vary, 0 to 5; 2 is twice the usual (default: 1)",
     )
     command.add_argument(
         "--on", default="unix", metavar="TARGET", help="whose screen (default: unix, 800x480)"
@@ -165,6 +166,20 @@ def _number(text: str) -> int:
     return number
 
 
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is not above 0")
+    return number
+
+
+def _haste(text: str) -> float:
+    haste = float(text)
+    if not 0 <= haste <= 5:
+        raise argparse.ArgumentTypeError(f"{text} is not within 0 and 5")
+    return haste
+
+
 def do_lesson(options: argparse.Namespace) -> None:
     """`uff lesson`"""
     with connect(options.on) as target:
@@ -172,7 +187,13 @@ def do_lesson(options: argparse.Namespace) -> None:
     hand = Hand(options.hand, options.haste)
     session, asked, names = lesson(layout, hand, options.characters, options.examples, options.ask)
     write_session(options.session, session)
-    answers = {"asked": asked, "names": names, "hand": options.hand, "haste": options.haste}
+    answers = {
+        "session": _sha256(options.session),
+        "asked": asked,
+        "names": names,
+        "hand": options.hand,
+        "haste": options.haste,
+    }
     files.write_bytes(_answers(options.session), json.dumps(answers).encode())
     options.console.print(
         f"{options.session}: {len(session.reports)} touches, "
@@ -188,7 +209,7 @@ def do_replay(options: argparse.Namespace) -> None:
 
     console: Console = options.console
     session = read_session(options.session)
-    answers = _read_answers(_answers(options.session))
+    answers = _read_answers(options.session)
     if options.start:
         read_samples(options.start)
     job = {"real_time": options.real_time, "width": session.width, "height": session.height}
@@ -229,18 +250,30 @@ def _answers(session: Path) -> Path:
     return session.with_suffix(".json")
 
 
-def _read_answers(path: Path) -> list[int] | None:
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _read_answers(session: Path) -> list[int] | None:
     """What the drawings of a session were, or None where nobody wrote it down.
 
     Raises:
-        FormatError: The file is there and says something else.
+        FormatError: The file is there and says something else, or is of another session.
     """
+    path = _answers(session)
     if not path.exists():
         return None
     try:
-        asked = json.loads(path.read_text())["asked"]
-        if all(isinstance(label, int) for label in asked):
-            return list(asked)
+        answers = json.loads(path.read_text())
+        asked, of = answers["asked"], answers["session"]
+        if not all(isinstance(label, int) for label in asked):
+            raise ValueError
     except (ValueError, KeyError, TypeError):
-        pass
-    raise FormatError(f'{path} does not say which classes were "asked", as `uff lesson` does.')
+        raise FormatError(
+            f'{path} does not say which classes were "asked", as `uff lesson` does.'
+        ) from None
+    if of != _sha256(session):
+        raise FormatError(
+            f"{path} tells of another {session.name}: delete it, or write both anew."
+        )
+    return list(asked)

