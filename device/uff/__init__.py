@@ -10,6 +10,14 @@ The library drives the C module `ridge` and owns no pins, no screens and no prin
 little-endian, images are uint8 row by row, labels count from 0.
 """
 
+try:
+    import ridge as _ridge  # noqa: F401
+except ImportError:
+    raise ImportError(
+        "uff needs the module ridge: flash our firmware, or install the native module "
+        "that `make mpy` builds"
+    )
+
 from .classlayer import Statistics
 from .embed import MAX_CLASSES, LabelEmbedding
 from .errors import DoesNotFit, FormatError

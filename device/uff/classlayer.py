@@ -2,8 +2,8 @@
 
 Positive data is (f, right label), negative data (f, every wrong label); f are the features of an
 image, k the classes, n the images. Only the neuron of the right class has a target, and only on
-positive data: n / (k n_c), which is 1 where all classes have equally many images. With the label as a one-hot input of strength s, the Gram matrix over all k*n
-data is
+positive data: n / (k n_c), which is 1 where all classes have equally many images. With the label
+as a one-hot input of strength s, the Gram matrix over all k*n data is
 
     [[ k F'F + lambda I,  s S 1' ],  [ s 1 S',  (s^2 n + lambda) I ]],     S the sum of all
     features
