@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from uff_host import cli, digits, digits_report, lesson
 from uff_host.errors import DataError
+from uff_host.hand import Hand, composer
 from uff_host.imports import Classes
 from uff_host.session import (
     Report,
@@ -158,6 +160,44 @@ def test_fewer_guesses_than_questions_are_told():
     found = lesson.score({"guesses": [[9, True, 1], [0, True, 9], [1, False, 2]]}, [0, 2])
     assert found == lesson.Score(asked=2, right=1, sure=1, right_if_sure=1)
     assert found.accuracy == 0.5
+
+
+# ---- an eleventh class ----
+
+
+def test_an_eleventh_class_comes_is_known_and_goes_without_a_trace(micropython, tmp_path):
+    path = tmp_path / "x.ufft"
+
+    def model(target: UnixTarget, session: Session) -> tuple[dict[str, Any], bytes]:
+        write_session(path, session)
+        result = lesson.replay(target, path)
+        target.get(lesson.MODEL, tmp_path / "x.uffm")
+        return result, (tmp_path / "x.uffm").read_bytes()
+
+    with UnixTarget(micropython) as unix:
+        layout = lesson.layout_of(unix)
+        never = model(unix, composer.lesson(layout, Hand(4), lesson.DIGITS, 3, 0)[0])
+        person = composer.Composer(layout, Hand(4))
+        for digit in "4567890":
+            person.add_class(digit)
+        for _ in range(3):
+            for digit in lesson.DIGITS:
+                person.teach(digit)
+        person.train()
+        person.add_class("a")
+        for _ in range(3):
+            person.teach("a")
+        person.train()
+        for _ in range(5):
+            person.ask("a")
+        with_it = model(unix, person.session())
+        person.remove_class(10)
+        undone = model(unix, person.session())
+    assert with_it[0]["counts"] == [3] * 11
+    assert [guess[0] for guess in with_it[0]["guesses"][-5:]].count(10) >= 4
+    assert undone[0]["counts"] == never[0]["counts"] == [3] * 10
+    assert with_it[1] != undone[1]
+    assert undone[1] == never[1]
 
 
 # ---- digits ----
