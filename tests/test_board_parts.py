@@ -170,10 +170,10 @@ def test_latency_is_from_a_touch_to_the_frame_that_shows_it() -> None:
     now = 0.0
     meter = Meter(lambda: now)
     assert meter.latency() is None
-    meter.touch(100, 100)
+    assert meter.touch(100, 100)
     now = 0.004
     assert not meter.frame(Rectangle(300, 100, 20, 20))  # something else
-    meter.touch(110, 100)  # the first of the two waits
+    assert not meter.touch(110, 100)  # the first of the two waits
     now = 0.010
     assert meter.frame(Rectangle(90, 95, 20, 20))
     assert not meter.frame(Rectangle(90, 95, 20, 20))

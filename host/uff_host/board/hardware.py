@@ -91,8 +91,8 @@ class Hardware:
 
     # ---- the hand's side ----
 
-    def hand(self, moves: Iterable[Move]) -> None:
-        """Let fingers do this now.
+    def hand(self, moves: Iterable[Move]) -> bool:
+        """Let fingers do this now; whether a frame that answers is waited for from now on.
 
         A browser tells of several moves at once, as often as it paints; they are done as far
         apart as they were made, so that the controller's 100 scans a second see them all.
@@ -101,6 +101,7 @@ class Hardware:
         if self._hand:
             now_ms = max(now_ms, self._hand[-1][0])
         begun: float | None = None
+        waits = False
         for move in moves:
             begun = move.at_ms if begun is None else begun
             due = now_ms + min(max(move.at_ms - begun, 0.0), STROKE_MS)
@@ -109,7 +110,8 @@ class Hardware:
                 due = max(due, self._hand[-1][0] + (SCAN_MS if move.doing == "lift" else 0))
             self._hand.append((due, move))
             if move.doing != "lift":
-                self.meter.touch(move.x, move.y)
+                waits = self.meter.touch(move.x, move.y) or waits
+        return waits
 
     def _do(self, move: Move) -> None:
         if move.doing == "press":

@@ -50,11 +50,14 @@ class Meter:
         self._last = Rectangle(0, 0, 0, 0)
         self.frames = 0
 
-    def touch(self, x: int, y: int) -> None:
-        """The hand presses or moves to (x, y)."""
+    def touch(self, x: int, y: int) -> bool:
+        """The hand presses or moves to (x, y); whether this is the touch that waits from now on:
+        not while an earlier one does."""
         now = self._clock()
-        if self._touched is None or now - self._touched[0] > FORGOTTEN_S:
-            self._touched = now, x, y
+        if self._touched is not None and now - self._touched[0] <= FORGOTTEN_S:
+            return False
+        self._touched = now, x, y
+        return True
 
     def frame(self, part: Rectangle) -> bool:
         """The device has drawn; whether it answers the touch that waits. A large frame comes in

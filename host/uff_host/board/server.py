@@ -70,7 +70,7 @@ class Page:
         self.awake = asyncio.Event()
         self.awake.set()
         self.sent = self.drawn = 0  # numbers of frames
-        self.stamp = self.answered = 0  # of its touches
+        self.stamp = self.answered = 0  # of its touches: the one that waits, the one to tell of
         self.fingers: dict[int, int] = {}  # its pointers, and what the hardware calls them
         self.button = False
 
@@ -241,8 +241,11 @@ class Server:
             page.drawn = int(message["drawn"])
             page.awake.set()
         elif "touch" in message:
-            page.stamp = int(message["stamp"])
-            self._hardware.hand([self._move(page, *move) for move in message["touch"]])
+            stamp = int(message["stamp"])
+            if self._hardware.hand([self._move(page, *move) for move in message["touch"]]):
+                for other in self._pages:
+                    other.stamp = 0
+                page.stamp = stamp
         elif "keys" in message:
             self._session.device.input(str(message["keys"]).encode("utf-8", "replace"))
         elif "button" in message:
@@ -290,8 +293,8 @@ class Server:
     def _on_frame(self, part: Rectangle, answers: bool) -> None:
         for page in self._pages:
             page.dirt.add(part)
-            if answers:
-                page.answered = page.stamp
+            if answers and page.stamp:
+                page.answered, page.stamp = page.stamp, 0
             page.awake.set()
 
     def _on_leds(self) -> None:

@@ -86,7 +86,7 @@ function draw(buffer) {
   if (touchedAt.has(stamp)) {
     latencies.push(performance.now() - touchedAt.get(stamp));
     if (latencies.length > 1000) latencies.shift();
-    touchedAt.clear();
+    for (const older of touchedAt.keys()) if (older <= stamp) touchedAt.delete(older);
   }
 }
 
