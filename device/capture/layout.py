@@ -62,8 +62,8 @@ class Layout:
     def _grid(self, area, cells):
         """Rectangles for so many cells, at most four rows of them."""
         x, y, width, height = area
-        columns = max(2, (cells + 3) // 4)
-        rows = max(3, (cells + columns - 1) // columns)
+        columns = (cells + 3) // 4
+        rows = max(4 if columns == 1 else 3, (cells + columns - 1) // columns)
         gap = self.gap
         cell_w, cell_h = (width + gap) // columns - gap, (height + gap) // rows - gap
         rects = []

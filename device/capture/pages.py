@@ -270,18 +270,19 @@ class DrawPage(Page):
             font, name, x + pad, y + (height - font.height) // 2, colours.TEXT, colours.PANEL
         )
         left += pad + pad // 2
-        size = small.height
-        top = y + (height - 2 * small.height) // 2
+        main = screen.main
+        size = main.height * 3 // 4
+        top = y + (height - main.height - small.height) // 2
+        at = top + main.height // 6
         if verdict.sure:
-            screen.tick(left, top + size // 8, size * 3 // 4, colours.GREEN)
-            screen.text(small, "sure", left + size, top, colours.TEXT, colours.PANEL)
-            why = "most like this" if nearest is not None else ""
+            screen.tick(left, at, size, colours.GREEN)
+            said, why = "sure", "most like this" if nearest is not None else ""
         else:
-            screen.badge("?", left, top, size, colours.PANEL)
-            screen.text(small, "not sure", left + size + 6, top, colours.TEXT, colours.PANEL)
-            why = verdict.why
+            screen.badge("?", left, at, size, colours.PANEL)
+            said, why = "not sure", verdict.why
+        screen.text(main, said, left + size + 6, top, colours.TEXT, colours.PANEL)
         why = small.fit(why, end - left)
-        screen.text(small, why, left, top + small.height, colours.DIM, colours.PANEL)
+        screen.text(small, why, left, top + main.height, colours.DIM, colours.PANEL)
 
     def tap(self, name, number):
         app = self.app
@@ -332,7 +333,7 @@ class ClassPage(Page):
             note = "%d to %d of %s" % (self.first + 1, min(self.first + self.room, count), note)
         if doubtful:
             note += ", %d in doubt" % doubtful
-        text = "“%s”" % app.recogniser.names[self.number]
+        text = "Class “%s”" % app.recogniser.names[self.number]
         widgets.title(self.screen, self.places["title"], text, note)
         if not count:
             x, y, width, height = self.layout.inner
@@ -460,8 +461,11 @@ class ChoosePage(Page):
         if name == "back":
             self.button(name, "Back", pressed)
         else:
-            kind = widgets.PRIMARY if name == "class %d" % self.number else widgets.PLAIN
+            now = name == "class %d" % self.number
+            kind = widgets.PRIMARY if now else widgets.PLAIN
             label = self.app.recogniser.names[int(name.split()[1])]
+            if now:
+                label += " (now)"
             self.button(name, label, pressed, kind)
 
     def tap(self, name, number):

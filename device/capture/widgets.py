@@ -22,7 +22,8 @@ def button(screen, layout, rect, label, kind=PLAIN, pressed=False):
     else:
         screen.round(rect, layout.radius, face)
     x, y, width, height = rect
-    inner = x + 4, y, width - 8, height
+    pad = layout.radius // 2
+    inner = x + pad, y, width - 2 * pad, height
     font = screen.main if screen.main.width(label) <= inner[2] else screen.small
     screen.centred(font, label, inner, ink, face)
 
@@ -35,22 +36,19 @@ def class_button(screen, layout, rect, name, count, doubtful=False, best=False, 
         screen.outlined(rect, layout.radius, face, colours.TEXT if pressed else colours.BLUE, 3)
     else:
         screen.round(rect, layout.radius, face)
-    x, y, width, height = rect
-    pad = layout.radius
-    bar = bar_rect(layout, rect)
-    tall = bar[1] - y if bar else height
-    small = screen.small
+    x, y, width, _ = rect
+    pad, small = layout.radius, screen.small
+    tall = bar_rect(layout, rect)[1] - y
     text = "%d" % count
     if width > 15 * small.height // 2:
         text += " drawing" if count == 1 else " drawings"
-    end = x + width - pad
-    end -= small.width(text)
+    end = x + width - pad - small.width(text)
     middle = y + (tall - small.height) // 2 + 2
     screen.text(small, text, end, middle, colours.DIM, face)
     if doubtful:
         size = small.height
         end -= size + 6
-        screen.badge("!", end, y + (tall - size) // 2 + 2, size, face)
+        screen.badge("!", end, middle, size, face)
     room = end - 6 - x - pad
     font = screen.main if screen.main.width(name) <= room else small
     top = y + (tall - font.height) // 2 + 2
