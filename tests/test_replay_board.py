@@ -13,6 +13,7 @@ from board import Board, Serial, open_page
 from conftest import DEVICE
 
 from uff_host import cli
+from uff_host.errors import DeviceError
 from uff_host.hand import Drawing, Field, Hand
 from uff_host.hand.composer import Layout, lesson
 from uff_host.lesson import MODEL, SAMPLES, layout_of, replay
@@ -63,12 +64,16 @@ def test_a_session_comes_to_the_same_files_on_the_board(
     here = replay(unix, path)
     with SerialTarget(board.port) as target:
         assert layout_of(target) == layout
+        with pytest.raises(DeviceError, match="none of"):
+            target.run("layout.py", {"hidden": 5})
+        assert not (board.folder / "job.json").exists()
     told = ["replay", str(path), "--on", board.port, "--json", str(tmp_path / "x.json")]
     assert cli.main([*told, "--model", str(tmp_path / "x.uffm")]) == 0
     there = json.loads((tmp_path / "x.json").read_text())
     for key in ("counts", "names", "guesses", "loo_accuracy", "samples_sha256", "model_sha256"):
         assert there[key] == here[key]
     assert there["names"] == ["1", "2", "4"]
+    assert not (board.folder / "job.json").exists()  # the next script has no job
     assert (tmp_path / "x.uffm").read_bytes() == (board.folder / MODEL).read_bytes()
 
 

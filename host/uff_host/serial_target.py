@@ -84,10 +84,25 @@ class SerialTarget(Target):
             told.write_text(json.dumps(job), encoding="utf-8")
             self.put(told, "job.json")
         answer = Answer(script, on_progress, self._on_line)
-        error = self.execute(path.read_text(encoding="utf-8"), script, answer.line)
+        try:
+            error = self.execute(path.read_text(encoding="utf-8"), script, answer.line)
+        finally:
+            self._forget_job()
         for line in error.splitlines():
             answer.line(line)
         return answer.end(1 if error else 0)
+
+    def _forget_job(self) -> None:
+        """Else the next script that a person runs on the board by mpremote would find it.
+
+        Where the line has gone or the script was stopped the hard way, the job stays.
+        """
+        if self._link is None:
+            return
+        with contextlib.suppress(DeviceError):
+            link = self._awake()
+            link.start("import os\nos.remove('job.json')")
+            link.ended(transfer.SILENCE_S)
 
     def execute(self, code: str, what: str, on_line: Callable[[str], None]) -> str:
         """Run code with an empty heap; return its traceback, empty if it had none.
