@@ -8,6 +8,8 @@ import pytest
 
 SCRIPTS = sorted((m7.TOP / "tests" / "device").glob("*.py"))
 HELPERS = ("uff_checks", "ridge_calls", "touch_bus")
+# What other tests give a screen, files or a job.
+DRIVEN = ("board_draw", "capture_session", "hand_touch")
 TOUCH_MODEL = m7.TOP / "host" / "uff_host" / "board" / "ft6x06_model.py"
 # Holds two trainings of hundreds of whole images at once: more than a board's heap.
 TOO_BIG = "test_no_slice_is_longer_than_twenty_million_multiply_adds"
@@ -23,7 +25,7 @@ def board():
 
 
 @pytest.mark.parametrize(
-    "script", [pytest.param(s, id=s.stem) for s in SCRIPTS if s.stem not in HELPERS]
+    "script", [pytest.param(s, id=s.stem) for s in SCRIPTS if s.stem not in HELPERS + DRIVEN]
 )
 def test_a_device_script_says_on_m7_what_it_says_on_unix(script, board, run_device, tmp_path):
     text = script.read_text()

@@ -331,8 +331,11 @@ def test_the_m7_comes_to_the_same_bytes(unix, layout, tmp_path):
     assert here.result["counts"] == [5] * 10
     with m7.started() as board:
         assert layout_of(board) == layout
-        there = Ran(board, session, tmp_path)
+        there = Ran(board, session, tmp_path, record="again.ufft")
         assert there.files == here.files
+        board.get("again.ufft", tmp_path / "again.ufft")
+        recorded = read_session(tmp_path / "again.ufft")
+        assert [one[1:] for one in recorded.reports] == [one[1:] for one in session.reports]
         for key in ("guesses", "samples_sha256", "model_sha256", "loo_accuracy", "names"):
             assert there.result[key] == here.result[key]
         assert here.result["names"] == names
