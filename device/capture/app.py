@@ -27,6 +27,7 @@ PREDICT_MS = 200  # at least, between two predictions while the finger is down
 ENOUGH = 3  # drawings of a class from which on training is proposed
 TROUBLES = (ValueError, MemoryError, OSError, OverflowError)
 NO_SPACE = 28  # errno
+SAVE = "save"  # the last stage of Recogniser.train(), whose part done begins anew
 
 
 class App:
@@ -48,6 +49,7 @@ class App:
         self.progress = None  # part of the training that is done, 0 to 1; None: no training
         self._notice = (message, True) if message else None
         self._learning = self._countdown = self._seconds = None
+        self._saving = False
         self._taught = recogniser.network is not None
         self._due = False  # the drawing, or what knows it, changed since the last prediction
         self._predicted = ticks_ms()
@@ -210,7 +212,10 @@ class App:
         """Begins to train, or stops it."""
         if self._learning is not None:
             self._stop()
-            self.say("Stopped; what it knew before it still knows.")
+            if self._saving:
+                self.say("Learnt but not saved: it will learn anew at the next start.")
+            else:
+                self.say("Stopped; what it knew before it still knows.")
             return
         why = self.recogniser.obstacle()
         if why:
@@ -243,8 +248,8 @@ class App:
         if self._notice:
             return self._notice
         if self._learning is not None:
-            left = self._seconds
-            return ("Learning…" if left is None else "Learning: %d s left" % left), False
+            left, doing = self._seconds, "Saving" if self._saving else "Learning"
+            return doing + ("…" if left is None else ": %d s left" % left), False
         return self._next_step(), False
 
     def warning(self):
@@ -261,12 +266,14 @@ class App:
             return "Draw “%s” in the field." % names[counts.index(0)]
         why = self.recogniser.obstacle()
         if why:
-            return why
+            return sentence(ValueError(why)) + "."
         if self.recogniser.network is None or self.recogniser.stale:
             few = min(counts)
             if few < ENOUGH:
                 return "Draw “%s” once more, or press Train." % names[counts.index(few)]
             return "Press Train, or draw more of each."
+        if self.doubtful:
+            return "Tap “%s”: see the drawing marked “!”." % names[min(self.doubtful)]
         return "Draw one: it says what it sees."
 
     def hint(self):
@@ -344,12 +351,19 @@ class App:
         self._learning = self.recogniser.train()
         self._countdown = Countdown(ticks_ms())
         self._seconds = None
+        self._saving = False
         self.progress = 0.0
         self._light(True)
 
     def _learn_on(self):
         try:
-            _, self.progress = next(self._learning)
+            stage, self.progress = next(self._learning)
+            if stage == SAVE and not self._saving:
+                # The network is there and of use; its way to the disk is counted anew.
+                self._saving = True
+                self._countdown = Countdown(ticks_ms())
+                self._due = True
+                self._read_samples()
             self._seconds = self._countdown.left(self.progress, ticks_ms())
         except StopIteration:
             self._stop()

@@ -43,8 +43,7 @@ class Layout:
             "field": (gap, top, side, side),
         }
         y = top + side + gap
-        # Train is the widest of the three: it is what one looks for.
-        third = (side - 2 * gap) * 10 // 32
+        third = (side - 2 * gap) // 3
         page["undo"] = (gap, y, third, touch)
         page["clear"] = (gap + third + gap, y, third, touch)
         x = gap + 2 * (third + gap)

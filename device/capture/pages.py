@@ -115,7 +115,7 @@ class DrawPage(Page):
         self.controls = dict(self.places)
         del self.controls["message"], self.controls["verdict"]
         self._said = self._verdict = self._best = self._train = None
-        self._bars = []
+        self._bars = self._classes = ()
         self._hint = None
 
     def draw(self):
@@ -123,6 +123,7 @@ class DrawPage(Page):
         self._best = None
         self._hint = None
         self._bars = [-1] * self.layout.classes
+        self._classes = [None] * self.layout.classes
         super().draw()
         self.update()
 
@@ -158,6 +159,7 @@ class DrawPage(Page):
         """One class button."""
         recogniser = self.app.recogniser
         verdict = self.app.verdict
+        self._classes[number] = self._class_face(number)
         widgets.class_button(
             self.screen,
             self.layout,
@@ -171,13 +173,17 @@ class DrawPage(Page):
         self._bars[number] = -1
         self._draw_bar(number)
 
+    def _class_face(self, number):
+        return self.app.counts[number], number in self.app.doubtful
+
     def _draw_bar(self, number):
         verdict = self.app.verdict
         if verdict is None or number >= len(verdict.goodness):
             return  # a class that came after the training
         rect = widgets.bar_rect(self.layout, self.controls["class %d" % number])
         # Its part of all goodness, so that a full bar leaves nothing to the others.
-        length = int(verdict.goodness[number] / (sum(verdict.goodness) or 1.0) * rect[2])
+        whole = sum(max(good, 0.0) for good in verdict.goodness) or 1.0
+        length = int(max(verdict.goodness[number], 0.0) / whole * rect[2])
         if length != self._bars[number]:
             self._bars[number] = length
             best = verdict.label == number
@@ -215,8 +221,10 @@ class DrawPage(Page):
                 self._best = best
                 self.draw_class(number)
             self._best = best
-        if verdict is not None:
-            for number in range(self.layout.classes):
+        for number in range(self.layout.classes):
+            if self._classes[number] != self._class_face(number):
+                self.draw_class(number)
+            elif verdict is not None:
                 self._draw_bar(number)
         if self._verdict != app.status():
             self._draw_verdict()

@@ -44,14 +44,19 @@ def class_button(screen, layout, rect, name, count, doubtful=False, best=False, 
         text += " drawing" if count == 1 else " drawings"
     end = x + width - pad - small.width(text)
     middle = y + (tall - small.height) // 2 + 2
+    below = 0
+    if small.width(name) > end - 6 - x - pad and tall > 7 * small.height // 4:
+        # A long name in a narrow button takes a line of its own.
+        below = tall - 7 * small.height // 4
+        end, middle = x + pad, y + tall - small.height + 2
     screen.text(small, text, end, middle, colours.DIM, face)
     if doubtful:
         size = small.height
-        end -= size + 6
-        screen.badge("!", end, middle, size, face)
-    room = end - 6 - x - pad
-    font = screen.main if screen.main.width(name) <= room else small
-    top = y + (tall - font.height) // 2 + 2
+        end = x + width - pad - size if below else end - size - 6
+        screen.badge("!", end, middle, size - below // 2, face)
+    room = width - 2 * pad if below else end - 6 - x - pad
+    font = screen.main if screen.main.width(name) <= room and not below else small
+    top = y + below // 2 if below else y + (tall - font.height) // 2 + 2
     screen.text(font, font.fit(name, room), x + pad, top, colours.TEXT, face)
 
 

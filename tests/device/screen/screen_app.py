@@ -3,9 +3,14 @@
 import asyncio
 
 from boards.headless import MemoryDisplay
-from capture.layout import Layout
+from capture import screen as colours
+from capture.countdown import Countdown
+from capture.font import fonts
+from capture.layout import KEYS, SIGNS, Layout
+from capture.pages import capital
+from capture.screen import Screen
 from uff_checks import RamDisk, contents, exists, mount, raises, run, scratch, umount
-from user import User
+from user import User, plain_draw
 
 SIZES = ((800, 480), (480, 272))
 
@@ -372,6 +377,83 @@ def test_what_looks_mislabelled_is_marked():
         assert user.app.page.sample == 24
 
     on_screen(script)
+
+
+def test_a_class_in_doubt_is_marked_as_soon_as_that_is_known():
+    async def script(user):
+        for kind in range(3):
+            await user.teach(kind, kind, 8)
+        await user.teach(1, 2, 1, 40)
+        x, y, w, h = user.app.page.controls["class 2"]
+
+        def amber():
+            return sum(
+                at(user, px, py) == colours.AMBER
+                for py in range(y, y + h)
+                for px in range(x, x + w)
+            )
+
+        assert not amber()
+        await user.tap("train")
+        assert amber() > 100
+        assert "Tap “3”: see the drawing marked “!”." in message(user)
+
+    on_screen(script)
+
+
+def test_saving_is_counted_apart_from_learning():
+    async def script(user):
+        for kind in range(3):
+            await user.teach(kind, kind, 2)
+        train, said = user.recogniser.train, []
+
+        def watched():
+            for stage, done in train():
+                yield stage, done
+                said.append((stage == "save", user.app.message()[0], user.app.progress))
+
+        user.recogniser.train = watched
+        await user.tap("train")
+        assert said[0][1].startswith("Learning") and said[-2][1].startswith("Saving"), said
+        for saving in (False, True):
+            parts = [part for save, _, part in said if save == saving]
+            assert parts == sorted(parts) and parts[-1] == 1.0, parts
+
+    on_screen(script)
+
+
+def test_the_time_left_is_right_and_never_jumps_up():
+    for whole in (3000, 30000):
+        countdown, shown = Countdown(1000), []
+        for i in range(1, 101):
+            now = i * whole // 100
+            seconds = countdown.left(i / 100 if i < 100 else 1, 1000 + now)
+            if seconds is not None:
+                shown.append(seconds)
+                assert abs(seconds - (whole - now) / 1000) <= 1.1, (seconds, whole - now)
+        assert shown and shown == sorted(shown, reverse=True) and shown[-1] == 0
+    # Slower than it seemed at first: it says so.
+    countdown = Countdown(0)
+    first = [countdown.left(i / 100, i * 50) for i in range(5, 20)][-1]
+    later = [countdown.left(0.2 + i / 1000, 1000 + i * 50) for i in range(1, 100)][-1]
+    assert first <= 5 and later > 10, (first, later)
+
+
+def test_letters_are_there_for_all_that_can_be_typed_and_a_box_for_the_rest():
+    for height in (480, 272):
+        small, main, big = fonts(height)
+        for font in (small, main):
+            for row in KEYS + SIGNS:
+                assert font.covers(row) and font.covers("".join(capital(key) for key in row))
+            assert not font.covers("字") and font.width("字") > 0
+            assert font.fit("wide words", font.width("wide…")) == "wide…"
+            assert font.wrap("two words", font.width("words")) == ["two", "words"]
+        assert big.covers("0123456789ABCXYZabcxyz")
+        display = MemoryDisplay(480, 272)
+        palette = Screen(display).palette(0, 0xFFFF, main.levels)
+        plain_draw(main, display.framebuf, "字", 10, 10, palette)
+        lit = sum(1 for byte in display.buffer if byte)
+        assert 40 < lit < 400, lit
 
 
 def test_a_full_disk_is_said_and_costs_nothing():
