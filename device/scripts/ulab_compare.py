@@ -71,7 +71,7 @@ def compare(m, columns):
     right = np.frombuffer(b, dtype=np.float).reshape((m, columns))
 
     def by_ridge():
-        factor, work = bytearray(4 * packed), bytearray(4 * m * ridge.PANEL)
+        factor, work = bytearray(4 * packed), bytearray(ridge.work_bytes(m))
         x = array("f", bytes(4 * m * columns))
         ridge.factor(gram, factor, work, scale=scale, diagonal=diagonal * scale)
         ridge.solve(factor, b, x, work)
