@@ -332,7 +332,8 @@ for spoil in (sound, stuck_0, stuck_1, coupled, address):
 
 BOARD = """
 import boards
-from boards.headless import HeapArena, MemoryDisplay
+from boards.headless import MemoryDisplay
+from uff.arena import HeapArena
 from ft6x06_model import FT6x06Model
 from drivers.ft6x06 import FT6x06
 class Bus:

@@ -7,15 +7,7 @@ import sys
 
 import framebuf
 
-
-class HeapArena:
-    """Memory for big arrays out of MicroPython's heap, which gives back what nothing holds."""
-
-    def __call__(self):
-        return bytearray
-
-    def keep(self):
-        pass
+from uff.arena import HeapArena
 
 
 class MemoryDisplay:

@@ -11,7 +11,7 @@ import framebuf
 from drivers.ft6x06 import FT6x06
 from micropython import const
 
-from boards.headless import HeapArena
+from uff.arena import HeapArena
 
 _ANSWER = const(64)
 _LARGEST = const(62)  # bytes of data in a question or an answer

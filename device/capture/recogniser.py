@@ -15,6 +15,7 @@ from struct import calcsize, pack, unpack_from
 import ridge
 from ridge import crc32
 from uff import FormatError, LabelEmbedding, Network, Options, SamplesFile, Trainer
+from uff.arena import HeapArena
 from uff.files import exists, replace
 from uff.model import save_steps
 from uff.plan import MAX_IMAGES
@@ -47,16 +48,6 @@ NOTE = "<IiI"
 Verdict = namedtuple(
     "Verdict", ("label", "sure", "why", "goodness", "margin", "nearest", "similarity")
 )
-
-
-class HeapArena:
-    """Memory for big arrays, from the heap: see boards/ for others."""
-
-    def __call__(self):
-        return bytearray
-
-    def keep(self):
-        pass
 
 
 class Recogniser:
