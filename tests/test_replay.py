@@ -235,6 +235,22 @@ def test_the_command_compares_what_was_recognised_and_brings_the_files(tmp_path,
     assert "touches take" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("script", "says"),
+    [
+        ("capture", "capture: unix has no touchscreen; want a session to replay in job.json"),
+        ("predict", "predict: there is no network for these drawings; draw and train first"),
+    ],
+)
+def test_without_a_job_where_nothing_can_be_done_a_script_says_so(
+    script, says, run_device, tmp_path
+):
+    ran = run_device(DEVICE / "scripts" / f"{script}.py", tmp_path)
+    assert ran.returncode == 1
+    assert says in ran.stdout.splitlines()
+    assert "Traceback" not in ran.stdout + ran.stderr
+
+
 # ---- unlearning: as if it had never been ----
 
 Do = Callable[[Composer], None]
@@ -330,7 +346,7 @@ def test_the_m7_comes_to_the_same_bytes(unix, layout, tmp_path):
     here = Ran(unix, session, tmp_path)
     assert here.result["counts"] == [5] * 10
     with m7.started() as board:
-        assert layout_of(board) == layout
+        assert layout_of(board) == layout, "the image holds another device/capture: make m7"
         there = Ran(board, session, tmp_path, record="again.ufft")
         assert there.files == here.files
         board.get("again.ufft", tmp_path / "again.ufft")
