@@ -57,4 +57,5 @@ def test_training_never_freezes_the_screen_for_more_than_100_ms_of_emulated_time
     assert most["learning"] <= 100 * INSTRUCTIONS_PER_MS, most
     # A stroke follows the finger: a report takes less than the controller's 10 ms.
     assert most["report"] <= 5 * INSTRUCTIONS_PER_MS, most
-    assert most["prediction"] <= 100 * INSTRUCTIONS_PER_MS, most
+    # Nor does a prediction hold reports up: no slice of it is much longer than a scan.
+    assert most["prediction"] <= 15 * INSTRUCTIONS_PER_MS, most

@@ -51,6 +51,7 @@ class App:
         self._learning = self._countdown = self._seconds = None
         self._saving = False
         self._taught = recogniser.network is not None
+        self._predicting = None  # the prediction under way, a generator
         self._due = False  # the drawing, or what knows it, changed since the last prediction
         self._predicted = ticks_ms()
         self._pause = PREDICT_MS
@@ -88,7 +89,7 @@ class App:
         return (
             self._learning is not None
             or self.page.todo is not None
-            or (self._can_predict() and not self.drawing.down)
+            or ((self._predicting is not None or self._can_predict()) and not self.drawing.down)
         )
 
     def where(self, name, number=None):
@@ -202,6 +203,7 @@ class App:
 
     def capture(self, label):
         """Keeps the drawing as one of class `label`."""
+        self._predict_anew()  # it shares raster and image
         self._raster.draw(self.drawing.strokes, self._image)
         self.edit(self.recogniser.add, self._image, label)
         self.clear()
@@ -316,10 +318,14 @@ class App:
     def _slice(self):
         """One piece of each thing to be done; False where there is nothing."""
         worked = self.page.step()
-        if self._can_predict():
+        if self._predicting is not None:
+            self._predict()
+            worked = True
+        elif self._can_predict():
             waited = ticks_diff(ticks_ms(), self._predicted)
             if not self.drawing.down or waited >= self._pause:
-                self._predict()
+                self._due = False
+                self._predicting = self._prediction()
                 worked = True
         if self._learning is not None:
             self._learn_on()
@@ -330,18 +336,35 @@ class App:
         return self._due and bool(self.drawing) and self.recogniser.network is not None
 
     def _predict(self):
-        begun = ticks_ms()
-        self._due = False
+        """One slice of the prediction under way: reports come in between."""
+        predicting = self._predicting
         try:
-            self._raster.draw(self.drawing.strokes, self._image)
+            next(predicting)
+        except StopIteration:
+            self._predicting = None
+        except BaseException:
+            self._predicting = self.verdict = None
+            raise
+
+    def _prediction(self):
+        begun = ticks_ms()
+        verdict = None
+        try:
+            yield from self._raster.steps(self.drawing.strokes, self._image)
         except ValueError:
-            self.verdict = None  # a dot is nothing yet
+            pass  # a dot is nothing yet
         else:
-            self.verdict = None
-            self.verdict = self.recogniser.predict(self._image)
+            yield
+            verdict = self.recogniser.predict(self._image)
+        self.verdict = verdict
         self._predicted = ticks_ms()
         # A slow board looks less often: strokes come first.
-        self._pause = max(PREDICT_MS, 4 * ticks_diff(self._predicted, begun))
+        self._pause = max(PREDICT_MS, 2 * ticks_diff(self._predicted, begun))
+
+    def _predict_anew(self):
+        """What was drawn, or what knows it, changed other than by a finger in the field."""
+        self._predicting = None
+        self._due = True
 
     def _learn_again(self):
         if self.recogniser.obstacle() is None:
@@ -362,13 +385,11 @@ class App:
                 # The network is there and of use; its way to the disk is counted anew.
                 self._saving = True
                 self._countdown = Countdown(ticks_ms())
-                self._due = True
                 self._read_samples()
             self._seconds = self._countdown.left(self.progress, ticks_ms())
         except StopIteration:
             self._stop()
             self._taught = True
-            self._due = True
             self._read_samples()
             if not self.warning():
                 self.say("Learnt %d drawings. %s" % (sum(self.counts), self._next_step()))
@@ -400,15 +421,14 @@ class App:
             self.layout = self._new_layout()
         if recogniser.network is None:
             self.verdict = None
-        else:
-            self._due = True
+        self._predict_anew()
 
     def _new_layout(self):
         return Layout(self.screen.width, self.screen.height, len(self.recogniser.names))
 
     def _redraw(self):
         """After a change of the drawing other than by a finger in the field."""
-        self._due = True
+        self._predict_anew()
         if not self.drawing:
             self.verdict = None
         if isinstance(self.page, DrawPage):

@@ -37,6 +37,12 @@ class Raster:
 
         ValueError where there is nothing or just a dot.
         """
+        for _ in self.steps(strokes, image):
+            pass
+
+    def steps(self, strokes, image):
+        """A generator: draw() in slices of about 4 million instructions.
+        Where strokes grow meanwhile the image may lack the new part."""
         left, top, right, bottom = bounds(strokes)
         size = max(right - left, bottom - top)
         if size < DOT:
@@ -45,13 +51,14 @@ class Raster:
         width, height = _scaled(right - left, room, size), _scaled(bottom - top, room, size)
         # First in the middle of the box, to find the centre of mass; then where that belongs.
         x, y = (_WIDTH - width) // 2, (_WIDTH - height) // 2
-        self._strokes(strokes, left, top, size, x, y)
+        yield from self._strokes(strokes, left, top, size, x, y)
         mass, mass_x, mass_y = self._average(image)
+        yield
         x += _to_middle(mass, mass_x)
         y += _to_middle(mass, mass_y)
         x = min(max(x, PEN + 1), _WIDTH - PEN - 1 - width)
         y = min(max(y, PEN + 1), _WIDTH - PEN - 1 - height)
-        self._strokes(strokes, left, top, size, x, y)
+        yield from self._strokes(strokes, left, top, size, x, y)
         self._average(image)
 
     def _strokes(self, strokes, left, top, size, at_x, at_y):
@@ -74,6 +81,9 @@ class Raster:
                         quad[6], quad[7] = from_x - across, from_y - down
                         buffer.poly(0, 0, quad, 1, True)
                 from_x, from_y = x, y
+                if i & 63 == 62:
+                    yield
+            yield
 
     def _average(self, image):
         """Fills image; its mass, and the mass times x and y."""

@@ -1,5 +1,6 @@
 """How much work the application does at once, in instructions of the emulated Cortex-M7: between
-two updates of the screen while it trains, for a report of the touch controller, for a prediction.
+two updates of the screen while it trains, for a report of the touch controller, for a slice of a
+prediction.
 
     pace NAME most instructions
 """
