@@ -15,8 +15,12 @@
 #include "py/mpstate.h"
 #include "extmod/modplatform.h" // the banner
 
-// Not among the port's sources.
+#if BOARD_BRINGS_PYEXEC
 #include "shared/runtime/pyexec.c"
+#else
+#include "shared/readline/readline.h"
+#include "shared/runtime/pyexec.h"
+#endif
 
 static bool is_board; // start() was called
 
