@@ -215,7 +215,7 @@ class App:
         if self._learning is not None:
             self._stop()
             if self._saving:
-                self.say("Learnt but not saved: it will learn anew at the next start.")
+                self.say("Stopped: learnt, but not saved.")
             else:
                 self.say("Stopped; what it knew before it still knows.")
             return
@@ -272,11 +272,11 @@ class App:
         if self.recogniser.network is None or self.recogniser.stale:
             few = min(counts)
             if few < ENOUGH:
-                return "Draw “%s” once more, or press Train." % names[counts.index(few)]
-            return "Press Train, or draw more of each."
+                return "Draw “%s” again, or press Train." % names[counts.index(few)]
+            return "Press Train, or draw more."
         if self.doubtful:
-            return "Tap “%s”: see the drawing marked “!”." % names[min(self.doubtful)]
-        return "Draw one: it says what it sees."
+            return "Check the “!” in “%s”." % names[min(self.doubtful)]
+        return "Now draw one to try it."
 
     def hint(self):
         """What the empty field says."""

@@ -74,7 +74,7 @@ class Layout:
     def _head(self, *names):
         """A page's first line: back, title, and buttons at the right."""
         gap, width = self.gap, self.width
-        wide = width * 17 // 100
+        wide = width * 19 // 100
         page = {"back": (gap, gap, wide, self.bar)}
         x = width
         for name in reversed(names):

@@ -193,7 +193,7 @@ class Screen:
         x, y, width, height = rect
         for font in sizes or (self.main, self.small):
             lines = font.wrap(text, width)
-            if len(lines) * font.height <= height + 4 and not lines[-1].endswith("…"):
+            if len(lines) * font.height <= height + 4 and not _cut(lines, text):
                 break
         most = max((height + 4) // font.height, 1)
         if len(lines) > most:
@@ -239,6 +239,11 @@ class Screen:
                     buffer.fill_rect(left, top, scale, scale, greys.pixel(image[at], 0))
                 at += 1
         self.mark(x, y, side, side)
+
+
+def _cut(lines, text):
+    """Whether a word did not fit."""
+    return len(" ".join(lines)) < len(text) or lines[-1].endswith("…") != text.endswith("…")
 
 
 def _between(back, front, part, whole):

@@ -396,7 +396,7 @@ def test_a_class_in_doubt_is_marked_as_soon_as_that_is_known():
         assert not amber()
         await user.tap("train")
         assert amber() > 100
-        assert "Tap “3”: see the drawing marked “!”." in message(user)
+        assert "Check the “!” in “3”." in message(user)
 
     on_screen(script)
 
