@@ -13,6 +13,7 @@ from pathlib import Path
 from PIL import Image
 
 from uff_host import files
+from uff_host.board.glass import Rectangle
 from uff_host.board.server import Server
 from uff_host.board.session import Session
 from uff_host.board.visitor import Visitor, browser
@@ -67,14 +68,8 @@ async def _tour(someone: Visitor, session: Session, out: Path, made: list[Path])
             await someone.tap(f"class {label}")
             if (number, label) == (0, 0):
                 screen("capture")
-    model = session.folder / "drawings.uffm"
-    await someone.press("train")
-    seen = []
-    while not model.exists():
-        seen.append(session.hardware.glass.copy())
-        await asyncio.sleep(0.01)
+    await _train(someone, session, out / "board_train.png")
     made.append(out / "board_train.png")
-    seen[len(seen) * 2 // 3].write_png(made[-1])
     await someone.settle()
     screen("trained")
     await someone.draw(hand.draw(CLASSES[1], EACH + 1, field))
@@ -85,3 +80,22 @@ async def _tour(someone: Visitor, session: Session, out: Path, made: list[Path])
     screen("class")
     await someone.tap("thumbnail 0", "class_page")
     screen("sample")
+
+
+async def _train(someone: Visitor, session: Session, picture: Path) -> None:
+    """Press Train; of what the screen shows until it tells how well it has learnt, keep a frame
+    from the middle. It all takes some hundredths of a second here, much of it to save."""
+    glass, verdict = session.hardware.glass, Rectangle(*someone.place("verdict"))
+    before, seen, pages = glass.bytes_of(verdict), [glass.copy()], session.hardware.on_frame
+
+    def look(part: Rectangle, answers: bool) -> None:
+        pages(part, answers)
+        if glass.bytes_of(verdict) == before:
+            seen.append(glass.copy())
+
+    session.hardware.on_frame = look
+    await someone.press("train")
+    while not (session.folder / "drawings.uffm").exists():
+        await asyncio.sleep(0.01)
+    session.hardware.on_frame = pages
+    seen[len(seen) // 2].write_png(picture)
