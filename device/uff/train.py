@@ -101,6 +101,8 @@ class Trainer:
 
     def _stage(self, done_units, units):
         """What steps() yields when done_units of units of the present stage are done."""
+        if done_units == units and self._now is self.plan.stages[-1]:
+            return self._now.name, 1.0  # the sum of rounded parts may miss it
         done = (self._work_done + self._now.work * done_units / units) / self._work_all
         return self._now.name, min(done, 1.0)
 
