@@ -44,6 +44,11 @@ class LCD:
         else:
             lcd.show(x, y, right - x, bottom - y)
 
+    @property
+    def underruns(self):
+        """How often the display's FIFO has run empty within a frame since the panel came up."""
+        return lcd.underruns()
+
     def backlight(self, on):
         """Switch the light behind the panel."""
         lcd.backlight(on)

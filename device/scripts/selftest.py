@@ -806,6 +806,9 @@ def display(test):
     canvas.fill_rect(width // 2 - 100, height // 2 - 50, 200, 100, 0xF800)
     screen.show(width // 2 - 100, height // 2 - 50, 200, 100)
     found["answers"]["rectangle"] = test.ask("Do you see one red rectangle in the middle?")
+    # Of the board's own display: which panel it is, and frames that were not sent in time.
+    for name in ("panel", "underruns"):
+        found[name] = getattr(screen, name, None)
     no = [name for name, answer in found["answers"].items() if answer == "no"]
     if no:
         raise Failed("not as it should be: " + ", ".join(sorted(no)), found)
