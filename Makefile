@@ -155,7 +155,7 @@ test: check unix ## Build all, check style, spelling and types, run all tests
 	@if $(MAKE) --no-print-directory arm-tools; then $(MAKE) --no-print-directory m7; \
 	else echo "test: no tools for the Cortex-M7: the tests test_m7_* are skipped" >&2; fi
 	@$(MAKE) --no-print-directory browser-tools || echo "test: no browser: the tests test_board_page.py are skipped" >&2
-	@$(BIN)/pytest tests
+	@$(BIN)/pytest tests -n auto --dist loadfile
 
 lint: $(READY)
 	@$(BIN)/ruff check -q --output-format=concise
