@@ -152,7 +152,7 @@ bench: $(READY) m7-bench ## Count them beside ulab, CMSIS-DSP, plain C and backp
 	@$(BIN)/uff bench --json firmware_build/build/bench.json --plot firmware_build/build/bench.png
 
 test: check unix ## Build all, check style, spelling and types, run all tests
-	@if $(MAKE) --no-print-directory arm-tools; then $(MAKE) --no-print-directory m7; \
+	@if $(MAKE) --no-print-directory arm-tools; then $(MAKE) --no-print-directory m7 m7-bench; \
 	else echo "test: no tools for the Cortex-M7: the tests test_m7_* are skipped" >&2; fi
 	@$(MAKE) --no-print-directory browser-tools || echo "test: no browser: the tests test_board_page.py are skipped" >&2
 	@$(BIN)/pytest tests -n auto --dist loadfile

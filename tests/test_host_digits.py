@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import os
 import subprocess
 import sys
 import zipfile
@@ -134,7 +135,9 @@ def test_the_real_package_holds_500_digits_a_class(tmp_path, monkeypatch):
     try:
         found = digits.load()
     except digits.SourceError as error:
-        pytest.skip(str(error))
+        if os.environ.get("CI"):
+            raise  # PyPI is in reach there: whatever fails is ours
+        pytest.skip(f"no PyPI in reach: {error}")
     assert [len(images) for images in found.images] == [digits.PER_CLASS] * 10
     train, test = digits.split(found, 100, 0)
     assert (len(train), len(test)) == (1000, 2000)
