@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import os
 import re
 import shutil
@@ -11,9 +10,9 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+from builds import load, script, write
 
 TOP = Path(__file__).resolve().parent.parent
 BUILD = TOP / "firmware_build"
@@ -22,25 +21,6 @@ FILES = (
     "micropython_1.25.0+ds.orig.tar.xz",
     "micropython_1.25.0+ds-1.debian.tar.xz",
 )
-
-
-def load_fetch() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("fetch", BUILD / "fetch.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def write(path: Path, text: str) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-    return path
-
-
-def script(path: Path, text: str) -> None:
-    write(path, f"#!/bin/sh\n{text}\n").chmod(0o755)
 
 
 def sh(*command: str | Path, cwd: Path) -> str:
@@ -87,7 +67,7 @@ class World:
         }
         self.apt(f"cp {self.mirror}/* .", root / "bin")
         self.bin = root / "bin"
-        self.fetch = load_fetch()
+        self.fetch = load("fetch")
         monkeypatch.setenv("PATH", f"{self.bin}:{os.environ['PATH']}")
         monkeypatch.setenv("UFF_CACHE", str(self.cache))
         monkeypatch.delenv("MICROPYTHON_DIR", raising=False)
@@ -424,7 +404,7 @@ def test_ulab_comes_and_goes_and_given_sources_stay_untouched(
         return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
     # No upstream to ask: whether this machine has a network must not matter.
-    commit = load_fetch().read_sources(BUILD / "sources.mk")["ULAB_COMMIT"]
+    commit = load("fetch").read_sources(BUILD / "sources.mk")["ULAB_COMMIT"]
     write(tmp_path / f"cache/sources/ulab-{commit[:12]}.failed", "")
     monkeypatch.setenv("UFF_CACHE", str(tmp_path / "cache"))
     before = listing()

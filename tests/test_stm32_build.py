@@ -9,7 +9,6 @@ it are skipped.
 from __future__ import annotations
 
 import csv
-import importlib.util
 import os
 import re
 import shutil
@@ -18,9 +17,9 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+from builds import load, script, write
 
 TOP = Path(__file__).resolve().parent.parent
 BUILD = TOP / "firmware_build"
@@ -46,26 +45,6 @@ ASSUMED = {
     "MICROPY_HW_SDRAM_REFRESH_CYCLES": 4096,
     "MICROPY_HW_SDRAM_FREQUENCY_KHZ": 120000,
 }
-
-
-def load(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, BUILD / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def write(path: Path, text: str) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-    return path
-
-
-def script(path: Path, text: str) -> Path:
-    write(path, f"#!/bin/sh\n{text}\n").chmod(0o755)
-    return path
 
 
 def make(
