@@ -482,7 +482,7 @@ def compiled(source):
     try:
         exec("import micropython\n" + source, names)
     except (SyntaxError, NotImplementedError, ValueError):
-        # No such decorator or instruction here (unix, x86); the report then names what ran instead.
+        # No such decorator or instruction here (unix, x86); the report names what ran instead.
         return None
     return names
 
