@@ -67,6 +67,18 @@ class Progress:
         print("@progress", json.dumps({"stage": stage, "done": done, "left_s": left}))
 
 
+def arena():
+    """Where this board's big arrays come from (see boards); the heap where there is no package
+    boards, as on firmware of others."""
+    try:
+        from boards import here
+    except ImportError:
+        from uff.arena import HeapArena
+
+        return HeapArena()
+    return here().arena
+
+
 def result(**values):
     """The one @result line of a script."""
     print("@result", json.dumps(values))

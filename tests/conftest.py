@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 TOP = Path(__file__).resolve().parent.parent
@@ -20,6 +21,10 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 # A shell that starts the tests in the background has them ignore Ctrl-C, and their children too
 # Several tests send one.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# How long an example takes says how busy the machine is.
+hypothesis.settings.register_profile("uff", deadline=None)
+hypothesis.settings.load_profile("uff")
 
 
 @pytest.fixture(scope="session")

@@ -31,7 +31,7 @@ RESULT = {
         {"name": "layer 1 Gram matrix", "instructions": 40_000_000, "macs": 34_675_200},
         {"name": "layer 1 solve", "instructions": 300_000_000, "macs": 160_200_000},
     ],
-    "heap_peak_bytes": 1000,
+    "peak_bytes": 1000,
     "calls": None,
 }
 
@@ -139,7 +139,7 @@ def test_json_holds_the_keys_of_every_training_and_a_pair_of_milliseconds() -> N
         "instructions",
         "macs",
         "stages",
-        "peak_heap_bytes",
+        "peak_bytes",
         "estimate_ms",
     ]
     assert told["images"] == 100

@@ -101,7 +101,7 @@ def test_a_finger_is_slow_in_bends_and_at_its_ends():
 # ---- hands ----
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     hand=st.builds(Hand, st.integers(0, 2**32), st.floats(0, 3)),
     character=st.sampled_from(CHARACTERS),

@@ -37,7 +37,7 @@ def made(tmp_path: Path) -> Path:
     return path
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     width=st.integers(1, 65535),
     height=st.integers(1, 65535),

@@ -6,6 +6,8 @@ from __future__ import annotations
 import m7
 import pytest
 
+from uff_host.qemu import MEMORY_BYTES
+
 SCRIPTS = sorted((m7.TOP / "tests" / "device").glob("*.py"))
 HELPERS = ("uff_checks", "ridge_calls", "touch_bus")
 # What other tests give a screen, files or a job.
@@ -17,7 +19,7 @@ TOO_BIG = "test_no_slice_is_longer_than_twenty_million_multiply_adds"
 
 @pytest.fixture(scope="module")
 def board():
-    with m7.started(limit_s=240) as target:
+    with m7.started(limit_s=240, heap_bytes=MEMORY_BYTES) as target:
         for script in SCRIPTS:  # they import one another
             target.put(script, script.name)
         target.put(TOUCH_MODEL, TOUCH_MODEL.name)

@@ -16,7 +16,7 @@ import pytest
 from uff_host import transfer
 from uff_host.errors import DeviceError
 from uff_host.model import read_model
-from uff_host.qemu import QemuTarget
+from uff_host.qemu import MEMORY_BYTES, QemuTarget
 from uff_host.serial_link import LinkLost, SerialLink
 from uff_host.serial_target import SerialTarget
 
@@ -120,8 +120,15 @@ def test_a_fault_of_the_processor_ends_the_emulator_and_says_where(board):
     assert alive(board)
 
 
-def test_a_heap_too_small_is_a_sentence(samples, tmp_path):
-    with m7.started(heap_bytes=120_000) as target:
+@pytest.mark.parametrize(
+    "heap_bytes",
+    [
+        pytest.param(MEMORY_BYTES - 200_000, id="arena"),
+        pytest.param(MEMORY_BYTES - 100_000, id="arena-smaller-than-a-workspace"),
+    ],
+)
+def test_too_little_memory_is_a_sentence(samples, tmp_path, heap_bytes):
+    with m7.started(heap_bytes=heap_bytes) as target:
         target.put(samples, "train.uffs")
         with pytest.raises(DeviceError, match=r"train.py: .*(memory|bytes).*"):
             target.run("train.py", JOB)
@@ -291,7 +298,7 @@ def test_a_board_on_a_port_trains_and_is_free_after_its_line_was_cut(samples, tm
 
 def test_no_emulator_outlives_a_killed_host():
     code = (
-        "import time; from uff_host.qemu import QemuTarget; t = QemuTarget();"
+        "import time; from uff_host.qemu import MEMORY_BYTES, QemuTarget; t = QemuTarget();"
         "print(t.process_id, flush=True); time.sleep(60)"
     )
     environment = os.environ | {"UFF_M7": str(m7.firmware())}

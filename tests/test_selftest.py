@@ -256,13 +256,12 @@ def test_the_kernels_cycles_are_set_beside_the_bounds(run):
 
 # ---- memory as on the board, and memory that fails ----
 
-ARENAS = """
+ARENA = """
 import boards, uctypes
 from boards.headless import Board
-from boards.stm32h747i_disco import Arena
+from uff.arena import Arena
 class Memory:
-    regions = {"arena0": bytearray(5 << 20), "arena1": bytearray(5 << 20)}
-    regions["workspace"] = bytearray(1 << 17)
+    regions = {"arena": bytearray(5 << 20), "workspace": bytearray(1 << 17)}
     def size(self, region):
         return len(self.regions[region])
     def take(self, region, offset, count):
@@ -276,15 +275,13 @@ boards._board = board
 """
 
 
-def test_both_arenas_are_tested_and_used(run):
-    _, report = run(ARENAS + EXEC, sections="sdram,kernels,training", march_bytes=0)
+def test_the_arena_is_tested_and_used(run):
+    _, report = run(ARENA + EXEC, sections="sdram,kernels,training", march_bytes=0)
     parts = report["sections"]
     assert {name: part["state"] for name, part in parts.items()} == dict.fromkeys(parts, "ok")
     found = parts["sdram"]["found"]
     assert found["outside_the_heap"]
-    regions = found["regions"]
-    assert regions["arena 0"]["address"] != regions["arena 1"]["address"]
-    assert {region["bytes"] for region in regions.values()} == {5 << 20}
+    assert found["march"]["bytes"] == 5 << 20
     assert "dtcm" in found["mb_s"]
     assert hashes(report) == CARRIED
 
@@ -312,7 +309,7 @@ def coupled(p): p[800] = p[96]
 def address(p): p[2048:4096] = p[0:2048]
 def sound(p): pass
 for spoil in (sound, stuck_0, stuck_1, coupled, address):
-    found = march(Test(), broken(spoil), bytearray(8192), "x")
+    found = march(Test(), broken(spoil), bytearray(8192))
     print(found["wrong"], found.get("first"))
 """
     )

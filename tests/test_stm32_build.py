@@ -207,13 +207,11 @@ def test_memories_do_not_overlap_and_are_shared_out() -> None:
     assert memories["SDRAM"] == (0xD0000000, 32 << 20)
     assert [name for name, _ in reserved["SDRAM"]] == [
         "heap_sdram",
-        "arena0",
-        "arena1",
+        "arena",
         "framebuffer",
     ]
     assert sum(size for _, size in reserved["SDRAM"]) == 32 << 20
     sizes = dict(reserved["SDRAM"])
-    assert sizes["arena0"] == sizes["arena1"]
     assert sizes["framebuffer"] == 2 << 20
     assert reserved["DTCM"] == [("workspace", 128 << 10)]
 
@@ -221,13 +219,13 @@ def test_memories_do_not_overlap_and_are_shared_out() -> None:
 def test_regions_have_the_same_names_in_c_python_and_the_linker_script() -> None:
     c = (BOARD / "modboard_h747.c").read_text()
     regions = re.findall(r"\{MP_QSTR_(\w+), _(\w+)_start, _(\w+)_end\}", c)
-    assert [set(region) for region in regions] == [{"workspace"}, {"arena0"}, {"arena1"}]
+    assert [set(region) for region in regions] == [{"workspace"}, {"arena"}]
     ld = (BOARD / "stm32h747i_disco.ld").read_text()
-    for name in ("workspace", "arena0", "arena1", "lcd_framebuffer"):
+    for name in ("workspace", "arena", "lcd_framebuffer"):
         assert f"_{name}_start = .;" in ld
         assert f"_{name}_end = .;" in ld
-    python = (TOP / "device/boards/stm32h747i_disco.py").read_text()
-    assert '"arena%d"' in python
+    python = (TOP / "device/uff/arena.py").read_text()
+    assert '"arena"' in python
     assert '"workspace"' in python
 
 
@@ -764,11 +762,10 @@ def test_memories_lie_where_they_are_said_to(firmware: Firmware) -> None:
     assert firmware.symbols["_lcd_framebuffer_start"] == 0xD1E00000
     assert firmware.symbols["_lcd_framebuffer_end"] == 0xD2000000
     assert firmware.symbols["_workspace_start"] == memories["DTCM"][0]
-    assert firmware.symbols["_arena0_end"] == firmware.symbols["_arena1_start"]
-    assert firmware.symbols["_arena1_end"] <= firmware.symbols["_lcd_framebuffer_start"]
+    assert firmware.symbols["_arena_end"] <= firmware.symbols["_lcd_framebuffer_start"]
     table = firmware.words("_gc_blocks_table_start", "_gc_blocks_table_end")
     assert table == (*memories["SRAM1"], memories["SDRAM"][0], 8 << 20)
-    assert table[2] + table[3] == firmware.symbols["_arena0_start"]
+    assert table[2] + table[3] == firmware.symbols["_arena_start"]
 
 
 OURS = ("ridge/*.o", "lcd/*.o", "*/boards/STM32H747I_DISCO/modboard_h747.o")

@@ -150,7 +150,7 @@ def acts(draw):
     )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(acts(), st.sampled_from([(800, 480), (480, 272)]))
 def test_whatever_fingers_do_the_registers_are_sound(sequence, size):
     width, height = size
@@ -176,7 +176,7 @@ def test_whatever_fingers_do_the_registers_are_sound(sequence, size):
     assert scanned(model, now + 1000).count == 0
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 9)), min_size=1, max_size=12))
 def test_no_click_is_lost_however_fast(clicks):
     # All within one scan, from any pointers: each is there for two scans at least, in order.

@@ -7,7 +7,7 @@ import sys
 
 import framebuf
 
-from uff.arena import HeapArena
+from uff.arena import Arena, HeapArena
 
 
 class MemoryDisplay:
@@ -30,7 +30,16 @@ class Board:
         self.display = self.touch = None
         self.leds = ()
         self.folder = ""
-        self.arena = HeapArena()
+        self.arena = _arena()
 
     def button(self):
         return False
+
+
+def _arena():
+    """The emulator's memory behind its heap, as on the board; or the heap."""
+    try:
+        import board_m7
+    except ImportError:
+        return HeapArena()
+    return Arena(board_m7) if board_m7.size("arena") else HeapArena()

@@ -6,73 +6,15 @@ without it. The module board_h747 is firmware_build/boards/STM32H747I_DISCO/modb
 
 from micropython import const
 
+from uff.arena import Arena
+
 WIDTH, HEIGHT = const(800), const(480)
-_LINE = const(32)  # bytes of a line of the data cache: buffers that share none
-
-
-class Arena:
-    """Memory for big arrays outside the collected heap: two parts of the SDRAM, taken in turn.
-
-    arena() gives an alloc for one training, out of the part that is not kept; arena.keep() keeps
-    what was given last, so that the next training leaves the present network alone. Whatever is
-    older lies in the part that arena() gives anew, and must not be used any more.
-
-    memory: size(region) and take(region, offset, bytes), as board_h747.
-    """
-
-    def __init__(self, memory):
-        self._memory = memory
-        self._given = self._kept = 1
-
-    def __call__(self):
-        self._given = 1 - self._kept
-        return Part(self._memory, self._given)
-
-    def keep(self):
-        self._kept = self._given
-
-
-class Part:
-    """alloc(bytes) -> zeroed bytearray, for one training. MemoryError where the part is full.
-
-    alloc.fast(bytes): the same for scratch memory, in the DTCM while that lasts: no wait states,
-    no cache to miss, but out of reach for DMA, so nothing is to be read into it from an SD card.
-    The next training gets the same DTCM.
-    """
-
-    def __init__(self, memory, number):
-        self._memory = memory
-        self._used = {}
-        self._arena = "arena%d" % number
-
-    def __call__(self, size):
-        if size > self.free:
-            raise MemoryError(
-                "arena: want %d bytes, %d of %d are free; want fewer images or neurons"
-                % (size, self.free, self._memory.size(self._arena))
-            )
-        return self._take(self._arena, size)
-
-    def fast(self, size):
-        if size > self._free("workspace"):
-            return self(size)
-        return self._take("workspace", size)
-
-    @property
-    def free(self):
-        """Bytes left in the arena."""
-        return self._free(self._arena)
-
-    def _free(self, region):
-        return max(self._memory.size(region) - self._used.get(region, 0), 0)
-
-    def _take(self, region, size):
-        start = self._used.get(region, 0)
-        self._used[region] = (start + size + _LINE - 1) // _LINE * _LINE
-        return self._memory.take(region, start, size)
 
 
 class Board:
+    """Screen and touch panel are looked for when somebody first asks for them: a script that
+    trains does not wait for them."""
+
     name = "STM32H747I-DISCO"
     folder = "/flash/"
 
@@ -83,8 +25,22 @@ class Board:
         self.arena = Arena(board_h747)
         self.leds = tuple(pyb.LED(number) for number in range(1, 5))
         self.button = pyb.Switch()
-        self.display = _display()
-        self.touch = _touch()
+        self._found = {}
+
+    @property
+    def display(self):
+        return self._find("display", _display)
+
+    @property
+    def touch(self):
+        # The screen first: its reset is the touch panel's, too.
+        self._find("display", _display)
+        return self._find("touch", _touch)
+
+    def _find(self, name, look):
+        if name not in self._found:
+            self._found[name] = look()
+        return self._found[name]
 
 
 def _display():

@@ -19,6 +19,7 @@ import uff.embed
 import uff.network
 import uff.train
 from uff import Options, SamplesFile, Trainer
+from uff.arena import free_bytes
 
 try:
     import board_m7
@@ -45,10 +46,14 @@ JOB = {
 
 
 class Meter:
-    """Instructions of each stage. Looking at the heap between two stages is not counted."""
+    """Instructions of each stage. Looking at the heap between two stages is not counted.
 
-    def __init__(self):
-        self.heap_peak = gc.mem_alloc()
+    alloc: where the arrays come from, for the peak of memory: heap and arena.
+    """
+
+    def __init__(self, alloc):
+        self._alloc = alloc
+        self.peak = self._taken()
         self.stages = []  # [name, instructions]
         self._since = counter()
 
@@ -57,7 +62,7 @@ class Meter:
         count = passed(counter(), self._since)
         if not self.stages or self.stages[-1][0] != stage:
             self.stages.append([stage, 0])
-            self.heap_peak = max(self.heap_peak, gc.mem_alloc())
+            self.peak = max(self.peak, self._taken())
             # No time left: how many digits it has would move everything in the heap.
             print("@progress", json.dumps({"stage": stage, "done": done, "left_s": None}))
         self.stages[-1][1] += count
@@ -66,11 +71,14 @@ class Meter:
     def collect(self, check):
         """Collects garbage and hands the free bytes to check(), uncounted: the collector looks at
         every word on the stack, old times among them, and the count of free bytes at every block
-        of the heap, 45 million instructions for 15 MB."""
+        of the heap."""
         count = passed(counter(), self._since)
         gc.collect()
-        check(gc.mem_free())
+        check(free_bytes(self._alloc))
         self._since = counter() - count
+
+    def _taken(self):
+        return gc.mem_alloc() + getattr(self._alloc, "used", 0)
 
 
 class NoClock:
@@ -118,7 +126,8 @@ def cost():
     uff.train.time = NoClock
     before = ridge.kernels(asked.kernels) if asked.kernels else ridge.kernels()
     gc.collect()
-    meter = Meter()
+    alloc = job.arena()()
+    meter = Meter(alloc)
     samples = SamplesFile.open(asked.samples)
     meter("read samples")
     options = Options(
@@ -128,7 +137,7 @@ def cost():
         form=asked.form,
         leave_one_out=asked.leave_one_out,
     )
-    trainer = Trainer(samples, options)
+    trainer = Trainer(samples, options, alloc)
     meter.collect(trainer.plan.check)
     for stage, done in trainer.steps():
         meter(stage, done)
@@ -154,7 +163,7 @@ def cost():
         stages=stages,
         instructions=sum(stage["instructions"] for stage in stages) if COUNTED else None,
         macs=trainer.plan.macs,
-        heap_peak_bytes=meter.heap_peak,
+        peak_bytes=meter.peak,
         memory_bytes=trainer.plan.memory_bytes,
         calls=calls.counts if calls else None,
     )

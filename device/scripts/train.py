@@ -7,6 +7,7 @@ import time
 import job
 
 from uff import Options, SamplesFile, Trainer
+from uff.arena import free_bytes
 
 JOB = {
     "samples": "train.uffs",
@@ -43,9 +44,10 @@ def train():
         form=asked.form,
         leave_one_out=asked.leave_one_out,
     )
-    trainer = Trainer(samples, options)
+    alloc = job.arena()()
+    trainer = Trainer(samples, options, alloc)
     gc.collect()
-    trainer.plan.check(gc.mem_free())
+    trainer.plan.check(free_bytes(alloc))
     print(
         "%s: %d images, %d classes, %d million multiply-adds, %d bytes"
         % (
@@ -60,7 +62,7 @@ def train():
     for stage, done in trainer.steps():
         progress(stage, done)
         if done == 1:  # all arrays are held still; asked once, as it walks the table of the heap
-            heap_peak = gc.mem_alloc()
+            peak = gc.mem_alloc() + getattr(alloc, "used", 0)
     network = trainer.network
     network.save(
         asked.model,
@@ -81,7 +83,7 @@ def train():
             {"name": s.name, "seconds": s.seconds, "macs": s.macs} for s in trainer.plan.stages
         ],
         memory_bytes=trainer.plan.memory_bytes,
-        heap_peak_bytes=heap_peak,
+        peak_bytes=peak,
         model=asked.model,
         model_bytes=_size(asked.model),
         seconds=time.ticks_diff(time.ticks_ms(), started) / 1000,

@@ -55,7 +55,7 @@ class Cost:
     instructions: int
     macs: int
     stages: tuple[Stage, ...]
-    peak_heap_bytes: int
+    peak_bytes: int
     estimate_ms: tuple[float, float]
 
 
@@ -227,7 +227,7 @@ def from_result(result: Result, sdram_mhz: int = SDRAM_MHZ) -> Cost:
         result["instructions"],
         result["macs"],
         parts,
-        result["heap_peak_bytes"],
+        result["peak_bytes"],
         (round(band.lower, 1), round(band.upper, 1)),
     )
 
@@ -262,14 +262,14 @@ def overview(costs: Sequence[Cost], sdram_mhz: int) -> Table:
                 f"{cost.instructions / 1e6:,.1f}",
                 f"{cost.macs / 1e6:,.1f}",
                 f"{cost.instructions / cost.macs:.2f}",
-                f"{cost.peak_heap_bytes / 1e6:.2f}",
+                f"{cost.peak_bytes / 1e6:.2f}",
                 "{:,.0f} to {:,.0f}".format(*cost.estimate_ms),
                 f"{figure.uff_ms:,}" if figure else "",
             )
         )
     view = screen.table(
-        "Training, counted on the emulated Cortex-M7 (in millions; heap in MB)",
-        ("training", "instr.", "mult.-adds", "each", "heap", "estimated ms", "slides' ms"),
+        "Training, counted on the emulated Cortex-M7 (in millions; memory in MB)",
+        ("training", "instr.", "mult.-adds", "each", "memory", "estimated ms", "slides' ms"),
         rows,
     )
     view.caption, view.caption_justify = (

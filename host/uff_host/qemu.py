@@ -29,6 +29,7 @@ from uff_host.serial_target import SerialTarget
 QEMU = "qemu-system-arm"
 DISK_BYTES = 16 << 20
 START_S = 20.0
+MEMORY_BYTES = 16 << 20  # heap and arena
 EXCHANGE = "exchange.bin"  # of the host, in the target's folder
 
 COPY_IN = (
@@ -99,7 +100,7 @@ class QemuTarget(SerialTarget):
             firmware: The image; by default ${UFF_M7}, else the one that `make m7` builds.
             folder: Where its disk lies (disk.img) and stays; by default a temporary one.
             counted: Let the clock count instructions, the same in every run.
-            heap_bytes: A smaller heap than the firmware's 15 MB.
+            heap_bytes: Another heap than 8 MB; the rest of 16 MB is the arena (device/boards).
             by_line: Send files over the serial line, as to a real board.
             scripts, silence_s, on_line: See SerialTarget.
 

@@ -79,7 +79,7 @@ def training_facts(result: Result) -> str:
         f"({forms}, lambda {result['lambda2']:.4g})\n"
         f"accuracy on the training images {result['fitted_accuracy']:.4f}, leave-one-out {loo}\n"
         f"{result['memory_bytes']:,} bytes of arrays, "
-        f"heap peak {result['heap_peak_bytes']:,} bytes, model {result['model_bytes']:,} bytes"
+        f"{result['peak_bytes']:,} bytes of memory at most, model {result['model_bytes']:,} bytes"
     )
 
 

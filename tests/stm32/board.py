@@ -1,13 +1,13 @@
-"""boards/stm32h747i_disco.py on stand-ins for board_h747, pyb and machine: arenas, and a board
-whose screen or touch panel does not answer. Ends with OK."""
+"""boards/stm32h747i_disco.py on stand-ins for board_h747, pyb and machine: a board whose screen or
+touch panel does not answer. Ends with OK."""
 
 import sys
 
 
 class Memory:
-    """As the module board_h747, with two arenas of 1000 bytes and a workspace of 200."""
+    """As the module board_h747."""
 
-    sizes = {"arena0": 1000, "arena1": 1000, "workspace": 200}
+    sizes = {"arena": 1000, "workspace": 200}
 
     def __init__(self):
         self.places = []
@@ -16,7 +16,6 @@ class Memory:
         return self.sizes[region]
 
     def take(self, region, offset, size):
-        assert 0 <= offset and offset + size <= self.sizes[region], (region, offset, size)
         self.places.append((region, offset, size))
         return bytearray(size)
 
@@ -66,78 +65,18 @@ sys.modules["board_h747"] = memory
 sys.modules["pyb"] = Pyb()
 sys.modules["machine"] = Machine()
 
-from boards.stm32h747i_disco import Arena, Board  # noqa: E402
-
-from uff import Options, Samples, Trainer  # noqa: E402
-
-
-def places():
-    found = list(memory.places)
-    memory.places.clear()
-    return found
-
-
-# A training's buffers lie one after the other, on cache lines of their own; scratch in the DTCM
-# while that lasts.
-arena = Arena(memory)
-alloc = arena()
-assert len(alloc(100)) == 100
-alloc(1)
-alloc.fast(150)
-alloc.fast(60)
-alloc(0)
-wanted = [
-    ("arena0", 0, 100),
-    ("arena0", 128, 1),
-    ("workspace", 0, 150),
-    ("arena0", 160, 60),
-    ("arena0", 224, 0),
-]
-assert places() == wanted
-assert alloc.free == 1000 - 224, alloc.free
-
-# A full one says so, and gives what still fits.
-try:
-    alloc(777)
-except MemoryError as error:
-    assert "want 777 bytes, 776 of 1000 are free" in str(error), error
-else:
-    raise AssertionError("more than there is was given")
-alloc(776)
-assert alloc.free == 0
-places()
-
-# A training that failed leaves its part to the next; one that is kept does not.
-arena()(1)
-assert places() == [("arena0", 0, 1)]
-arena.keep()
-arena()(1)
-arena()(1)
-assert places() == [("arena1", 0, 1), ("arena1", 0, 1)]
-arena.keep()
-arena.keep()
-arena()(1)
-assert places() == [("arena0", 0, 1)]
-
-# A training takes its workspace, and nothing else, from the DTCM; all of it once.
-memory.sizes = {"arena0": 4 << 20, "arena1": 4 << 20, "workspace": 128 << 10}
-samples = Samples(8, 8, ["a", "b"])
-for i in range(6):
-    samples.append(bytes((i * j) % 251 for j in range(64)), i % 2)
-trainer = Trainer(samples, Options(hidden=16), arena())
-trainer.run()
-fast = [place for place in places() if place[0] == "workspace"]
-assert fast == [("workspace", 0, trainer.plan.work_bytes)], fast
-memory.sizes = Memory.sizes
+from boards.stm32h747i_disco import Board  # noqa: E402
 
 # Neither screen nor touch panel: both said, the rest works, the touch panel was let out of reset.
 board = Board()
-assert board.display is None and board.touch is None
+assert not Machine.buses and not Machine.pins, "looked for before somebody asked"
+assert board.touch is None and board.display is None
+assert board.touch is None and len(Machine.buses) == 1
 assert [light.number for light in board.leds] == [1, 2, 3, 4]
 assert board.button() is True
 assert board.folder == "/flash/"
 assert Machine.pins["LCD_RESET"] == 1
 assert Machine.buses[0][:2] == (4, 100_000)
 board.arena()(1)
-assert places() == [("arena0", 0, 1)]
+assert memory.places == [("arena", 0, 1)]
 print("OK")

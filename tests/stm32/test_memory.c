@@ -1,18 +1,17 @@
-// modboard_h747.c on three small regions side by side: what it gives, clears, leaves alone and refuses. Exit 0: as wanted.
+// modboard_h747.c on two small regions side by side: what it gives, clears, leaves alone and refuses. Exit 0: as wanted.
 #include "modboard_h747.c"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-extern uint8_t all_start[], all_end[]; // the three regions, and 8 bytes on either side
+extern uint8_t all_start[], all_end[]; // both regions, and 8 bytes on either side
 
 __asm__(".pushsection .data\n.balign 8\n"
-    ".globl all_start, _workspace_start, _workspace_end, _arena0_start, _arena0_end, _arena1_start, _arena1_end, all_end\n"
+    ".globl all_start, _workspace_start, _workspace_end, _arena_start, _arena_end, all_end\n"
     "all_start: .zero 8\n"
     "_workspace_start: .zero 64\n_workspace_end:\n"
-    "_arena0_start: .zero 128\n_arena0_end:\n"
-    "_arena1_start: .zero 128\n_arena1_end:\n"
+    "_arena_start: .zero 128\n_arena_end:\n"
     ".zero 8\nall_end:\n.popsection\n");
 
 const mp_obj_type_t mp_type_ValueError = "ValueError";
@@ -92,8 +91,7 @@ static void want_cleared(const uint8_t *from, size_t bytes) {
 
 int main(void) {
     WANT((uintptr_t)size_obj(MP_QSTR_workspace) == 64);
-    WANT((uintptr_t)size_obj(MP_QSTR_arena0) == 128);
-    WANT((uintptr_t)size_obj(MP_QSTR_arena1) == 128);
+    WANT((uintptr_t)size_obj(MP_QSTR_arena) == 128);
 
     const struct {
         const char *region;
@@ -101,10 +99,9 @@ int main(void) {
         intptr_t length;
     } all[] = {
         {MP_QSTR_workspace, _workspace_start, 64},
-        {MP_QSTR_arena0, _arena0_start, 128},
-        {MP_QSTR_arena1, _arena1_start, 128},
+        {MP_QSTR_arena, _arena_start, 128},
     };
-    for (size_t i = 0; i < 3; ++i) {
+    for (size_t i = 0; i < MP_ARRAY_SIZE(all); ++i) {
         for (intptr_t offset = 0; offset <= all[i].length; ++offset) {
             for (intptr_t bytes = 0; bytes <= all[i].length - offset; ++bytes) {
                 fill();
@@ -123,10 +120,10 @@ int main(void) {
             want_cleared(NULL, 0);
         }
     }
-    WANT(call_take(MP_QSTR_arena0, 100, 29) == NULL);
-    WANT(strcmp(raised, "ValueError: arena0: want bytes 0 to 128, got 29 from 100 on") == 0);
-    WANT(call_take("arena2", 0, 0) == NULL);
-    WANT(strcmp(raised, "ValueError: want workspace, arena0 or arena1, got arena2") == 0);
+    WANT(call_take(MP_QSTR_arena, 100, 29) == NULL);
+    WANT(strcmp(raised, "ValueError: arena: want bytes 0 to 128, got 29 from 100 on") == 0);
+    WANT(call_take("arena0", 0, 0) == NULL);
+    WANT(strcmp(raised, "ValueError: want workspace or arena, got arena0") == 0);
 
     // What the button asked for is heard once, and forgotten at the next soft reset.
     boardctrl_state_t state = {BOARDCTRL_RESET_MODE_FACTORY_FILESYSTEM, false};

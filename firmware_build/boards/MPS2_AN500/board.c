@@ -9,6 +9,7 @@
 #include "shared/runtime/pyexec.h"
 
 #define STACK_BYTES (256 * 1024)
+#define HEAP_BYTES (8 * 1024 * 1024)
 
 static char command_line[256];
 
@@ -28,19 +29,25 @@ const char *board_option(const char *name) {
     return NULL;
 }
 
-// Called by main() in the place of gc_init(), once. heap=BYTES among the options makes the heap smaller.
+uint8_t *board_spare_start, *board_spare_end;
+
+// Called by main() in the place of gc_init(), once. The heap is as large as the real board's, or heap=BYTES among the
+// options; what is left is the arena (boards/headless.py).
 void board_gc_init(void *start, void *end) {
     const struct { char *buffer; int size; } job = {command_line, sizeof(command_line) - 1};
     if (host_call(HOST_COMMAND_LINE, &job) != 0) {
         command_line[0] = 0;
     }
     const char *const heap = board_option("heap");
-    size_t bytes = 0;
+    size_t bytes = heap ? 0 : HEAP_BYTES;
     for (const char *digit = heap; digit && *digit >= '0' && *digit <= '9'; ++digit) {
         bytes = 10 * bytes + (size_t)(*digit - '0');
     }
-    bytes &= ~(size_t)15;
-    gc_init(start, bytes && bytes < (size_t)((char *)end - (char *)start) ? (char *)start + bytes : end);
+    bytes &= ~(size_t)31;
+    const size_t all = (size_t)((char *)end - (char *)start);
+    board_spare_end = end;
+    board_spare_start = (uint8_t *)start + (bytes && bytes < all ? bytes : all);
+    gc_init(start, board_spare_start);
     ticks_start();
     console_start();
 }

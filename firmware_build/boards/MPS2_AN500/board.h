@@ -27,6 +27,7 @@ extern const struct _mp_obj_type_t host_file_type;
 // board.c: the value of a word NAME=VALUE of the emulator's command line, or NULL.
 const char *board_option(const char *name);
 extern char _disk_start, _disk_end;
+extern uint8_t *board_spare_start, *board_spare_end; // memory behind the heap
 
 // Processor.
 #define REG(address) (*(volatile uint32_t *)(address))

@@ -14,7 +14,8 @@ SUPPORTS_HARDWARE_FP_SINGLE = 1
 MPY_CROSS_FLAGS += -march=armv7emsp
 
 LDSCRIPT = $(BOARD_DIR)/mps2_an500.ld
-MICROPY_HEAP_SIZE = 15728640
+# All of the PSRAM: the heap, and what board.c leaves of it.
+MICROPY_HEAP_SIZE = 16777216
 MICROPY_VFS_LFS2 = 1
 FROZEN_MANIFEST ?= $(BOARD_DIR)/manifest.py
 

@@ -7,6 +7,7 @@ prediction.
 
 import capture.app
 from board_m7 import instructions
+from boards import here
 from boards.headless import MemoryDisplay
 from user import User
 
@@ -59,6 +60,6 @@ async def script(user):
     print("accuracy", user.recogniser.accuracy)
 
 
-EACH = 16
+EACH = 70  # of three classes
 capture.app.PREDICT_MS = 0
-User("", hidden=500, display=Watched(), lambda1=100.0).run(script)
+User("", hidden=500, display=Watched(), arena=here().arena, lambda1=100.0).run(script)

@@ -16,8 +16,7 @@ typedef const char *mp_obj_type_t;
 extern const mp_obj_type_t mp_type_ValueError;
 
 #define MP_QSTR_workspace "workspace"
-#define MP_QSTR_arena0 "arena0"
-#define MP_QSTR_arena1 "arena1"
+#define MP_QSTR_arena "arena"
 #define MP_ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define MP_ERROR_TEXT(text) text
 __attribute__((noreturn)) void mp_raise_msg_varg(const mp_obj_type_t *type, const char *text, ...);
