@@ -191,7 +191,7 @@ def _run(
     job: dict[str, Any],
     on_progress: OnProgress,
 ) -> Result:
-    # µFF trains as ever, in the arena; its rivals' arrays lie on the heap, which gets all there is.
+    # µFF trains as ever, in the arena; rivals have their arrays on the heap, and get all there is.
     heap_bytes = None if script == "cost.py" else MEMORY_BYTES
     with (
         QemuTarget(firmware(), counted=True, heap_bytes=heap_bytes) as target,
