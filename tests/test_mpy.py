@@ -22,7 +22,7 @@ from mpremote import mip
 
 from uff_host import glyphs
 from uff_host.model import read_model
-from uff_host.qemu import QEMU, QemuTarget, qemu_command
+from uff_host.qemu import MEMORY_BYTES, QEMU, QemuTarget, qemu_command
 from uff_host.samples import read_samples, write_samples
 from uff_host.serial_target import SerialTarget
 from uff_host.target import UnixTarget
@@ -273,7 +273,7 @@ def put_package(target: QemuTarget, package: Path) -> None:
 @pytest.fixture(scope="module")
 def board(m7_stock: Path) -> Iterator[QemuTarget]:
     """The image without ridge, with what mip installs on every Cortex-M4F and M7."""
-    with m7.started(image=m7_stock, limit_s=240) as target:
+    with m7.started(image=m7_stock, limit_s=240, heap_bytes=MEMORY_BYTES) as target:
         put_package(target, BUILD / "mpy/package.json")
         for script in DEVICE_TESTS.glob("*.py"):  # they import one another
             target.put(script, script.name)
