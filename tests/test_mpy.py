@@ -20,10 +20,11 @@ import pytest
 from conftest import DEVICE, DEVICE_TESTS, TOP
 from mpremote import mip
 
-from uff_host import glyphs
+from uff_host import glyphs, native_cost
 from uff_host.model import read_model
+from uff_host.progress import ignore
 from uff_host.qemu import MEMORY_BYTES, QEMU, QemuTarget, qemu_command
-from uff_host.samples import read_samples, write_samples
+from uff_host.samples import Samples, read_samples, write_samples
 from uff_host.serial_target import SerialTarget
 from uff_host.target import UnixTarget
 from uff_host.verify import verify
@@ -264,17 +265,11 @@ def m7_stock() -> Path:
     return BUILD / "m7-stock/firmware.elf"
 
 
-def put_package(target: QemuTarget, package: Path) -> None:
-    target.execute("import os\nos.mkdir('uff')", "mkdir", print)
-    for name, url in json.loads(package.read_text())["urls"]:
-        target.put(package.parent / url, name)
-
-
 @pytest.fixture(scope="module")
 def board(m7_stock: Path) -> Iterator[QemuTarget]:
     """The image without ridge, with what mip installs on every Cortex-M4F and M7."""
     with m7.started(image=m7_stock, limit_s=240, heap_bytes=MEMORY_BYTES) as target:
-        put_package(target, BUILD / "mpy/package.json")
+        native_cost.put_package(target, BUILD / "mpy/package.json")
         for script in DEVICE_TESTS.glob("*.py"):  # they import one another
             target.put(script, script.name)
         yield target
@@ -308,11 +303,25 @@ def test_the_module_for_double_precision_gives_the_same_bits(
     m7_stock: Path, run_device: Callable, tmp_path: Path
 ) -> None:
     with m7.started(image=m7_stock) as target:
-        put_package(target, BUILD / "mpy/package-armv7emdp.json")
+        native_cost.put_package(target, BUILD / "mpy/package-armv7emdp.json")
         for name in ("uff_checks", "ridge_calls", "ridge_values"):
             target.put(DEVICE_TESTS / f"{name}.py", f"{name}.py")
         values = DEVICE_TESTS / "ridge_values.py"
         assert on_board(target, values) == run_device(values, tmp_path).stdout.splitlines()
+
+
+def test_the_native_module_costs_hardly_more_than_the_one_built_in(m7_stock: Path) -> None:
+    def draw(k: int, n: int) -> Samples:
+        return glyphs.samples(n, 0, k)
+
+    found = native_cost.measure(draw, ["uff2"], [(3, 40)], {"leave_one_out": False}, ignore)
+    (training,) = found.trainings
+    assert training.built_in == sum(pair.built_in for pair in found.stages)
+    assert training.native == sum(pair.native for pair in found.stages)
+    assert 1 < training.ratio < 1.05
+    ridge_bytes = found.memory[0]
+    size = (BUILD / "natmod/armv7emsp/ridge.mpy").stat().st_size
+    assert ridge_bytes.built_in < 100 < 0.9 * size < ridge_bytes.native < 1.2 * size
 
 
 def test_mip_installs_on_stock_m7_and_a_training_gives_our_firmwares_model(

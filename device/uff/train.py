@@ -160,11 +160,16 @@ class Trainer:
 
         a, b = contrast_pairs(self.samples.labels, self.classes, q, network.facts.seed)
         w1, panel = memoryview(network.w1), memoryview(panel)
+        if self.plan.dual1:
+            # Once, not for each slice: among big arrays the heap takes long to find a place.
+            targets, zeros = (array("f", bytes(4 * n * SLICE)) for _ in range(2))
+            targets, zeros = memoryview(targets), memoryview(zeros)
         for first, last in self._slices(q):
             count = last - first
             target = panel[: 4 * m * count]
             if self.plan.dual1:
-                alpha = array("f", bytes(4 * n * count))
+                alpha = targets[: n * count]
+                alpha[:] = zeros[: n * count]
                 for j in range(first, last):
                     alpha[a[j] * count + j - first] = 1.0
                     alpha[b[j] * count + j - first] = -1.0

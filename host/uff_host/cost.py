@@ -100,6 +100,12 @@ def add_cost_parser(commands: Any) -> None:
         default=SDRAM_MHZ,
         help="clock of the board's SDRAM that the estimate is for (default: 100)",
     )
+    command.add_argument(
+        "--native",
+        action="store_true",
+        help="count each training twice, with the module built in and with the native one on "
+        "firmware without it (`make m7-stock mpy` builds both)",
+    )
     command.add_argument("--idx", type=Path, metavar="DIR", help="official IDX files of the data")
     command.add_argument("--json", type=Path, metavar="FILE", help="write all counts as JSON")
     command.set_defaults(do=do_cost)
@@ -127,6 +133,9 @@ def do_cost(options: argparse.Namespace) -> None:
     check(cells)
     draw = data(console, options.idx)
     job = {"leave_one_out": options.leave_one_out, "calls": options.calls}
+    if options.native:
+        native(options, draw, cells, job)
+        return
     costs, calls = [], []
     with screen.progress_bar(console, "Counting") as on_progress:
         for cost, result in count_all(draw, options.network, cells, job, options, on_progress):
@@ -149,6 +158,22 @@ def do_cost(options: argparse.Namespace) -> None:
     console.print(estimate.MODEL, highlight=False, markup=False)
     if options.json:
         console.print(str(options.json), highlight=False, soft_wrap=True, markup=False)
+
+
+def native(
+    options: argparse.Namespace,
+    draw: Draw,
+    cells: Sequence[tuple[int, int]],
+    job: dict[str, Any],
+) -> None:
+    """`uff cost --native`"""
+    from uff_host import native_cost
+
+    with screen.progress_bar(options.console, "Counting twice") as on_progress:
+        found = native_cost.measure(draw, options.network, cells, job, on_progress)
+    if options.json:
+        files.write_bytes(options.json, (json.dumps(asdict(found), indent=2) + "\n").encode())
+    options.console.print(native_cost.view(found))
 
 
 def check(cells: Sequence[tuple[int, int]]) -> None:
