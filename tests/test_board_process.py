@@ -207,27 +207,49 @@ def test_a_soft_reset_shows_what_hardware_shows(board: Board) -> None:
         (board.folder / "boot.py").unlink()
 
 
-def test_the_console_is_there_for_a_busy_program_too(board: Board) -> None:
+@pytest.mark.parametrize("unread", [0, 5000, 10000, 20000])
+def test_ctrl_c_overtakes_what_a_busy_program_leaves_unread(board: Board, unread: int) -> None:
     with Serial(board.port) as port:
         port.prompt()
-        port.send(b"while True: pass\r\r")
-        port.until(b"pass\r\n")
-        time.sleep(0.1)
-        port.send(b"x" * 20000)  # nobody reads it
-        time.sleep(0.1)
+        port.send(b"exec('print(1 + 1)\\nwhile True: pass')\r")
+        port.until(b"\n2\r\n")  # it runs
+        port.send(b"x" * unread)
         port.send(b"\x03")
         assert b"KeyboardInterrupt" in port.until(b"\n>>> ")
         time.sleep(0.2)  # the unread bytes are typed now
         port.prompt()
+
+
+def test_what_a_busy_program_leaves_unread_is_gone_after_a_reset(board: Board) -> None:
+    async def reset() -> None:
+        async with open_page(board) as page:
+            page.text = ""
+            await page.say(reset=True)
+            await page.until(lambda: "drawing" in page.text)
+
+    with Serial(board.port) as port:
+        port.prompt()
+        code = b"import micropython\\nmicropython.kbd_intr(-1)\\nprint(2 + 2)\\nwhile True: pass"
+        port.send(b"exec('" + code + b"')\r")
+        port.until(b"\n4\n")
+        port.send(b"x" * 20000 + b"\x03")  # nobody hears it
+        asyncio.run(reset())
+        port.prompt()
+
+
+def test_the_console_is_there_for_a_busy_program_too(board: Board) -> None:
+    with Serial(board.port) as port:
+        port.prompt()
         # Bytes pass as they are while a program wants them so.
-        code = "import micropython, sys; micropython.kbd_intr(-1); b = sys.stdin.buffer.read(4)"
-        port.send(f"{code}; micropython.kbd_intr(3); print(b)\r".encode())
-        time.sleep(0.2)
+        code = "import micropython, sys; micropython.kbd_intr(-1); print(1 + 1)"
+        code += "; b = sys.stdin.buffer.read(4); micropython.kbd_intr(3); print(b)"
+        port.send(code.encode() + b"\r")
+        port.until(b"\n2\n")
         port.send(b"\x03\x04\r\n")
         port.until(b"b'\\x03\\x04\\r\\n'\r\n>>> ")
         # Ctrl-C twice is no more than once.
-        port.send(b"import time; time.sleep(60)\r")
-        time.sleep(0.2)
+        port.send(b"import time; print(1 + 2); time.sleep(60)\r")
+        port.until(b"\n3\r\n")
         port.send(b"\x03\x03")
         port.until(b"KeyboardInterrupt: \r\n>>> ")
         port.send(b"print(input('name? '))\r")

@@ -87,9 +87,7 @@ class Device:
 
     def input(self, data: bytes) -> bool:
         """Bytes for its console; they wait while it starts. False: no more until on_room()."""
-        self._input += data
-        if CTRL_C in data:
-            self._interrupt()
+        self._input += self._interrupted(data)
         self._write()
         return len(self._input) < HELD
 
@@ -107,8 +105,9 @@ class Device:
         return self._process.pid if self._process else None
 
     def reset(self) -> None:
-        """The reset button."""
+        """The reset button. What was on its way to the device is lost."""
         self._resetting = True
+        self._input.clear()
         self._kill()
 
     def stop(self) -> None:
@@ -279,16 +278,20 @@ class Device:
         if had >= HELD > len(self._input):
             self.on_room()
 
-    def _interrupt(self) -> None:
-        """Let Ctrl-C overtake what a busy program leaves unread, as it does on a serial line."""
-        if not self._awake or self._console < 0 or self._process is None:
-            return
-        at = self._input.rindex(CTRL_C)
+    def _interrupted(self, data: bytes) -> bytes:
+        """Input without the Ctrl-C that a running program has heard.
+
+        The terminal would make a signal of it, too, but only once it has taken all that came
+        before, and it takes a few KB from a program that reads nothing. On a serial line an
+        interrupt overtakes them.
+        """
+        if CTRL_C not in data or not self._awake or self._console < 0 or self._process is None:
+            return data
         with contextlib.suppress(OSError, termios.error):
-            heard = termios.tcgetattr(self._console)[3] & termios.ISIG
-            if heard and at > 0 and len(self._input) > 4096:
-                del self._input[: at + 1]
+            if termios.tcgetattr(self._console)[3] & termios.ISIG:
                 self._process.send_signal(signal.SIGINT)
+                return data.replace(CTRL_C, b"")
+        return data
 
     # ---- its hardware ----
 
@@ -313,6 +316,7 @@ class Device:
                 continue
             if isinstance(packet, wire.Hello):
                 self._awake = True
+                self._input[:] = self._interrupted(bytes(self._input))
                 self._write()
             if answer is not None:
                 with contextlib.suppress(OSError):  # it has just ended
