@@ -458,6 +458,19 @@ def test_a_touch_on_a_page_is_drawn_on_all_pages(board: Board) -> None:
     asyncio.run(work())
 
 
+def test_a_page_is_told_the_numbers_of_an_idle_board_too(board: Board) -> None:
+    async def work() -> None:
+        told = []
+        for _ in range(2):  # a reload changes none of them
+            async with open_page(board) as page:
+                await page.until(lambda: page.said.get("numbers", {}).get("fps") == 0)
+                await asyncio.sleep(1.2)
+                told.append(page.said["numbers"])
+        assert told[0] == told[1]
+
+    asyncio.run(work())
+
+
 def test_two_fingers_draw_in_their_colours_and_a_third_is_ignored(board: Board) -> None:
     async def work() -> None:
         async with open_page(board) as page:

@@ -73,6 +73,7 @@ class Page:
         self.stamp = self.answered = 0  # of its touches: the one that waits, the one to tell of
         self.fingers: dict[int, int] = {}  # its pointers, and what the hardware calls them
         self.button = False
+        self.numbers: dict[str, Any] = {}  # what it has been told
 
     def tell(self, **message: Any) -> None:
         """Send this when the socket is free; what says the same is replaced."""
@@ -306,7 +307,7 @@ class Server:
             page.print(text)
 
     async def _numbers(self) -> None:
-        meter, before = self._hardware.meter, None
+        meter = self._hardware.meter
         while True:
             latency = meter.latency()
             numbers = {
@@ -315,10 +316,10 @@ class Server:
                 "p95_ms": latency and round(latency.p95_ms, 1),
                 "pages": len(self._pages),
             }
-            if numbers != before:
-                for page in self._pages:
+            for page in self._pages:
+                if page.numbers != numbers:
+                    page.numbers = numbers
                     page.tell(numbers=numbers)
-                before = numbers
             await asyncio.sleep(1)
 
 

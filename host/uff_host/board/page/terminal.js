@@ -164,7 +164,8 @@ export class Terminal {
     if (event.key === "Escape") {
       this.input.blur();
     } else if (event.ctrlKey) {
-      const copies = event.key === "c" && !getSelection().isCollapsed;
+      const chosen = getSelection();
+      const copies = event.key === "c" && !chosen.isCollapsed && this.rows.contains(chosen.anchorNode);
       if (copies || event.shiftKey || event.key === "v" || !/^[a-z]$/i.test(event.key)) return;
       this.send(String.fromCharCode(event.key.toUpperCase().charCodeAt(0) - 64));
     } else if (KEYS[event.key] && !(event.key === "Tab" && event.shiftKey)) {
