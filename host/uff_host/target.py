@@ -28,6 +28,7 @@ from uff_host.progress import OnProgress, Progress, ignore
 
 Result = dict[str, Any]
 NAMES = ("unix", "m7", "a serial port like /dev/ttyACM0")
+SCRIPTS_HEAP = 4 << 20  # of the emulated M7: their arrays have the arena, the other 12 MB
 
 
 class Target(ABC):
@@ -271,7 +272,7 @@ def connect(name: str, on_line: Callable[[str], None] = lambda line: None) -> Ta
     if name == "m7":
         from uff_host.qemu import QemuTarget
 
-        return QemuTarget(on_line=on_line)
+        return QemuTarget(on_line=on_line, heap_bytes=SCRIPTS_HEAP)
     if name.startswith(("/", "COM")):
         from uff_host.serial_target import SerialTarget
 
