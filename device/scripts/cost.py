@@ -78,7 +78,7 @@ class Meter:
         self._since = counter() - count
 
     def _taken(self):
-        return gc.mem_alloc() + getattr(self._alloc, "used", 0)
+        return gc.mem_alloc() + getattr(self._alloc, "taken", 0)
 
 
 class NoClock:

@@ -62,7 +62,7 @@ def train():
     for stage, done in trainer.steps():
         progress(stage, done)
         if done == 1:  # all arrays are held still; asked once, as it walks the table of the heap
-            peak = gc.mem_alloc() + getattr(alloc, "used", 0)
+            peak = gc.mem_alloc() + getattr(alloc, "taken", 0)
     network = trainer.network
     network.save(
         asked.model,

@@ -89,6 +89,11 @@ class Part:
         """Bytes left."""
         return max(self._size // LINE * LINE - self.used, 0)
 
+    @property
+    def taken(self):
+        """Bytes given out, of arena and workspace."""
+        return self.used + self._fast
+
     def end(self):
         """Gives nothing more."""
         self._size = self.used

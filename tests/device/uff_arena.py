@@ -52,6 +52,7 @@ def test_scratch_comes_from_the_workspace_while_that_lasts():
     alloc.fast(60)
     alloc.fast(40)
     assert memory.found() == [("workspace", 0, 150), ("arena", 0, 60), ("workspace", 160, 40)]
+    assert (alloc.used, alloc.taken) == (64, 64 + 224)
     arena().fast(200)
     assert memory.found() == [("workspace", 0, 200)]
 
