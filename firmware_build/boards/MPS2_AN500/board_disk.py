@@ -55,8 +55,10 @@ class HostDisk:
 def mount():
     name = board_m7.option("disk")
     disk = HostDisk(name) if name else RamDisk()
-    # littlefs caches four read sizes: a whole block, so that few reads come here.
-    sizes = {"readsize": 1024, "progsize": 256, "lookahead": 512}
+    # littlefs caches four read sizes: a whole block, so that few reads come here. No times: there
+    # is no clock that keeps the date, and how many instructions os.stat() takes to divide one
+    # depends on the time itself.
+    sizes = {"readsize": 1024, "progsize": 256, "lookahead": 512, "mtime": False}
     try:
         system = vfs.VfsLfs2(disk, **sizes)
     except OSError:
