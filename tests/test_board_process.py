@@ -421,12 +421,14 @@ def line(page: Page) -> bool:
 
 
 async def drag(page: Page) -> None:
-    """A finger from (100, 100) to (200, 100), and up."""
+    """A finger from (100, 100) to (200, 100), and up. It waits at both ends until it is seen: what
+    happens while the board does something else is lost, as on hardware."""
     await page.touch((1, "press", 100.5, 100.9), stamp=100)
-    await asyncio.sleep(0.05)
+    await page.until(lambda: page.pixels[100, 100] == YELLOW)
     for x in range(110, 201, 10):
         await page.touch((1, "move", x, 100), stamp=x)
         await asyncio.sleep(0.005)
+    await page.until(lambda: line(page))
     await page.touch((1, "lift", 200, 100))
 
 
@@ -474,9 +476,10 @@ def test_a_page_is_told_the_numbers_of_an_idle_board_too(board: Board) -> None:
 def test_two_fingers_draw_in_their_colours_and_a_third_is_ignored(board: Board) -> None:
     async def work() -> None:
         async with open_page(board) as page:
-            for finger in (7, 8, 9):
-                await page.touch((finger, "press", 100, 100 * (finger - 6)))
-                await asyncio.sleep(0.05)
+            for finger, colour in ((7, YELLOW), (8, CYAN), (9, BLUE)):
+                row = 100 * (finger - 6)
+                await page.touch((finger, "press", 100, row))
+                await page.until(lambda row=row, colour=colour: page.pixels[row, 100] == colour)
             for x in range(110, 151, 10):
                 await page.touch(
                     *((finger, "move", x, 100 * (finger - 6)) for finger in (7, 8, 9))
@@ -516,11 +519,10 @@ def test_a_page_that_stands_still_holds_up_nobody(board: Board) -> None:
             frames, number = lid.frames, lid.latest
             for row in range(150, 350, 50):
                 await one.touch((1, "press", 100, row))
-                await asyncio.sleep(0.05)
+                await one.until(lambda row=row: one.pixels[row, 100] == YELLOW)
                 await one.touch((1, "move", 150, row))
-                await asyncio.sleep(0.05)
-                await one.touch((1, "lift", 150, row))
                 await one.until(lambda row=row: one.pixels[row, 125] == YELLOW)
+                await one.touch((1, "lift", 150, row))
             assert lid.frames <= frames + 1  # one may have been on its way
             lid.acknowledges = True
             await lid.say(drawn=max(number, lid.latest))
