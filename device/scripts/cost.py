@@ -19,7 +19,7 @@ import uff.embed
 import uff.network
 import uff.train
 from uff import Options, SamplesFile, Trainer
-from uff.arena import free_bytes
+from uff.arena import free_bytes, held_bytes
 
 try:
     import board_m7
@@ -53,7 +53,7 @@ class Meter:
 
     def __init__(self, alloc):
         self._alloc = alloc
-        self.peak = self._taken()
+        self.peak = held_bytes(alloc)
         self.stages = []  # [name, instructions]
         self._since = counter()
 
@@ -62,7 +62,7 @@ class Meter:
         count = passed(counter(), self._since)
         if not self.stages or self.stages[-1][0] != stage:
             self.stages.append([stage, 0])
-            self.peak = max(self.peak, self._taken())
+            self.peak = max(self.peak, held_bytes(self._alloc))
             # No time left: how many digits it has would move everything in the heap.
             print("@progress", json.dumps({"stage": stage, "done": done, "left_s": None}))
         self.stages[-1][1] += count
@@ -76,9 +76,6 @@ class Meter:
         gc.collect()
         check(free_bytes(self._alloc))
         self._since = counter() - count
-
-    def _taken(self):
-        return gc.mem_alloc() + getattr(self._alloc, "taken", 0)
 
 
 class NoClock:

@@ -7,7 +7,7 @@ import time
 import job
 
 from uff import Options, SamplesFile, Trainer
-from uff.arena import free_bytes
+from uff.arena import free_bytes, held_bytes
 
 JOB = {
     "samples": "train.uffs",
@@ -62,7 +62,7 @@ def train():
     for stage, done in trainer.steps():
         progress(stage, done)
         if done == 1:  # all arrays are held still; asked once, as it walks the table of the heap
-            peak = gc.mem_alloc() + getattr(alloc, "taken", 0)
+            peak = held_bytes(alloc)
     network = trainer.network
     network.save(
         asked.model,

@@ -106,3 +106,8 @@ def _lines(size):
 def free_bytes(alloc):
     """What an alloc of either arena can give; for the heap, what is free there now."""
     return alloc.free if isinstance(alloc, Part) else gc.mem_free()
+
+
+def held_bytes(alloc):
+    """What is in use: of the heap, and of what an alloc of either arena has given outside it."""
+    return gc.mem_alloc() + (alloc.taken if isinstance(alloc, Part) else 0)
