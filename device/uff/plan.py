@@ -132,6 +132,8 @@ class Plan:
         order = max(self.order1, self.order2)
         if q:
             self.arrays["Gram matrix, layer 1"] = 2 * self.order1 * (self.order1 + 1)
+            if self.dual1:
+                self.arrays["targets of a panel of neurons"] = 2 * 4 * PANEL * n
         self.arrays["Gram matrix, class layer"] = 2 * self.order2 * (self.order2 + 1)
         self.arrays["Cholesky factor"] = 2 * order * (order + 1)
         self.arrays["class sums and weights"] = (4 + 2 + 4 + 4) * k * f
