@@ -13,7 +13,7 @@ Names: n images, m features of the image part, k classes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -307,23 +307,20 @@ def study(
     each_draw = 1 + len(LEFT_OUT) + len(RIDGE_IMAGES) + len(SURE_IMAGES) + len(SUSPECT_IMAGES)
     steps = Steps((each_draw + 1) * seeds + min(seeds, RIDGE_HANDS), on_progress)
     found = Study()
+    measures: tuple[tuple[Sequence[int], dict[int, list[Any]], Callable[..., Any]], ...] = (
+        (LEFT_OUT, found.left_out, left_out),
+        (RIDGE_IMAGES, found.ridges, ridges),
+        (SURE_IMAGES, found.sure, sureness),
+    )
     for seed in range(seeds):
         of_draw = f"draw {seed + 1} of {seeds}"
         train, test = digits.split(data, UNEVEN[1], seed)
         found.balance.append(balance(uneven(train, seed), test))
         steps.next(of_draw)
-        for n in LEFT_OUT:
-            train, test = digits.split(data, n, seed)
-            found.left_out.setdefault(n, []).append(left_out(train, test))
-            steps.next(of_draw)
-        for n in RIDGE_IMAGES:
-            train, test = digits.split(data, n, seed)
-            found.ridges.setdefault(n, []).append(ridges(train, test))
-            steps.next(of_draw)
-        for n in SURE_IMAGES:
-            train, test = digits.split(data, n, seed)
-            found.sure.setdefault(n, []).append(sureness(train, test))
-            steps.next(of_draw)
+        for images, figures, measure in measures:
+            for n in images:
+                figures.setdefault(n, []).append(measure(*digits.split(data, n, seed)))
+                steps.next(of_draw)
         for n in SUSPECT_IMAGES:
             train, test = digits.split(data, n, seed)
             found.suspects.setdefault(n, []).append(suspicion(*mislabelled(train, seed)))
