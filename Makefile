@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 
 include firmware_build/sources.mk
 
-.PHONY: help setup tools arm-compiler arm-tools sources firmware deploy unix m7 m7-bench mpy unix-stock m7-stock m7-repl m7-run demo repl board pictures browser-tools test table cost bench lint check clean
+.PHONY: help setup tools arm-compiler arm-tools sources firmware deploy unix unix-sanitized m7 m7-bench mpy unix-stock m7-stock m7-repl m7-run demo repl board pictures browser-tools test table cost bench lint check clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -99,6 +99,9 @@ endif
 unix: $(READY) ## Build MicroPython with µFF for this machine
 	@$(FIRMWARE) $@
 
+unix-sanitized: $(READY) ## Build the same under AddressSanitizer and UBSan, for `make fuzz`
+	@$(FIRMWARE) $@
+
 m7: $(READY) arm-tools ## Build MicroPython with µFF for a Cortex-M7, as QEMU emulates it
 	@$(FIRMWARE) $@
 
@@ -151,7 +154,7 @@ cost: $(READY) m7 ## Count the instructions of training in the nine cells, on th
 bench: $(READY) m7-bench ## Count them beside ulab, CMSIS-DSP, plain C and backpropagation
 	@$(BIN)/uff bench --json firmware_build/build/bench.json --plot firmware_build/build/bench.png
 
-test: check unix ## Build all, check style, spelling and types, run all tests
+test: check unix unix-sanitized ## Build all, check style, spelling and types, run all tests
 	@if $(MAKE) --no-print-directory arm-tools; then $(MAKE) --no-print-directory m7 m7-bench; \
 	else echo "test: no tools for the Cortex-M7: the tests test_m7_* are skipped" >&2; fi
 	@$(MAKE) --no-print-directory browser-tools || echo "test: no browser: the tests test_board_page.py are skipped" >&2

@@ -27,27 +27,25 @@ hypothesis.settings.register_profile("uff", deadline=None)
 hypothesis.settings.load_profile("uff")
 
 
-@pytest.fixture(scope="session")
-def micropython() -> Path:
-    """The unix firmware: UFF_UNIX, or what `make -C firmware_build unix` has built."""
-    path = Path(os.environ.get("UFF_UNIX", TOP / "firmware_build/build/unix/micropython"))
+def firmware(target: str, variable: str) -> Path:
+    """What `make -C firmware_build target` has built, or the firmware that a variable names."""
+    path = Path(os.environ.get(variable, TOP / "firmware_build/build" / target / "micropython"))
     if not path.exists():
-        pytest.fail(f"{path}: no firmware; build it with `make -C firmware_build unix`")
+        pytest.fail(f"{path}: no firmware; build it with `make -C firmware_build {target}`")
     return path
 
 
-@pytest.fixture(scope="session")
-def run_device(micropython: Path) -> Run:
-    """run_device(script, cwd, heap="15M", timeout=100): runs a script with the library of the
-    working tree."""
+def runner(micropython: Path, heap: str, **environment: str) -> Run:
+    """run(script, cwd, heap=..., timeout=100): runs a script with the library of the working
+    tree."""
 
     def run(
-        script: Path | str, cwd: Path, heap: str = "15M", timeout: float = 100
+        script: Path | str, cwd: Path, heap: str = heap, timeout: float = 100
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [str(micropython), "-X", f"heapsize={heap}", str(script)],
             cwd=cwd,
-            env={**os.environ, "MICROPYPATH": f"{DEVICE}:{DEVICE_TESTS}:.frozen"},
+            env={**os.environ, "MICROPYPATH": f"{DEVICE}:{DEVICE_TESTS}:.frozen", **environment},
             capture_output=True,
             text=True,
             timeout=timeout,
@@ -55,3 +53,23 @@ def run_device(micropython: Path) -> Run:
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def micropython() -> Path:
+    """The unix firmware: UFF_UNIX, or what `make unix` has built."""
+    return firmware("unix", "UFF_UNIX")
+
+
+@pytest.fixture(scope="session")
+def run_device(micropython: Path) -> Run:
+    """Runs a script in the unix firmware."""
+    return runner(micropython, "15M")
+
+
+@pytest.fixture(scope="session")
+def run_sanitized() -> Run:
+    """Runs a script in the unix firmware under AddressSanitizer and UBSan. What is in use at the
+    end is no leak: MicroPython does not tidy up."""
+    sanitized = firmware("unix-sanitized", "UFF_UNIX_SANITIZED")
+    return runner(sanitized, "15M", ASAN_OPTIONS="detect_leaks=0")

@@ -67,7 +67,7 @@ static void sentence_add(void *data, const char *text, size_t len) {
     sentence->len += len;
 }
 
-NORETURN void mp_raise_msg_varg(const mp_obj_type_t *type, mp_rom_error_text_t format, ...) {
+void mp_raise_msg_varg(const mp_obj_type_t *type, mp_rom_error_text_t format, ...) {
     struct sentence sentence;
     sentence.len = 0;
     const mp_print_t print = { &sentence, sentence_add };

@@ -6,6 +6,10 @@ SRC_USERMOD_C += $(RIDGE_DIR)/modridge.c
 SRC_USERMOD_LIB_C += $(RIDGE_CORE)
 CFLAGS_USERMOD += -I$(RIDGE_DIR)
 
+# MicroPython's buffer for the sentence of an exception has no room for the 0 behind the longest one where sentences are
+# compressed (py/objexcept.c), and the longest is ours. Without compression there is no such buffer.
+MICROPY_ROM_TEXT_COMPRESSION = 0
+
 # The same bits everywhere: no fusing but by name (fmaf). fmaf is one instruction on the M7 and on aarch64; on x86 it is
 # one where compiler and processor both have FMA, else a slow call with the same result. The ports default to -Os.
 RIDGE_CFLAGS := -O3 -ffp-contract=off

@@ -12,7 +12,62 @@
 
 #include <string.h>
 
-// ---- arguments ----
+// ---- numbers ----
+//
+// Converting a number may run Python (__int__, __float__, __bool__ of the argument), and Python may resize or free an array
+// whose address was already taken. So every function converts its numbers, writes BUFFERS_FROM_HERE, takes its buffers and
+// calls the core; before that line a helper that takes a buffer does not compile, behind it none that converts a number.
+
+static mp_int_t get_int(mp_obj_t obj) {
+    return mp_obj_get_int(obj);
+}
+
+// The low 32 bits of an integer of any size.
+static uint32_t get_uint32(mp_obj_t obj) {
+    return (uint32_t)mp_obj_get_int_truncated(obj);
+}
+
+// Whether there is such an argument and it is true.
+static bool get_flag(size_t n_args, const mp_obj_t *args, size_t i) {
+    return n_args > i && mp_obj_is_true(args[i]);
+}
+
+static float get_finite(mp_obj_t obj, const char *name) {
+    const float value = (float)mp_obj_get_float(obj);
+    if (!(value - value == 0.0f)) {
+        mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("%s: want a finite number"), name);
+    }
+    return value;
+}
+
+// Where the bounds are those of an array: get_int() before BUFFERS_FROM_HERE, this behind it.
+static size_t want_between(mp_int_t value, const char *name, size_t low, size_t high) {
+    if (value < 0 || (size_t)value < low || (size_t)value > high) {
+        mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("%s: want %u to %u, got %d"), name, (unsigned)low,
+            (unsigned)high, (int)value);
+    }
+    return (size_t)value;
+}
+
+static size_t get_size(mp_obj_t obj, const char *name, size_t low, size_t high) {
+    return want_between(get_int(obj), name, low, high);
+}
+
+// The elements of a tuple or a list, copied: converting one may change the list.
+static void get_items(mp_obj_t obj, size_t count, mp_obj_t *items) {
+    mp_obj_t *found;
+    mp_obj_get_array_fixed_n(obj, count, &found);
+    memcpy(items, found, count * sizeof *items);
+}
+
+// ---- buffers ----
+
+#define BUFFERS_FROM_HERE enum { buffers_from_here, get_int, get_uint32, get_flag, get_finite, get_size, get_items }
+#define get_input(obj, name, kind) ((void)buffers_from_here, get_array(obj, name, kind, MP_BUFFER_READ))
+#define get_output(obj, name, kind) ((void)buffers_from_here, get_array(obj, name, kind, MP_BUFFER_RW))
+#define get_work(obj, name, bytes) ((void)buffers_from_here, get_workspace(obj, name, bytes))
+#define get_bytes(obj) ((void)buffers_from_here, get_raw(obj))
+#define is_float_array(obj) ((void)buffers_from_here, has_typecode(obj, 'f'))
 
 struct array {
     const char *name; // for messages
@@ -43,15 +98,30 @@ static size_t kind_size(char kind) {
     return kind == 'B' ? 1 : kind == 'h' || kind == 'H' ? 2 : kind == 'q' ? 8 : 4;
 }
 
+// A buffer without bytes may have no address; the core is given one.
+static struct array array_of(const mp_buffer_info_t *info, const char *name, size_t size) {
+    static const int64_t nothing;
+    return (struct array) {name, info->len == 0 ? (char *)&nothing : info->buf, info->len / size, size};
+}
+
+static char typecode_of(const mp_buffer_info_t *info) {
+    return (char)(info->typecode & 0x7f); // a memoryview carries a flag in the top bit
+}
+
+static bool has_typecode(mp_obj_t obj, char typecode) {
+    mp_buffer_info_t info;
+    return mp_get_buffer(obj, &info, MP_BUFFER_READ) && typecode_of(&info) == typecode;
+}
+
 // Raw bytes (bytearray, bytes, memoryview of one) serve as any kind if they are aligned; else the typecode must fit.
 static struct array get_array(mp_obj_t obj, const char *name, char kind, mp_uint_t flags) {
     mp_buffer_info_t info;
-    if (!mp_get_buffer(obj, &info, flags)) {
+    if (mp_obj_get_type(obj) == &mp_type_str || !mp_get_buffer(obj, &info, flags)) {
         mp_raise_msg_varg(&mp_type_TypeError, MP_ERROR_TEXT("%s: want a %sbuffer of %s, got %s"), name,
             flags == MP_BUFFER_READ ? "" : "writable ", kind_name(kind), mp_obj_get_type_str(obj));
     }
     const size_t size = kind_size(kind);
-    const char typecode = (char)(info.typecode & 0x7f); // a memoryview carries a flag in the top bit
+    const char typecode = typecode_of(&info);
     const bool raw = typecode == BYTEARRAY_TYPECODE || typecode == 'B';
     const bool same = typecode == kind || (kind == 'i' && typecode == 'l' && sizeof(long) == 4);
     if (!raw && !same) {
@@ -66,15 +136,11 @@ static struct array get_array(mp_obj_t obj, const char *name, char kind, mp_uint
         mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("%s: %s must be aligned to %u bytes"), name,
             kind_name(kind), (unsigned)size);
     }
-    return (struct array) {name, info.buf, info.len / size, size};
-}
-
-static struct array get_input(mp_obj_t obj, const char *name, char kind) {
-    return get_array(obj, name, kind, MP_BUFFER_READ);
+    return array_of(&info, name, size);
 }
 
 // Workspace: any writable buffer of at least `bytes`, aligned to words.
-static struct array get_work(mp_obj_t obj, const char *name, size_t bytes) {
+static struct array get_workspace(mp_obj_t obj, const char *name, size_t bytes) {
     mp_buffer_info_t info;
     if (!mp_get_buffer(obj, &info, MP_BUFFER_RW)) {
         mp_raise_msg_varg(&mp_type_TypeError, MP_ERROR_TEXT("%s: want a writable buffer, got %s"), name,
@@ -87,12 +153,21 @@ static struct array get_work(mp_obj_t obj, const char *name, size_t bytes) {
     if ((uintptr_t)info.buf % 4 != 0) {
         mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("%s: want it aligned to 4 bytes"), name);
     }
-    return (struct array) {name, info.buf, info.len, 1};
+    return array_of(&info, name, 1);
 }
 
-static struct array get_output(mp_obj_t obj, const char *name, char kind) {
-    return get_array(obj, name, kind, MP_BUFFER_RW);
+// Any buffer as it is.
+static struct array get_raw(mp_obj_t obj) {
+    mp_buffer_info_t info;
+    mp_get_buffer_raise(obj, &info, MP_BUFFER_READ);
+    return array_of(&info, NULL, 1);
 }
+
+#if !MICROPY_ENABLE_DYNRUNTIME // where some of these are macros
+#pragma GCC poison mp_obj_get_int mp_obj_get_int_truncated mp_obj_get_float mp_obj_is_true
+#pragma GCC poison mp_obj_get_array mp_obj_get_array_fixed_n mp_get_buffer mp_get_buffer_raise
+#pragma GCC poison get_array get_workspace get_raw has_typecode
+#endif
 
 static void want_len(const struct array *a, size_t len, const char *shape) {
     if (a->len != len) {
@@ -153,24 +228,7 @@ static void apart(const struct array *out, const struct array *in) {
     }
 }
 
-static size_t get_size(mp_obj_t obj, const char *name, size_t low, size_t high) {
-    const mp_int_t value = mp_obj_get_int(obj);
-    if (value < 0 || (size_t)value < low || (size_t)value > high) {
-        mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("%s: want %u to %u, got %d"), name, (unsigned)low,
-            (unsigned)high, (int)value);
-    }
-    return (size_t)value;
-}
-
-static float get_finite(mp_obj_t obj, const char *name) {
-    const float value = (float)mp_obj_get_float(obj);
-    if (!(value - value == 0.0f)) {
-        mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("%s: want a finite number"), name);
-    }
-    return value;
-}
-
-static NORETURN void raise_error(int error, const char *function) {
+static __attribute__((noreturn)) void raise_error(int error, const char *function) {
     switch (error) {
         case RIDGE_ERR_OVERFLOW:
             mp_raise_msg_varg(&mp_type_OverflowError,
@@ -195,6 +253,7 @@ static mp_obj_t none_or_raise(int error, const char *function) {
 
 // encode(images, keep, x)
 static mp_obj_t mod_encode(mp_obj_t images_in, mp_obj_t keep_in, mp_obj_t x_in) {
+    BUFFERS_FROM_HERE;
     const struct array images = get_input(images_in, "encode: images", 'B');
     const struct array keep = get_input(keep_in, "encode: keep", 'H');
     const struct array x = get_output(x_in, "encode: x", 'h');
@@ -223,6 +282,8 @@ static MP_DEFINE_CONST_FUN_OBJ_3(mod_encode_obj, mod_encode);
 
 // gram(x, g, work, remove=False)
 static mp_obj_t mod_gram(size_t n_args, const mp_obj_t *args) {
+    const bool remove = get_flag(n_args, args, 3);
+    BUFFERS_FROM_HERE;
     const struct array x = get_input(args[0], "gram: x", 'h');
     const struct array g = get_output(args[1], "gram: g", 'i');
     const size_t m = packed_order(&g);
@@ -231,16 +292,17 @@ static mp_obj_t mod_gram(size_t n_args, const mp_obj_t *args) {
     apart(&g, &x);
     apart(&work, &x);
     apart(&work, &g);
-    const bool take_away = n_args > 3 && mp_obj_is_true(args[3]);
-    return none_or_raise(ridge_gram((const int16_t *)x.data, n, m, take_away, (int32_t *)g.data, (int16_t *)work.data),
+    return none_or_raise(ridge_gram((const int16_t *)x.data, n, m, remove, (int32_t *)g.data, (int16_t *)work.data),
         "gram");
 }
 static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_gram_obj, 3, 4, mod_gram);
 
 // kernel(x, m, k, work, first=0)
 static mp_obj_t mod_kernel(size_t n_args, const mp_obj_t *args) {
-    const struct array x = get_input(args[0], "kernel: x", 'h');
     const size_t m = get_size(args[1], "kernel: m", 1, 65535);
+    const mp_int_t first = n_args > 4 ? get_int(args[4]) : 0;
+    BUFFERS_FROM_HERE;
+    const struct array x = get_input(args[0], "kernel: x", 'h');
     const struct array k = get_output(args[2], "kernel: k", 'i');
     const size_t n = rows_of(&x, m);
     if (n > 65535) { // n*(n+1) must fit 32 bits
@@ -251,14 +313,15 @@ static mp_obj_t mod_kernel(size_t n_args, const mp_obj_t *args) {
     apart(&k, &x);
     apart(&work, &x);
     apart(&work, &k);
-    const size_t first = n_args > 4 ? get_size(args[4], "kernel: first", 0, n) : 0;
-    return none_or_raise(ridge_kernel((const int16_t *)x.data, first, n, m, (int32_t *)k.data,
-        (int16_t *)work.data), "kernel");
+    return none_or_raise(ridge_kernel((const int16_t *)x.data, want_between(first, "kernel: first", 0, n), n, m,
+        (int32_t *)k.data, (int16_t *)work.data), "kernel");
 }
 static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_kernel_obj, 4, 5, mod_kernel);
 
 // class_sums(x, labels, sums, counts, remove=False)
 static mp_obj_t mod_class_sums(size_t n_args, const mp_obj_t *args) {
+    const bool remove = get_flag(n_args, args, 4);
+    BUFFERS_FROM_HERE;
     const struct array x = get_input(args[0], "class_sums: x", 'h');
     const struct array labels = get_input(args[1], "class_sums: labels", 'B');
     const struct array sums = get_output(args[2], "class_sums: sums", 'i');
@@ -273,9 +336,8 @@ static mp_obj_t mod_class_sums(size_t n_args, const mp_obj_t *args) {
     apart(&counts, &x);
     apart(&counts, &labels);
     apart(&counts, &sums);
-    const bool take_away = n_args > 4 && mp_obj_is_true(args[4]);
     return none_or_raise(ridge_class_sums((const int16_t *)x.data, (const uint8_t *)labels.data, labels.len, m,
-        counts.len, take_away, (int32_t *)sums.data, (int32_t *)counts.data), "class_sums");
+        counts.len, remove, (int32_t *)sums.data, (int32_t *)counts.data), "class_sums");
 }
 static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_class_sums_obj, 4, 5, mod_class_sums);
 
@@ -318,15 +380,16 @@ static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_kernels_obj, 0, 1, mod_kernels);
 
 // crc32(data, crc=0) -> int
 static mp_obj_t mod_crc32(size_t n_args, const mp_obj_t *args) {
-    mp_buffer_info_t data;
-    mp_get_buffer_raise(args[0], &data, MP_BUFFER_READ);
-    const uint32_t crc = n_args > 1 ? (uint32_t)mp_obj_get_int_truncated(args[1]) : 0;
-    return mp_obj_new_int_from_uint(ridge_crc32(data.buf, data.len, crc));
+    const uint32_t before = n_args > 1 ? get_uint32(args[1]) : 0;
+    BUFFERS_FROM_HERE;
+    const struct array data = get_bytes(args[0]);
+    return mp_obj_new_int_from_uint(ridge_crc32((const uint8_t *)data.data, data.len, before));
 }
 static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_crc32_obj, 1, 2, mod_crc32);
 
 // trace(g) -> int
 static mp_obj_t mod_trace(mp_obj_t g_in) {
+    BUFFERS_FROM_HERE;
     const struct array g = get_input(g_in, "trace: g", 'i');
     return mp_obj_new_int_from_ll(ridge_trace((const int32_t *)g.data, packed_order(&g)));
 }
@@ -334,6 +397,7 @@ static MP_DEFINE_CONST_FUN_OBJ_1(mod_trace_obj, mod_trace);
 
 // merge(a, b)
 static mp_obj_t mod_merge(mp_obj_t a_in, mp_obj_t b_in) {
+    BUFFERS_FROM_HERE;
     const struct array a = get_output(a_in, "merge: a", 'i');
     const struct array b = get_input(b_in, "merge: b", 'i');
     want_len(&b, a.len, "as a");
@@ -345,9 +409,10 @@ static MP_DEFINE_CONST_FUN_OBJ_2(mod_merge_obj, mod_merge);
 // project(x, w, m, h, work)
 static mp_obj_t mod_project(size_t n_args, const mp_obj_t *args) {
     (void)n_args;
+    const size_t m = get_size(args[2], "project: m", 1, 65535);
+    BUFFERS_FROM_HERE;
     const struct array x = get_input(args[0], "project: x", 'h');
     const struct array w = get_input(args[1], "project: w", 'h');
-    const size_t m = get_size(args[2], "project: m", 1, 65535);
     const struct array h = get_output(args[3], "project: h", 'h');
     const size_t n = rows_of(&x, m), q = rows_of(&w, m);
     want_len(&h, product(n, q), "a row of neurons for each row of x");
@@ -364,6 +429,7 @@ static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_project_obj, 5, 5, mod_project);
 
 // nearest(x, rows) -> (row, inner product)
 static mp_obj_t mod_nearest(mp_obj_t x_in, mp_obj_t rows_in) {
+    BUFFERS_FROM_HERE;
     const struct array x = get_input(x_in, "nearest: x", 'h');
     const struct array rows = get_input(rows_in, "nearest: rows", 'h');
     const size_t n = rows_of(&rows, x.len);
@@ -381,6 +447,7 @@ static MP_DEFINE_CONST_FUN_OBJ_2(mod_nearest_obj, mod_nearest);
 
 // goodness(f, w, v, good, labels=None)
 static mp_obj_t mod_goodness(size_t n_args, const mp_obj_t *args) {
+    BUFFERS_FROM_HERE;
     const struct array f = get_input(args[0], "goodness: f", 'h');
     const struct array w = get_input(args[1], "goodness: w", 'h');
     const struct array v = get_input(args[2], "goodness: v", 'i');
@@ -393,7 +460,7 @@ static mp_obj_t mod_goodness(size_t n_args, const mp_obj_t *args) {
     }
     const size_t m = w.len / classes;
     const size_t n = rows_of(&f, m);
-    want_len(&good, n * classes, "a goodness for each label");
+    want_len(&good, product(n, classes), "a goodness for each label");
     apart(&good, &f);
     apart(&good, &w);
     apart(&good, &v);
@@ -431,8 +498,16 @@ static mp_obj_t mod_factor(size_t n_args, const mp_obj_t *pos_args, mp_map_t *kw
     mp_arg_val_t args[MP_ARRAY_SIZE(allowed)];
     mp_arg_parse_all(n_args, pos_args, kw_args, MP_ARRAY_SIZE(allowed), allowed, args);
 
-    mp_buffer_info_t info;
-    const bool floats = mp_get_buffer(args[ARG_gram].u_obj, &info, MP_BUFFER_READ) && (info.typecode & 0x7f) == 'f';
+    struct ridge_system system = {
+        .scale = get_finite(args[ARG_scale].u_obj, "factor: scale"),
+        .diagonal = get_finite(args[ARG_diagonal].u_obj, "factor: diagonal"),
+        .rank1 = get_finite(args[ARG_rank1].u_obj, "factor: rank1"),
+    };
+    const mp_int_t first_in = get_int(args[ARG_first].u_obj);
+    const bool to_end = args[ARG_last].u_obj == mp_const_none;
+    const mp_int_t last_in = to_end ? 0 : get_int(args[ARG_last].u_obj);
+    BUFFERS_FROM_HERE;
+    const bool floats = is_float_array(args[ARG_gram].u_obj);
     const struct array gram = get_input(args[ARG_gram].u_obj, "factor: gram", floats ? 'f' : 'i');
     const struct array l = get_output(args[ARG_l].u_obj, "factor: l", 'f');
     const size_t m = packed_order(&gram);
@@ -441,14 +516,8 @@ static mp_obj_t mod_factor(size_t n_args, const mp_obj_t *pos_args, mp_map_t *kw
     apart(&l, &gram);
     apart(&work, &gram);
     apart(&work, &l);
-    struct ridge_system system = {
-        .gram_i = floats ? NULL : (const int32_t *)gram.data,
-        .gram_f = floats ? (const float *)gram.data : NULL,
-        .scale = get_finite(args[ARG_scale].u_obj, "factor: scale"),
-        .diagonal = get_finite(args[ARG_diagonal].u_obj, "factor: diagonal"),
-        .rank1 = get_finite(args[ARG_rank1].u_obj, "factor: rank1"),
-        .v = NULL,
-    };
+    system.gram_i = floats ? NULL : (const int32_t *)gram.data;
+    system.gram_f = floats ? (const float *)gram.data : NULL;
     if (args[ARG_v].u_obj != mp_const_none) {
         const struct array v = get_input(args[ARG_v].u_obj, "factor: v", 'f');
         want_len(&v, m, "m");
@@ -456,8 +525,8 @@ static mp_obj_t mod_factor(size_t n_args, const mp_obj_t *pos_args, mp_map_t *kw
         apart(&work, &v);
         system.v = (const float *)v.data;
     }
-    const size_t last = args[ARG_last].u_obj == mp_const_none ? m : get_size(args[ARG_last].u_obj, "factor: last", 0, m);
-    const size_t first = get_size(args[ARG_first].u_obj, "factor: first", 0, last);
+    const size_t last = to_end ? m : want_between(last_in, "factor: last", 0, m);
+    const size_t first = want_between(first_in, "factor: first", 0, last);
     size_t row = 0;
     const int error = ridge_factor(&system, first, last, (float *)l.data, (float *)work.data, &row);
     if (error == RIDGE_ERR_NOT_POSDEF) {
@@ -475,6 +544,7 @@ static MP_DEFINE_CONST_FUN_OBJ_KW(mod_factor_obj, 3, mod_factor);
 // solve(l, b, x, work)
 static mp_obj_t mod_solve(size_t n_args, const mp_obj_t *args) {
     (void)n_args;
+    BUFFERS_FROM_HERE;
     const struct array l = get_input(args[0], "solve: l", 'f');
     const struct array b = get_input(args[1], "solve: b", 'f');
     const struct array x = get_output(args[2], "solve: x", 'f');
@@ -500,10 +570,11 @@ static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_solve_obj, 4, 4, mod_solve);
 // leverage(l, f, total, ratio, out, work)
 static mp_obj_t mod_leverage(size_t n_args, const mp_obj_t *args) {
     (void)n_args;
+    const float ratio = get_finite(args[3], "leverage: ratio");
+    BUFFERS_FROM_HERE;
     const struct array l = get_input(args[0], "leverage: l", 'f');
     const struct array f = get_input(args[1], "leverage: f", 'h');
     const struct array total = get_input(args[2], "leverage: total", 'f');
-    const float ratio = get_finite(args[3], "leverage: ratio");
     const struct array out = get_output(args[4], "leverage: out", 'f');
     const size_t m = packed_order(&l);
     const size_t n = rows_of(&f, m);
@@ -524,6 +595,10 @@ static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_leverage_obj, 6, 6, mod_leverage)
 
 // inverse_diagonal(l, out, work, first=0, last=None)
 static mp_obj_t mod_inverse_diagonal(size_t n_args, const mp_obj_t *args) {
+    const mp_int_t first_in = n_args > 3 ? get_int(args[3]) : 0;
+    const bool to_end = n_args < 5 || args[4] == mp_const_none;
+    const mp_int_t last_in = to_end ? 0 : get_int(args[4]);
+    BUFFERS_FROM_HERE;
     const struct array l = get_input(args[0], "inverse_diagonal: l", 'f');
     const struct array out = get_output(args[1], "inverse_diagonal: out", 'f');
     const size_t m = packed_order(&l);
@@ -532,8 +607,8 @@ static mp_obj_t mod_inverse_diagonal(size_t n_args, const mp_obj_t *args) {
     apart(&out, &l);
     apart(&work, &l);
     apart(&work, &out);
-    const size_t last = n_args > 4 ? get_size(args[4], "inverse_diagonal: last", 0, m) : m;
-    const size_t first = n_args > 3 ? get_size(args[3], "inverse_diagonal: first", 0, last) : 0;
+    const size_t last = to_end ? m : want_between(last_in, "inverse_diagonal: last", 0, m);
+    const size_t first = want_between(first_in, "inverse_diagonal: first", 0, last);
     ridge_inverse_diagonal((const float *)l.data, m, first, last, (float *)out.data, (float *)work.data);
     return mp_const_none;
 }
@@ -542,9 +617,10 @@ static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_inverse_diagonal_obj, 3, 5, mod_i
 // combine(x, c, n, out)
 static mp_obj_t mod_combine(size_t n_args, const mp_obj_t *args) {
     (void)n_args;
+    const size_t n = get_size(args[2], "combine: n", 1, 65535);
+    BUFFERS_FROM_HERE;
     const struct array x = get_input(args[0], "combine: x", 'h');
     const struct array c = get_input(args[1], "combine: c", 'f');
-    const size_t n = get_size(args[2], "combine: n", 1, 65535);
     const struct array out = get_output(args[3], "combine: out", 'f');
     if (x.len % n != 0 || c.len % n != 0) {
         mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("combine: want %u rows in x and c, got %u and %u elements"),
@@ -561,8 +637,9 @@ static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_combine_obj, 4, 4, mod_combine);
 // contrast(x, m, a, b, out)
 static mp_obj_t mod_contrast(size_t n_args, const mp_obj_t *args) {
     (void)n_args;
-    const struct array x = get_input(args[0], "contrast: x", 'h');
     const size_t m = get_size(args[1], "contrast: m", 1, 65535);
+    BUFFERS_FROM_HERE;
+    const struct array x = get_input(args[0], "contrast: x", 'h');
     const struct array a = get_input(args[2], "contrast: a", 'H');
     const struct array b = get_input(args[3], "contrast: b", 'H');
     const struct array out = get_output(args[4], "contrast: out", 'f');
@@ -588,9 +665,10 @@ static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_contrast_obj, 5, 5, mod_contrast)
 // class_targets(sums, counts, ratio, total, b)
 static mp_obj_t mod_class_targets(size_t n_args, const mp_obj_t *args) {
     (void)n_args;
+    const float ratio = get_finite(args[2], "class_targets: ratio");
+    BUFFERS_FROM_HERE;
     const struct array sums = get_input(args[0], "class_targets: sums", 'i');
     const struct array counts = get_input(args[1], "class_targets: counts", 'i');
-    const float ratio = get_finite(args[2], "class_targets: ratio");
     const struct array total = get_output(args[3], "class_targets: total", 'f');
     const struct array b = get_output(args[4], "class_targets: b", 'f');
     want_len(&counts, rows_of(&sums, total.len), "a count for each row of sums");
@@ -608,6 +686,7 @@ static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_class_targets_obj, 5, 5, mod_clas
 
 // total_dot(total, b, out)
 static mp_obj_t mod_total_dot(mp_obj_t total_in, mp_obj_t b_in, mp_obj_t out_in) {
+    BUFFERS_FROM_HERE;
     const struct array total = get_input(total_in, "total_dot: total", 'f');
     const struct array b = get_input(b_in, "total_dot: b", 'f');
     const struct array out = get_output(out_in, "total_dot: out", 'f');
@@ -621,8 +700,9 @@ static MP_DEFINE_CONST_FUN_OBJ_3(mod_total_dot_obj, mod_total_dot);
 
 // unit_rows(b, m, w)
 static mp_obj_t mod_unit_rows(mp_obj_t b_in, mp_obj_t m_in, mp_obj_t w_in) {
-    const struct array b = get_input(b_in, "unit_rows: b", 'f');
     const size_t m = get_size(m_in, "unit_rows: m", 1, 65535);
+    BUFFERS_FROM_HERE;
+    const struct array b = get_input(b_in, "unit_rows: b", 'f');
     const struct array w = get_output(w_in, "unit_rows: w", 'h');
     const size_t p = rows_of(&b, m); // b has m rows of p
     want_len(&w, b.len, "as b");
@@ -634,13 +714,14 @@ static MP_DEFINE_CONST_FUN_OBJ_3(mod_unit_rows_obj, mod_unit_rows);
 // quantise(b, m, w, limit) -> exponent
 static mp_obj_t mod_quantise(size_t n_args, const mp_obj_t *args) {
     (void)n_args;
-    const struct array b = get_input(args[0], "quantise: b", 'f');
     const size_t m = get_size(args[1], "quantise: m", 1, 65535);
-    const struct array w = get_output(args[2], "quantise: w", 'h');
-    const mp_int_t limit = mp_obj_get_int(args[3]);
+    const mp_int_t limit = get_int(args[3]);
     if (limit < -100 || limit > 100) {
         mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("quantise: limit: want -100 to 100, got %d"), (int)limit);
     }
+    BUFFERS_FROM_HERE;
+    const struct array b = get_input(args[0], "quantise: b", 'f');
+    const struct array w = get_output(args[2], "quantise: w", 'h');
     const size_t p = rows_of(&b, m);
     want_len(&w, b.len, "as b");
     apart(&w, &b);
@@ -655,19 +736,23 @@ static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_quantise_obj, 4, 4, mod_quantise)
 
 // leave_one_out(f, w, v, labels, leverage, (offset, factor, unit, keep), predicted, residual, margin, targets=None)
 static mp_obj_t mod_leave_one_out(size_t n_args, const mp_obj_t *args) {
-    const struct array f = get_input(args[0], "leave_one_out: f", 'h');
-    const struct array w = get_input(args[1], "leave_one_out: w", 'h');
-    const struct array v = get_input(args[2], "leave_one_out: v", 'i');
-    const struct array labels = get_input(args[3], "leave_one_out: labels", 'B');
-    const struct array leverage = get_input(args[4], "leave_one_out: leverage", 'f');
-    mp_obj_t *by;
-    mp_obj_get_array_fixed_n(args[5], 4, &by);
+    mp_obj_t by[4];
+    get_items(args[5], 4, by);
     struct ridge_left_out numbers = {
         .offset = get_finite(by[0], "leave_one_out: offset"),
         .factor = get_finite(by[1], "leave_one_out: factor"),
         .unit = get_finite(by[2], "leave_one_out: unit"),
         .keep = get_finite(by[3], "leave_one_out: keep"),
     };
+    if (!(numbers.keep > 0.0f)) {
+        mp_raise_ValueError(MP_ERROR_TEXT("leave_one_out: keep: want a number above 0"));
+    }
+    BUFFERS_FROM_HERE;
+    const struct array f = get_input(args[0], "leave_one_out: f", 'h');
+    const struct array w = get_input(args[1], "leave_one_out: w", 'h');
+    const struct array v = get_input(args[2], "leave_one_out: v", 'i');
+    const struct array labels = get_input(args[3], "leave_one_out: labels", 'B');
+    const struct array leverage = get_input(args[4], "leave_one_out: leverage", 'f');
     const struct array predicted = get_output(args[6], "leave_one_out: predicted", 'B');
     const struct array residual = get_output(args[7], "leave_one_out: residual", 'f');
     const struct array margin = get_output(args[8], "leave_one_out: margin", 'f');
@@ -683,9 +768,6 @@ static mp_obj_t mod_leave_one_out(size_t n_args, const mp_obj_t *args) {
     want_len(&predicted, n, "one for each label");
     want_len(&residual, n, "one for each label");
     want_len(&margin, n, "one for each label");
-    if (!(numbers.keep > 0.0f)) {
-        mp_raise_ValueError(MP_ERROR_TEXT("leave_one_out: keep: want a number above 0"));
-    }
     const struct array *inputs[] = {&f, &w, &v, &labels, &leverage};
     for (size_t i = 0; i < MP_ARRAY_SIZE(inputs); ++i) {
         apart(&predicted, inputs[i]);

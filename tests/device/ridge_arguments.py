@@ -120,7 +120,7 @@ def test_other_things_than_buffers_are_refused():
         for i in places(call):
             if call.name == "goodness" and i == 4:
                 continue  # labels may be None
-            for thing in (None, 3, [1, 2, 3], 1.5):
+            for thing in (None, 3, [1, 2, 3], 1.5, "text"):
                 args = call.copies()
                 args[i] = thing
                 refused(call, args, TypeError, "buffer")
