@@ -53,6 +53,20 @@ static size_t get_size(mp_obj_t obj, const char *name, size_t low, size_t high) 
     return want_between(get_int(obj), name, low, high);
 }
 
+struct shape {
+    size_t height, width;
+};
+
+static struct shape get_shape(mp_obj_t height_in, mp_obj_t width_in, const char *name, size_t low) {
+    const mp_int_t height = get_int(height_in), width = get_int(width_in);
+    if (height < (mp_int_t)low || width < (mp_int_t)low || height > 4096 || width > 4096 || height * width > 65535) {
+        mp_raise_msg_varg(&mp_type_ValueError,
+            MP_ERROR_TEXT("%s: want sides from %u to 4096 and at most 65535 pixels, got %d x %d"), name, (unsigned)low,
+            (int)height, (int)width);
+    }
+    return (struct shape) {(size_t)height, (size_t)width};
+}
+
 // The elements of a tuple or a list, copied: converting one may change the list.
 static void get_items(mp_obj_t obj, size_t count, mp_obj_t *items) {
     mp_obj_t *found;
@@ -62,7 +76,8 @@ static void get_items(mp_obj_t obj, size_t count, mp_obj_t *items) {
 
 // ---- buffers ----
 
-#define BUFFERS_FROM_HERE enum { buffers_from_here, get_int, get_uint32, get_flag, get_finite, get_size, get_items }
+#define BUFFERS_FROM_HERE \
+    enum { buffers_from_here, get_int, get_uint32, get_flag, get_finite, get_size, get_shape, get_items }
 #define get_input(obj, name, kind) ((void)buffers_from_here, get_array(obj, name, kind, MP_BUFFER_READ))
 #define get_output(obj, name, kind) ((void)buffers_from_here, get_array(obj, name, kind, MP_BUFFER_RW))
 #define get_work(obj, name, bytes) ((void)buffers_from_here, get_workspace(obj, name, bytes))
@@ -228,6 +243,17 @@ static void apart(const struct array *out, const struct array *in) {
     }
 }
 
+// Pairs of image numbers.
+static void want_pairs(const struct array *a, const struct array *b, size_t n, const char *function) {
+    for (size_t j = 0; j < a->len; ++j) {
+        const unsigned positive = ((const uint16_t *)a->data)[j], negative = ((const uint16_t *)b->data)[j];
+        if (positive >= n || negative >= n) {
+            mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("%s: want images below %u, got the pair %u, %u"),
+                function, (unsigned)n, positive, negative);
+        }
+    }
+}
+
 static __attribute__((noreturn)) void raise_error(int error, const char *function) {
     switch (error) {
         case RIDGE_ERR_OVERFLOW:
@@ -235,6 +261,8 @@ static __attribute__((noreturn)) void raise_error(int error, const char *functio
                 MP_ERROR_TEXT("%s: a sum could leave its integer type; want fewer images or smaller values"), function);
         case RIDGE_ERR_NOT_ADDED:
             mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("%s: these images were never added"), function);
+        case RIDGE_ERR_NOT_POSDEF:
+            mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("%s: want a diagonal above 0"), function);
         case RIDGE_ERR_LABEL:
             mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("%s: a label is not below the number of classes"), function);
         default:
@@ -479,6 +507,204 @@ static mp_obj_t mod_goodness(size_t n_args, const mp_obj_t *args) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_goodness_obj, 4, 5, mod_goodness);
 
+// powers(k, first, last)
+static mp_obj_t mod_powers(mp_obj_t k_in, mp_obj_t first_in, mp_obj_t last_in) {
+    const size_t last = get_size(last_in, "powers: last", 0, 65535);
+    const size_t first = get_size(first_in, "powers: first", 0, last);
+    BUFFERS_FROM_HERE;
+    const struct array k = get_output(k_in, "powers: k", 'i');
+    want_at_least(&k, ridge_packed_len(last), "last*(last+1)/2");
+    return none_or_raise(ridge_powers((int32_t *)k.data, first, last), "powers");
+}
+static MP_DEFINE_CONST_FUN_OBJ_3(mod_powers_obj, mod_powers);
+
+// kernel_goodness(f, rows, alpha, v, good, work, labels=None)
+static mp_obj_t mod_kernel_goodness(size_t n_args, const mp_obj_t *args) {
+    BUFFERS_FROM_HERE;
+    const struct array f = get_input(args[0], "kernel_goodness: f", 'h');
+    const struct array rows = get_input(args[1], "kernel_goodness: rows", 'h');
+    const struct array alpha = get_input(args[2], "kernel_goodness: alpha", 'h');
+    const struct array v = get_input(args[3], "kernel_goodness: v", 'i');
+    const struct array good = get_output(args[4], "kernel_goodness: good", 'q');
+    const size_t classes = square_order(&v), stored = alpha.len / classes;
+    if (stored == 0 || alpha.len % classes != 0 || rows.len == 0 || rows.len % stored != 0) {
+        mp_raise_msg_varg(&mp_type_ValueError,
+            MP_ERROR_TEXT("kernel_goodness: want %u rows in alpha, and in rows as many as it has columns, "
+                "got %u and %u elements"), (unsigned)classes, (unsigned)alpha.len, (unsigned)rows.len);
+    }
+    const size_t m = rows.len / stored, n = rows_of(&f, m);
+    want_len(&good, product(n, classes), "a goodness for each label");
+    const struct array work = get_work(args[5], "kernel_goodness: work", 4 * stored);
+    const struct array *inputs[] = {&f, &rows, &alpha, &v};
+    for (size_t i = 0; i < MP_ARRAY_SIZE(inputs); ++i) {
+        apart(&good, inputs[i]);
+        apart(&work, inputs[i]);
+    }
+    apart(&work, &good);
+    uint8_t *best = NULL;
+    if (n_args > 6 && args[6] != mp_const_none) {
+        const struct array labels = get_output(args[6], "kernel_goodness: labels", 'B');
+        want_len(&labels, n, "one for each row of f");
+        for (size_t i = 0; i < MP_ARRAY_SIZE(inputs); ++i) {
+            apart(&labels, inputs[i]);
+        }
+        apart(&labels, &good);
+        apart(&labels, &work);
+        best = (uint8_t *)labels.data;
+    }
+    return none_or_raise(ridge_kernel_goodness((const int16_t *)f.data, n, m, (const int16_t *)rows.data, stored,
+        (const int16_t *)alpha.data, (const int32_t *)v.data, classes, (int64_t *)good.data, best, (int32_t *)work.data),
+        "kernel_goodness");
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_kernel_goodness_obj, 6, 7, mod_kernel_goodness);
+
+// ---- images and patches ----
+
+// Rows of w, 36 elements each.
+static size_t filters_of(const struct array *w) {
+    const size_t q = rows_of(w, RIDGE_PATCH_LEN);
+    if (q == 0 || q > RIDGE_MAX_FILTERS || q % 4 != 0) {
+        mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("%s: want 4, 8, ... %u filters, got %u"), w->name,
+            RIDGE_MAX_FILTERS, (unsigned)q);
+    }
+    return q;
+}
+
+// copies(image, height, width, out, first=1)
+static mp_obj_t mod_copies(size_t n_args, const mp_obj_t *args) {
+    const struct shape shape = get_shape(args[1], args[2], "copies", 1);
+    const size_t first = n_args > 4 ? get_size(args[4], "copies: first", 1, 255) : 1;
+    BUFFERS_FROM_HERE;
+    const struct array image = get_input(args[0], "copies: image", 'B');
+    const struct array out = get_output(args[3], "copies: out", 'B');
+    const size_t size = shape.height * shape.width;
+    want_len(&image, size, "height times width");
+    const size_t count = rows_of(&out, size);
+    if (count > 256 - first) {
+        mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("copies: out: want copies up to number 255, got %u from %u on"),
+            (unsigned)count, (unsigned)first);
+    }
+    apart(&out, &image);
+    ridge_copies((const uint8_t *)image.data, shape.height, shape.width, first, count, (uint8_t *)out.data);
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_copies_obj, 4, 5, mod_copies);
+
+// patch_work_bytes(q=0) -> int: workspace for patch_gram, and for patch_features with q filters
+static mp_obj_t mod_patch_work_bytes(size_t n_args, const mp_obj_t *args) {
+    const size_t q = n_args > 0 ? get_size(args[0], "patch_work_bytes: q", 0, RIDGE_MAX_FILTERS) : 0;
+    const size_t gram = ridge_patch_gram_work_bytes(), features = q > 0 ? ridge_patch_features_work_bytes(q) : 0;
+    return mp_obj_new_int_from_uint(gram > features ? gram : features);
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_patch_work_bytes_obj, 0, 1, mod_patch_work_bytes);
+
+// patch_gram(x, height, width, g, sums, work, remove=False) -> patches
+static mp_obj_t mod_patch_gram(size_t n_args, const mp_obj_t *args) {
+    const struct shape shape = get_shape(args[1], args[2], "patch_gram", RIDGE_PATCH + RIDGE_GRID - 1);
+    const bool remove = get_flag(n_args, args, 6);
+    BUFFERS_FROM_HERE;
+    const struct array x = get_input(args[0], "patch_gram: x", 'h');
+    const struct array g = get_output(args[3], "patch_gram: g", 'i');
+    const struct array sums = get_output(args[4], "patch_gram: sums", 'i');
+    const size_t n = rows_of(&x, shape.height * shape.width);
+    want_len(&g, ridge_packed_len(RIDGE_PATCH_LEN), "36*37/2");
+    want_len(&sums, RIDGE_PATCH_LEN, "an element of a patch each");
+    const struct array work = get_work(args[5], "patch_gram: work", ridge_patch_gram_work_bytes());
+    apart(&g, &x);
+    apart(&sums, &x);
+    apart(&sums, &g);
+    apart(&work, &x);
+    apart(&work, &g);
+    apart(&work, &sums);
+    const int32_t patches = ridge_patch_gram((const int16_t *)x.data, n, shape.height, shape.width, remove,
+        (int32_t *)g.data, (int32_t *)sums.data, (int16_t *)work.data);
+    if (patches < 0) {
+        raise_error(patches, "patch_gram");
+    }
+    return mp_obj_new_int(patches);
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_patch_gram_obj, 6, 7, mod_patch_gram);
+
+// patch_contrast(x, height, width, a, b, seed, out)
+static mp_obj_t mod_patch_contrast(size_t n_args, const mp_obj_t *args) {
+    (void)n_args;
+    const struct shape shape = get_shape(args[1], args[2], "patch_contrast", RIDGE_PATCH + RIDGE_GRID - 1);
+    const uint32_t seed = get_uint32(args[5]);
+    BUFFERS_FROM_HERE;
+    const struct array x = get_input(args[0], "patch_contrast: x", 'h');
+    const struct array a = get_input(args[3], "patch_contrast: a", 'H');
+    const struct array b = get_input(args[4], "patch_contrast: b", 'H');
+    const struct array out = get_output(args[6], "patch_contrast: out", 'f');
+    const size_t n = rows_of(&x, shape.height * shape.width);
+    want_len(&b, a.len, "as a");
+    want_len(&out, product(RIDGE_PATCH_LEN, a.len), "36 rows, a column for each pair");
+    apart(&out, &x);
+    apart(&out, &a);
+    apart(&out, &b);
+    want_pairs(&a, &b, n, "patch_contrast");
+    ridge_patch_contrast((const int16_t *)x.data, shape.height, shape.width, (const uint16_t *)a.data,
+        (const uint16_t *)b.data, a.len, seed, (float *)out.data);
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_patch_contrast_obj, 7, 7, mod_patch_contrast);
+
+// patch_filters(b, g, sums, patches, w, bias) -> exponent
+static mp_obj_t mod_patch_filters(size_t n_args, const mp_obj_t *args) {
+    (void)n_args;
+    const size_t patches = get_size(args[3], "patch_filters: patches", 1, INT32_MAX);
+    BUFFERS_FROM_HERE;
+    const struct array b = get_input(args[0], "patch_filters: b", 'f');
+    const struct array g = get_input(args[1], "patch_filters: g", 'i');
+    const struct array sums = get_input(args[2], "patch_filters: sums", 'i');
+    const struct array w = get_output(args[4], "patch_filters: w", 'h');
+    const struct array bias = get_output(args[5], "patch_filters: bias", 'i');
+    const size_t q = filters_of(&w);
+    want_len(&b, w.len, "as w");
+    want_len(&g, ridge_packed_len(RIDGE_PATCH_LEN), "36*37/2");
+    want_len(&sums, RIDGE_PATCH_LEN, "an element of a patch each");
+    want_len(&bias, q, "one for each filter");
+    const struct array *inputs[] = {&b, &g, &sums};
+    for (size_t i = 0; i < MP_ARRAY_SIZE(inputs); ++i) {
+        apart(&w, inputs[i]);
+        apart(&bias, inputs[i]);
+    }
+    apart(&bias, &w);
+    int exponent = 0;
+    const int error = ridge_patch_filters((const float *)b.data, (const int32_t *)g.data, (const int32_t *)sums.data,
+        (int32_t)patches, q, (int16_t *)w.data, (int32_t *)bias.data, &exponent);
+    if (error != RIDGE_OK) {
+        raise_error(error, "patch_filters");
+    }
+    return MP_OBJ_NEW_SMALL_INT(exponent);
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_patch_filters_obj, 6, 6, mod_patch_filters);
+
+// patch_features(x, height, width, w, bias, threshold, f, work)
+static mp_obj_t mod_patch_features(size_t n_args, const mp_obj_t *args) {
+    (void)n_args;
+    const struct shape shape = get_shape(args[1], args[2], "patch_features", RIDGE_PATCH + RIDGE_GRID - 1);
+    const size_t threshold = get_size(args[5], "patch_features: threshold", 0, INT32_MAX);
+    BUFFERS_FROM_HERE;
+    const struct array x = get_input(args[0], "patch_features: x", 'h');
+    const struct array w = get_input(args[3], "patch_features: w", 'h');
+    const struct array bias = get_input(args[4], "patch_features: bias", 'i');
+    const struct array f = get_output(args[6], "patch_features: f", 'h');
+    const size_t n = rows_of(&x, shape.height * shape.width), q = filters_of(&w);
+    want_len(&bias, q, "one for each filter");
+    want_len(&f, product(n, RIDGE_GRID * RIDGE_GRID * 2 * q), "32 for each filter, for each image");
+    const struct array work = get_work(args[7], "patch_features: work", ridge_patch_features_work_bytes(q));
+    const struct array *inputs[] = {&x, &w, &bias};
+    for (size_t i = 0; i < MP_ARRAY_SIZE(inputs); ++i) {
+        apart(&f, inputs[i]);
+        apart(&work, inputs[i]);
+    }
+    apart(&work, &f);
+    return none_or_raise(ridge_patch_features((const int16_t *)x.data, n, shape.height, shape.width,
+        (const int16_t *)w.data, (const int32_t *)bias.data, q, (int32_t)threshold, (int16_t *)f.data,
+        (uint32_t *)work.data), "patch_features");
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_patch_features_obj, 8, 8, mod_patch_features);
+
 // ---- floats ----
 
 // factor(gram, l, work, *, first=0, last=-1, scale=1.0, diagonal=0.0, rank1=0.0, v=None)
@@ -593,6 +819,56 @@ static mp_obj_t mod_leverage(size_t n_args, const mp_obj_t *args) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_leverage_obj, 6, 6, mod_leverage);
 
+// leverage_block(l, f, total, ratio, out, work)
+static mp_obj_t mod_leverage_block(size_t n_args, const mp_obj_t *args) {
+    (void)n_args;
+    const float ratio = get_finite(args[3], "leverage_block: ratio");
+    BUFFERS_FROM_HERE;
+    const struct array l = get_input(args[0], "leverage_block: l", 'f');
+    const struct array f = get_input(args[1], "leverage_block: f", 'h');
+    const struct array total = get_input(args[2], "leverage_block: total", 'f');
+    const struct array out = get_output(args[4], "leverage_block: out", 'f');
+    const size_t m = packed_order(&l), r = rows_of(&f, m);
+    if (r == 0 || r > RIDGE_PANEL) {
+        mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("leverage_block: f: want 1 to %u rows, got %u"), RIDGE_PANEL,
+            (unsigned)r);
+    }
+    want_len(&total, m, "m");
+    want_len(&out, r * r, "rows of f squared");
+    const struct array work = get_work(args[5], "leverage_block: work", 4 * ridge_panel_len(m));
+    const struct array *inputs[] = {&l, &f, &total};
+    for (size_t i = 0; i < MP_ARRAY_SIZE(inputs); ++i) {
+        apart(&out, inputs[i]);
+        apart(&work, inputs[i]);
+    }
+    apart(&out, &work);
+    ridge_leverage_block((const float *)l.data, m, (const int16_t *)f.data, r, (const float *)total.data, ratio,
+        (float *)out.data, (float *)work.data);
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_leverage_block_obj, 6, 6, mod_leverage_block);
+
+// inverse_block(l, m, first, last, out, work)
+static mp_obj_t mod_inverse_block(size_t n_args, const mp_obj_t *args) {
+    (void)n_args;
+    const size_t m = get_size(args[1], "inverse_block: m", 1, 65535);
+    const size_t last = get_size(args[3], "inverse_block: last", 1, m);
+    const size_t first = get_size(args[2], "inverse_block: first", last < RIDGE_PANEL ? 0 : last - RIDGE_PANEL, last - 1);
+    BUFFERS_FROM_HERE;
+    const struct array l = get_input(args[0], "inverse_block: l", 'f');
+    const struct array out = get_output(args[4], "inverse_block: out", 'f');
+    const size_t r = last - first;
+    want_at_least(&l, ridge_packed_len(m), "m*(m+1)/2");
+    want_len(&out, r * r, "rows first to last-1 squared");
+    const struct array work = get_work(args[5], "inverse_block: work", 4 * ridge_panel_len(m));
+    apart(&out, &l);
+    apart(&work, &l);
+    apart(&work, &out);
+    ridge_inverse_block((const float *)l.data, m, first, last, (float *)out.data, (float *)work.data);
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_inverse_block_obj, 6, 6, mod_inverse_block);
+
 // inverse_diagonal(l, out, work, first=0, last=None)
 static mp_obj_t mod_inverse_diagonal(size_t n_args, const mp_obj_t *args) {
     const mp_int_t first_in = n_args > 3 ? get_int(args[3]) : 0;
@@ -649,13 +925,7 @@ static mp_obj_t mod_contrast(size_t n_args, const mp_obj_t *args) {
     apart(&out, &x);
     apart(&out, &a);
     apart(&out, &b);
-    for (size_t j = 0; j < a.len; ++j) {
-        const unsigned positive = ((const uint16_t *)a.data)[j], negative = ((const uint16_t *)b.data)[j];
-        if (positive >= n || negative >= n) {
-            mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("contrast: want images below %u, got the pair %u, %u"),
-                (unsigned)n, positive, negative);
-        }
-    }
+    want_pairs(&a, &b, n, "contrast");
     ridge_contrast((const int16_t *)x.data, m, (const uint16_t *)a.data, (const uint16_t *)b.data, a.len,
         (float *)out.data);
     return mp_const_none;
@@ -791,6 +1061,44 @@ static mp_obj_t mod_leave_one_out(size_t n_args, const mp_obj_t *args) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_leave_one_out_obj, 9, 10, mod_leave_one_out);
 
+// leave_group_out(block, residual, label, targets, gain, across, out) -> label
+static mp_obj_t mod_leave_group_out(size_t n_args, const mp_obj_t *args) {
+    (void)n_args;
+    const size_t label = get_size(args[2], "leave_group_out: label", 0, RIDGE_MAX_CLASSES - 1);
+    const float gain = get_finite(args[4], "leave_group_out: gain");
+    BUFFERS_FROM_HERE;
+    const struct array block = get_input(args[0], "leave_group_out: block", 'f');
+    const struct array residual = get_input(args[1], "leave_group_out: residual", 'f');
+    const struct array targets = get_input(args[3], "leave_group_out: targets", 'f');
+    const struct array across = get_input(args[5], "leave_group_out: across", 'f');
+    const struct array out = get_output(args[6], "leave_group_out: out", 'f');
+    const size_t classes = targets.len;
+    if (classes < 2 || classes > RIDGE_MAX_CLASSES || label >= classes) {
+        mp_raise_msg_varg(&mp_type_ValueError,
+            MP_ERROR_TEXT("leave_group_out: targets: want 2 to %u classes and the label below, got %u and label %u"),
+            RIDGE_MAX_CLASSES, (unsigned)classes, (unsigned)label);
+    }
+    const size_t r = rows_of(&residual, classes);
+    if (r == 0 || r > RIDGE_PANEL) {
+        mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("leave_group_out: residual: want 1 to %u rows, got %u"),
+            RIDGE_PANEL, (unsigned)r);
+    }
+    want_len(&block, r * r, "rows of residual squared");
+    want_len(&across, classes, "as targets");
+    want_len(&out, 2, "error and margin");
+    const struct array *inputs[] = {&block, &residual, &targets, &across};
+    for (size_t i = 0; i < MP_ARRAY_SIZE(inputs); ++i) {
+        apart(&out, inputs[i]);
+    }
+    const int said = ridge_leave_group_out((const float *)block.data, r, (const float *)residual.data, classes, label,
+        (const float *)targets.data, gain, (const float *)across.data, (float *)out.data);
+    if (said < 0) {
+        raise_error(said, "leave_group_out");
+    }
+    return MP_OBJ_NEW_SMALL_INT(said);
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_leave_group_out_obj, 7, 7, mod_leave_group_out);
+
 // ---- table ----
 
 #define GLOBALS(GLOBAL) \
@@ -800,6 +1108,9 @@ static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_leave_one_out_obj, 9, 10, mod_lea
     GLOBAL(MP_QSTR_ROWS, MP_ROM_INT(RIDGE_ROWS)) \
     GLOBAL(MP_QSTR_BATCH, MP_ROM_INT(RIDGE_BATCH)) \
     GLOBAL(MP_QSTR_MAX_CLASSES, MP_ROM_INT(RIDGE_MAX_CLASSES)) \
+    GLOBAL(MP_QSTR_PATCH, MP_ROM_INT(RIDGE_PATCH)) \
+    GLOBAL(MP_QSTR_GRID, MP_ROM_INT(RIDGE_GRID)) \
+    GLOBAL(MP_QSTR_MAX_FILTERS, MP_ROM_INT(RIDGE_MAX_FILTERS)) \
     GLOBAL(MP_QSTR_encode, MP_ROM_PTR(&mod_encode_obj)) \
     GLOBAL(MP_QSTR_gram, MP_ROM_PTR(&mod_gram_obj)) \
     GLOBAL(MP_QSTR_kernel, MP_ROM_PTR(&mod_kernel_obj)) \
@@ -814,15 +1125,26 @@ static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_leave_one_out_obj, 9, 10, mod_lea
     GLOBAL(MP_QSTR_project, MP_ROM_PTR(&mod_project_obj)) \
     GLOBAL(MP_QSTR_nearest, MP_ROM_PTR(&mod_nearest_obj)) \
     GLOBAL(MP_QSTR_goodness, MP_ROM_PTR(&mod_goodness_obj)) \
+    GLOBAL(MP_QSTR_powers, MP_ROM_PTR(&mod_powers_obj)) \
+    GLOBAL(MP_QSTR_kernel_goodness, MP_ROM_PTR(&mod_kernel_goodness_obj)) \
+    GLOBAL(MP_QSTR_copies, MP_ROM_PTR(&mod_copies_obj)) \
+    GLOBAL(MP_QSTR_patch_work_bytes, MP_ROM_PTR(&mod_patch_work_bytes_obj)) \
+    GLOBAL(MP_QSTR_patch_gram, MP_ROM_PTR(&mod_patch_gram_obj)) \
+    GLOBAL(MP_QSTR_patch_contrast, MP_ROM_PTR(&mod_patch_contrast_obj)) \
+    GLOBAL(MP_QSTR_patch_filters, MP_ROM_PTR(&mod_patch_filters_obj)) \
+    GLOBAL(MP_QSTR_patch_features, MP_ROM_PTR(&mod_patch_features_obj)) \
     GLOBAL(MP_QSTR_factor, MP_ROM_PTR(&mod_factor_obj)) \
     GLOBAL(MP_QSTR_solve, MP_ROM_PTR(&mod_solve_obj)) \
     GLOBAL(MP_QSTR_leverage, MP_ROM_PTR(&mod_leverage_obj)) \
+    GLOBAL(MP_QSTR_leverage_block, MP_ROM_PTR(&mod_leverage_block_obj)) \
     GLOBAL(MP_QSTR_inverse_diagonal, MP_ROM_PTR(&mod_inverse_diagonal_obj)) \
+    GLOBAL(MP_QSTR_inverse_block, MP_ROM_PTR(&mod_inverse_block_obj)) \
     GLOBAL(MP_QSTR_combine, MP_ROM_PTR(&mod_combine_obj)) \
     GLOBAL(MP_QSTR_contrast, MP_ROM_PTR(&mod_contrast_obj)) \
     GLOBAL(MP_QSTR_unit_rows, MP_ROM_PTR(&mod_unit_rows_obj)) \
     GLOBAL(MP_QSTR_quantise, MP_ROM_PTR(&mod_quantise_obj)) \
-    GLOBAL(MP_QSTR_leave_one_out, MP_ROM_PTR(&mod_leave_one_out_obj))
+    GLOBAL(MP_QSTR_leave_one_out, MP_ROM_PTR(&mod_leave_one_out_obj)) \
+    GLOBAL(MP_QSTR_leave_group_out, MP_ROM_PTR(&mod_leave_group_out_obj))
 
 #if MICROPY_ENABLE_DYNRUNTIME
 

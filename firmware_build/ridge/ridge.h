@@ -22,6 +22,11 @@
 #define RIDGE_ROWS (32)    // rows that project takes at a time: the weights are packed anew for each
 #define RIDGE_BATCH (64)   // images packed together for the Gram matrix
 #define RIDGE_MAX_CLASSES (16)
+#define RIDGE_PATCH (6)    // side of a patch
+#define RIDGE_PATCH_LEN (RIDGE_PATCH * RIDGE_PATCH)
+#define RIDGE_GRID (4)     // responses of a filter are pooled over the cells of a 4 x 4 grid of places
+#define RIDGE_MAX_FILTERS (64)
+#define RIDGE_FILTER_BOUND (1 << 29) // squares of a filter stay below it: then two elements of it sum to an int16
 
 enum ridge_error {
     RIDGE_OK = 0,
@@ -55,6 +60,15 @@ static inline size_t ridge_kernel_work_len(size_t m) {
 static inline size_t ridge_project_work_len(size_t n, size_t m, size_t q) {
     const size_t rows = n < RIDGE_ROWS ? n : RIDGE_ROWS;
     return rows * q + (rows < 4 ? 0 : ridge_kernel_work_len(m) / 2);
+}
+
+// Bytes of workspace: patch_gram's, and patch_features' for q filters.
+static inline size_t ridge_patch_gram_work_bytes(void) {
+    return (RIDGE_BATCH * RIDGE_PATCH_LEN + ridge_gram_work_len(RIDGE_PATCH_LEN)) * sizeof(int16_t);
+}
+
+static inline size_t ridge_patch_features_work_bytes(size_t q) {
+    return RIDGE_GRID * RIDGE_GRID * 2 * q * sizeof(uint32_t);
 }
 
 // ---- integers: encoding, Gram matrices, inference ----
@@ -96,8 +110,55 @@ int ridge_goodness(const int16_t *f, size_t n, size_t m, const int16_t *w, const
 // OVERFLOW where x is too long, as for project.
 int ridge_nearest(const int16_t *x, size_t m, const int16_t *rows, size_t n, size_t *nearest, int32_t *dot);
 
+// Rows first..last-1 of k packed, inner products u of vectors of length 1 in units of 2^-18, in place: ((1 + u)/2)^4 in
+// units of 2^-30. OVERFLOW where a u is not from -1 to 1.25.
+int ridge_powers(int32_t *k, size_t first, size_t last);
+
+// The kernel class layer: goodness (n,classes) and labels as ridge_goodness gives them, from the outputs
+// (sum over i of alpha[c,i] phi(rows_i.f)) >> 21, phi as in ridge_powers; f (n,m), rows (stored,m), alpha
+// (classes,stored), v (classes,classes). work (stored).
+// OVERFLOW where |outputs| + |v| could reach 7e8, or where f is too long, as for project: then nothing is written; or
+// where an inner product is not from -1 to 1.25: then good holds the rows of f above.
+int ridge_kernel_goodness(const int16_t *f, size_t n, size_t m, const int16_t *rows, size_t stored, const int16_t *alpha,
+    const int32_t *v, size_t classes, int64_t *good, uint8_t *labels, int32_t *work);
+
 // CRC-32 of data as in zlib, continued from crc (0 at first).
 uint32_t ridge_crc32(const uint8_t *data, size_t count, uint32_t crc);
+
+// out u8 (count,height,width): the distorted copies first, first + 1, ... of an image: turned by +-0.3, sheared by +-0.3,
+// scaled by 0.8 to 1.2 and shifted by +-1.5 pixels of 28, as drawn by a generator with CRC-32 of the image + number of
+// the copy as its seed. Bilinear; the image is 0 outside. Sides are at most 4096.
+void ridge_copies(const uint8_t *image, size_t height, size_t width, size_t first, size_t count, uint8_t *out);
+
+// ---- the patch layer: images x (n,height*width), sides of 9 or more; places = (height-5)*(width-5), row by row ----
+
+// g packed (36,36) += p p^T and sums (36) += p, or -= with remove, over 12 patches p of each image: those at places
+// CRC-32(row of x) + j * step, j = 0..11, modulo places, step the first number from 193 on without a common divisor with
+// places; those with all elements equal are left out. Gives how many were counted. work: ridge_patch_gram_work_bytes().
+// OVERFLOW where 12 n max x^2 more could pass 2^31-1, NOT_ADDED where a diagonal element would fall below 0.
+int32_t ridge_patch_gram(const int16_t *x, size_t n, size_t height, size_t width, int remove, int32_t *g, int32_t *sums,
+    int16_t *work);
+
+// out (36,q): column j = difference of the patches of images a_j and b_j at one place, in whole units: the first of up to
+// 16 drawn places at which they differ.
+void ridge_patch_contrast(const int16_t *x, size_t height, size_t width, const uint16_t *a, const uint16_t *b, size_t q,
+    uint32_t seed, float *out);
+
+// w int16 (q,36) = columns of b (36,q), each scaled so that the responses of the counted patches (g, sums, patches >= 1, as
+// patch_gram gives them) have variance 1, and bias (q) their means; w in units of 2^-exponent, bias of
+// 2^-(exponent + 9). The largest exponent up to 20 at which the squares of each row of w sum to less than
+// RIDGE_FILTER_BOUND and biases are below 2^24. A column that is zero, denormal or without variance gives zeros.
+int ridge_patch_filters(const float *b, const int32_t *g, const int32_t *sums, int32_t patches, size_t q, int16_t *w,
+    int32_t *bias, int *exponent);
+
+// f (n,32 q): [cell][channel], the cells of the grid row by row, channels relu(z - threshold) of q filters and then
+// relu(-z - threshold), z = w.p - bias, p every patch of the image: mean over the cell (rounded down), square root, and
+// all together scaled to length 512. The first place of cell k of 4 is round(k/4 of the places in its direction).
+// work: ridge_patch_features_work_bytes(q).
+// OVERFLOW where a row of w is too long (above), |bias| + threshold is more than 2^25 or the squares of an image sum to
+// more than 1.5 * 2^18.
+int ridge_patch_features(const int16_t *x, size_t n, size_t height, size_t width, const int16_t *w, const int32_t *bias,
+    size_t q, int32_t threshold, int16_t *f, uint32_t *work);
 
 // ---- floats: ridge regression ----
 
@@ -123,6 +184,13 @@ void ridge_leverage(const float *l, size_t m, const int16_t *f, size_t n, const 
 
 // out[first..last-1] = diagonal of A^-1, A of order m.
 void ridge_inverse_diagonal(const float *l, size_t m, size_t first, size_t last, float *out, float *work);
+
+// out (n,n), n <= RIDGE_PANEL: u_i^T A^-1 u_j of all pairs of rows, u as for leverage.
+void ridge_leverage_block(const float *l, size_t m, const int16_t *f, size_t n, const float *total, float ratio,
+    float *out, float *work);
+
+// out (r,r), r = last - first <= RIDGE_PANEL: rows and columns first..last-1 of A^-1, A of order m.
+void ridge_inverse_block(const float *l, size_t m, size_t first, size_t last, float *out, float *work);
 
 // out (m,p) = x^T c, x int16 (n,m), c (n,p): the primal weights of a dual solution.
 void ridge_combine(const int16_t *x, size_t n, size_t m, const float *c, size_t p, float *out);
@@ -158,5 +226,13 @@ struct ridge_left_out {
 int ridge_leave_one_out(const int16_t *f, size_t n, size_t m, const int16_t *w, const int32_t *v, size_t classes,
     const uint8_t *labels, const float *leverage, const struct ridge_left_out *by, uint8_t *predicted, float *residual,
     float *margin);
+
+// The same for one image that is left out with its copies, r rows together, r <= RIDGE_PANEL, row 0 the image: block (r,r)
+// is their part of the inverse of the system, residual (r,classes) of the solution. targets (classes) as above, gain that
+// of the image's class, across (classes): how far the output of neuron c differs between label c and others.
+// out (2): sum of squared errors over neurons and labels, and the margin. Gives the left-out label, or NOT_FINITE, or
+// NOT_POSDEF where a diagonal element is not above 0; a pivot lost to rounding counts as 4 epsilon of it.
+int ridge_leave_group_out(const float *block, size_t r, const float *residual, size_t classes, size_t label,
+    const float *targets, float gain, const float *across, float *out);
 
 #endif

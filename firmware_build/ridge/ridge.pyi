@@ -5,7 +5,7 @@ buffer of the right typecode serves (array, memoryview, a dense ulab array), and
 (bytearray, bytes, array "B") that are aligned to the element: little-endian, as the machine is.
 Outputs must be writable. Matrices are flat, row by row. In the shapes below
 
-    n images or rows    m features or the order of a system    q neurons    p columns
+    n images or rows    m features or the order of a system    q neurons or filters    p columns
     k classes           packed(m) = m*(m+1)/2: a lower triangle, row by row, diagonal included
 
 and the typecode comes first: h int16, H uint16, i int32, q int64, B uint8, f float32.
@@ -53,6 +53,9 @@ PANEL: int  # 16: columns solved together, and rows that factor and kernel take 
 ROWS: int  # 32: rows that project takes in one go
 BATCH: int  # 64: images that gram takes in one go; slices of as many waste nothing
 MAX_CLASSES: int  # 16
+PATCH: int  # 6: side of a patch
+GRID: int  # 4: the responses of a filter are pooled over a 4 x 4 grid
+MAX_FILTERS: int  # 64
 
 def work_bytes(m: int, q: int = 0) -> int:
     """Bytes of workspace that serve all functions for rows of m, systems of order m, q neurons.
@@ -170,6 +173,149 @@ def goodness(
     not fit int64.
     """
 
+def powers(k: _Buffer, first: int, last: int) -> None:
+    """phi(u) = ((1 + u)/2)^4 for rows first to last-1 of k, in place and exactly rounded down.
+
+    k      i packed(n)   at least last rows; inner products u of vectors of length 1 in units of
+                         2^-18, as kernel() gives them; afterwards units of 2^-30
+    first  0 to last
+    last   up to 65535
+
+    With t = u + 2^18: phi = (t*t >> 8)^2 >> 30. OverflowError: a u that is not from -1 to 1.25; k
+    is unchanged.
+    """
+
+def kernel_goodness(
+    f: _Buffer,
+    rows: _Buffer,
+    alpha: _Buffer,
+    v: _Buffer,
+    good: _Buffer,
+    work: _Buffer,
+    labels: _Buffer | None = None,
+) -> None:
+    """Goodness of every label from a kernel class layer, exactly.
+
+    z_c = (sum over stored images s of alpha[c, s] * phi(rows_s . f_i)) >> 21, phi as powers() has
+    it, then good[i, l] = sum over neurons c of relu(z_c + v[c, l])^2.
+
+    f       h (n, m)   features, about 512 long; m follows from rows
+    rows    h (s, m)   features of the stored images; s follows from alpha
+    alpha   h (k, s)   units of 2^-e, whichever
+    v       i (k, k)   [neuron, label], units of 2^-(e+9); its order is k, 1 to 16
+    good    q (n, k)   out, units of 2^-2(e+9)
+    work    4*s bytes
+    labels  B (n)      out where given: the first label of most goodness
+
+    OverflowError: the |alpha| of a neuron sum to A with 821*A + largest |v| of 7e8 or more, or
+    m * sum f^2 passes 2^32 - 4 (good is unchanged); or an inner product is not from -1 to 1.25
+    (good holds what was done before).
+    """
+
+# ---- images ----
+
+def copies(image: _Buffer, height: int, width: int, out: _Buffer, first: int = 1) -> None:
+    """Distorted copies of an image: number first, first + 1, ... as many as out has room for.
+
+    image          B (height, width)
+    height, width  1 to 4096, at most 65535 pixels
+    out            B (copies, height, width)   out
+    first          1 to 255, and so is the last
+
+    Each is turned (+-0.3 radians), scaled (0.8 to 1.2), sheared (+-0.3) and shifted (+-1.5 pixels
+    of 28), bilinear and 0 outside, all in integers. Its numbers follow from the CRC-32 of the
+    image and its own number.
+    """
+
+# ---- the patch layer: images of 9 x 9 pixels or more, all places of 6 x 6 patches ----
+
+def patch_work_bytes(q: int = 0) -> int:
+    """Bytes of workspace for patch_gram(), and for patch_features() with q filters, 0 to 64."""
+
+def patch_gram(
+    x: _Buffer,
+    height: int,
+    width: int,
+    g: _Buffer,
+    sums: _Buffer,
+    work: _Buffer,
+    remove: bool = False,
+) -> int:
+    """g += p'p and sums += p over 12 patches p of each image, exactly; gives how many counted.
+
+    x              h (n, height*width)   encoded images, all pixels kept
+    height, width  9 to 4096, at most 65535 pixels
+    g              i packed(36)          in and out, units of 2^-18; start from zeros
+    sums           i (36)                in and out, units of 1/512; likewise
+    work           patch_work_bytes()
+    remove         takes the same patches away
+
+    Which patches follows from the image alone (CRC-32 of its row of x), so that removing an image
+    takes away what adding it brought. Blank ones, all elements equal, do not count.
+
+    OverflowError: 12*n times the largest x^2 might lead beyond 2^31 - 1. ValueError: with remove,
+    a diagonal element of g would turn negative. All is unchanged after either.
+    """
+
+def patch_contrast(
+    x: _Buffer, height: int, width: int, a: _Buffer, b: _Buffer, seed: int, out: _Buffer
+) -> None:
+    """Column j of out = patch of x[a_j] - patch of x[b_j] at one place: right-hand sides.
+
+    x     h (n, height*width)
+    a     H (q)       image numbers below n
+    b     H (q)       likewise
+    seed  its last 32 bits count
+    out   f (36, q)   out, in whole units
+
+    The place is the first of up to 16 drawn ones at which the two differ, else out has zeros.
+    """
+
+def patch_filters(
+    b: _Buffer, g: _Buffer, sums: _Buffer, patches: int, w: _Buffer, bias: _Buffer
+) -> int:
+    """Filters from solutions b: scaled to responses of variance 1, rounded; gives the exponent e.
+
+    b        f (36, q)      q = 4, 8, ... 64
+    g        i packed(36)   of patch_gram()
+    sums     i (36)         likewise
+    patches  1 or more      likewise
+    w        h (q, 36)      out, units of 2^-e
+    bias     i (q)          out, mean responses in units of 2^-(e+9)
+
+    e is the largest up to 20 at which the squares of every row of w sum to less than 2^29 and
+    biases are below 2^24. A column that is zero, denormal (below 1.2e-38) or has no variance over
+    the statistics gives zeros. ValueError: NaN or infinity; w and bias are unchanged.
+    """
+
+def patch_features(
+    x: _Buffer,
+    height: int,
+    width: int,
+    w: _Buffer,
+    bias: _Buffer,
+    threshold: int,
+    f: _Buffer,
+    work: _Buffer,
+) -> None:
+    """f = pooled responses of the filters at all places, as a vector of length 512.
+
+    x          h (n, height*width)
+    w          h (q, 36)      q = 4, 8, ... 64
+    bias       i (q)
+    threshold  0 or more, in units of bias
+    f          h (n, 32*q)    out: [cell of the grid][channel], 2*q channels
+    work       patch_work_bytes(q)
+
+    z = w.p - bias for the patch p at each place; channel j pools relu(z_j - threshold), channel
+    q + j relu(-z_j - threshold): the mean over the places of a cell, rounded down, then its square
+    root, and all 32*q scaled to length 512 and rounded. Row or column k of the grid begins at
+    place round(k/4 of the places in that direction). An image without a response gives zeros.
+
+    OverflowError: the squares of a row of w sum to 2^29 or more, those of an image to more than
+    1.5 * 2^18 (encoded: 2^18), or |bias| + threshold passes 2^25; f is unchanged.
+    """
+
 # ---- floats: ridge regression ----
 
 def factor(
@@ -220,6 +366,29 @@ def leverage(
     f      h (n, m)
     total  f (m)
     out    f (n)            out
+    work   work_bytes(m)
+    """
+
+def leverage_block(
+    l: _Buffer, f: _Buffer, total: _Buffer, ratio: float, out: _Buffer, work: _Buffer
+) -> None:
+    """out[i, j] = u_i' A^-1 u_j for r rows of f, u as for leverage().
+
+    l      f packed(m)
+    f      h (r, m)       1 to 16 rows
+    total  f (m)
+    out    f (r, r)       out
+    work   work_bytes(m)
+    """
+
+def inverse_block(l: _Buffer, m: int, first: int, last: int, out: _Buffer, work: _Buffer) -> None:
+    """out = rows and columns first to last-1 of A^-1.
+
+    l      f packed(m)    at least
+    m      1 to 65535
+    first  0 to last-1
+    last   up to m, and r = last - first at most 16
+    out    f (r, r)       out
     work   work_bytes(m)
     """
 
@@ -324,4 +493,33 @@ def leave_one_out(
     ValueError: a label of k or more, NaN or infinity among the leverages. OverflowError: as for
     goodness(). Where rounding has used up the slack, it counts as 2^-21 of keep: the errors come
     out large, as they should.
+    """
+
+def leave_group_out(
+    block: _Buffer,
+    residual: _Buffer,
+    label: int,
+    targets: _Buffer,
+    gain: float,
+    across: _Buffer,
+    out: _Buffer,
+) -> int:
+    """The label that a kernel class layer trained without an image and its copies gives it.
+
+    block     f (r, r)   rows and columns of the group in the inverse of the system, 1 to 16; row 0
+                         is the image
+    residual  f (r, k)   the same rows of the solution
+    label     the right one, below k
+    targets   f (k)      what neuron c is told on positive data of class c; k from 2 to 16
+    gain      how many times that its neuron is told when the group is left out
+    across    f (k)      how far apart neuron c's outputs for label c and for another one are
+    out       f (2)      out: sum of squared left-out errors over neurons and labels; left-out
+                         goodness of the right label less the best wrong one
+
+    With e = block^-1 residual, y_c = targets[c] / k for the right neuron and 0 for others, the
+    output of neuron c for label l is ((y_c - e_0c) + across[c] * ([l = c] - 1/k)), times gain for
+    the right neuron; what it is told is targets[c] for the right neuron and label, else 0.
+
+    ValueError: NaN or infinity, or a diagonal element of block that is not above 0. A pivot that
+    rounding has used up counts as 2^-21 of its diagonal element.
     """

@@ -7,6 +7,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 #define P RIDGE_PANEL
@@ -99,7 +100,7 @@ int ridge_factor(const struct ridge_system *a, size_t first, size_t last, float 
     return RIDGE_OK;
 }
 
-static int all_finite(const float *x, size_t count) {
+int ridge_all_finite(const float *x, size_t count) {
     for (size_t i = 0; i < count; ++i) {
         if (!isfinite(x[i])) {
             return 0;
@@ -109,7 +110,7 @@ static int all_finite(const float *x, size_t count) {
 }
 
 int ridge_solve(const float *l, size_t m, const float *b, size_t p, float *x, float *work) {
-    if (!all_finite(b, m * p)) {
+    if (!ridge_all_finite(b, m * p)) {
         return RIDGE_ERR_NOT_FINITE;
     }
     for (size_t j = 0; j < p; j += P) {
@@ -124,7 +125,7 @@ int ridge_solve(const float *l, size_t m, const float *b, size_t p, float *x, fl
             memcpy(x + i * p + j, work + i * P, columns * sizeof *work);
         }
     }
-    return all_finite(x, m * p) ? RIDGE_OK : RIDGE_ERR_NOT_FINITE;
+    return ridge_all_finite(x, m * p) ? RIDGE_OK : RIDGE_ERR_NOT_FINITE;
 }
 
 // out (columns) = sum of squares down each column of the panel rows start..m-1.
@@ -138,32 +139,64 @@ static void column_squares(const float *b, size_t start, size_t m, size_t column
     memcpy(out, sum, columns * sizeof *out);
 }
 
+// out (columns,columns) = the inner products of the panel's columns, over its rows start..m-1.
+static void column_products(const float *b, size_t start, size_t m, size_t columns, float *out) {
+    float negative[P * P] = {0};
+    ridge_kernels->square(b + start * P, m - start, negative);
+    for (size_t r = 0; r < columns; ++r) {
+        for (size_t s = 0; s <= r; ++s) {
+            out[r * columns + s] = out[s * columns + r] = 0.0f - negative[r * P + s];
+        }
+    }
+}
+
+// Panel columns L^-1 u_c, u_c = f_c / RIDGE_UNIT - ratio * total.
+static void leverage_panel(const float *l, size_t m, const int16_t *f, size_t columns, const float *total, float ratio,
+    float *work) {
+    memset(work, 0, m * P * sizeof *work);
+    for (size_t c = 0; c < columns; ++c, f += m) {
+        for (size_t j = 0; j < m; ++j) {
+            work[j * P + c] = fmaf(-ratio, total[j], (float)f[j] * (1.0f / RIDGE_UNIT));
+        }
+    }
+    ridge_kernels->forward(l, 0, m, columns, work, work + m * P);
+}
+
 void ridge_leverage(const float *l, size_t m, const int16_t *f, size_t n, const float *total, float ratio,
     float *out, float *work) {
     for (size_t i = 0; i < n; i += P) {
         const size_t columns = n - i < P ? n - i : P;
-        memset(work, 0, m * P * sizeof *work);
-        for (size_t c = 0; c < columns; ++c) {
-            const int16_t *row = f + (i + c) * m;
-            for (size_t j = 0; j < m; ++j) {
-                work[j * P + c] = fmaf(-ratio, total[j], (float)row[j] * (1.0f / RIDGE_UNIT));
-            }
-        }
-        ridge_kernels->forward(l, 0, m, columns, work, work + m * P);
+        leverage_panel(l, m, f + i * m, columns, total, ratio, work);
         column_squares(work, 0, m, columns, out + i);
     }
+}
+
+void ridge_leverage_block(const float *l, size_t m, const int16_t *f, size_t n, const float *total, float ratio,
+    float *out, float *work) {
+    leverage_panel(l, m, f, n, total, ratio, work);
+    column_products(work, 0, m, n, out);
+}
+
+// Panel columns first..first+columns-1 of L^-1, from row first on.
+static void inverse_panel(const float *l, size_t m, size_t first, size_t columns, float *work) {
+    memset(work + first * P, 0, (m - first) * P * sizeof *work);
+    for (size_t c = 0; c < columns; ++c) {
+        work[(first + c) * P + c] = 1.0f;
+    }
+    ridge_kernels->forward(l, first, m, columns, work, work + m * P);
 }
 
 void ridge_inverse_diagonal(const float *l, size_t m, size_t first, size_t last, float *out, float *work) {
     for (size_t i = first; i < last; i += P) {
         const size_t columns = last - i < P ? last - i : P;
-        memset(work + i * P, 0, (m - i) * P * sizeof *work);
-        for (size_t c = 0; c < columns; ++c) {
-            work[(i + c) * P + c] = 1.0f;
-        }
-        ridge_kernels->forward(l, i, m, columns, work, work + m * P);
+        inverse_panel(l, m, i, columns, work);
         column_squares(work, i, m, columns, out + i);
     }
+}
+
+void ridge_inverse_block(const float *l, size_t m, size_t first, size_t last, float *out, float *work) {
+    inverse_panel(l, m, first, last - first, work);
+    column_products(work, first, m, last - first, out);
 }
 
 void ridge_combine(const int16_t *x, size_t n, size_t m, const float *c, size_t p, float *out) {
@@ -204,12 +237,8 @@ void ridge_total_dot(const float *total, const float *b, size_t m, size_t p, flo
     }
 }
 
-static inline int16_t round_signed(float value) {
-    return (int16_t)(int32_t)(value < 0.0f ? value - 0.5f : value + 0.5f);
-}
-
 int ridge_unit_rows(const float *b, size_t m, size_t p, int16_t *w) {
-    if (!all_finite(b, m * p)) {
+    if (!ridge_all_finite(b, m * p)) {
         return RIDGE_ERR_NOT_FINITE;
     }
     for (size_t c = 0; c < p; ++c, w += m) {
@@ -230,7 +259,7 @@ int ridge_unit_rows(const float *b, size_t m, size_t p, int16_t *w) {
         }
         const float scale = (float)RIDGE_WEIGHT / sqrtf(sum);
         for (size_t j = 0; j < m; ++j) {
-            w[j] = round_signed(b[j * p + c] * inverse * scale);
+            w[j] = ridge_round_signed(b[j * p + c] * inverse * scale);
         }
     }
     return RIDGE_OK;
@@ -255,7 +284,7 @@ int ridge_quantise(const float *b, size_t m, size_t p, int16_t *w, int *exponent
     }
     for (size_t j = 0; j < m; ++j) {
         for (size_t c = 0; c < p; ++c) {
-            w[c * m + j] = round_signed(ldexpf(b[j * p + c], best));
+            w[c * m + j] = ridge_round_signed(ldexpf(b[j * p + c], best));
         }
     }
     *exponent = best;
@@ -265,7 +294,7 @@ int ridge_quantise(const float *b, size_t m, size_t p, int16_t *w, int *exponent
 int ridge_leave_one_out(const int16_t *f, size_t n, size_t m, const int16_t *w, const int32_t *v, size_t classes,
     const uint8_t *labels, const float *leverage, const struct ridge_left_out *by, uint8_t *predicted, float *residual,
     float *margin) {
-    if (!all_finite(leverage, n)) {
+    if (!ridge_all_finite(leverage, n)) {
         return RIDGE_ERR_NOT_FINITE;
     }
     for (size_t i = 0; i < n; ++i) {
@@ -315,4 +344,78 @@ int ridge_leave_one_out(const int16_t *f, size_t n, size_t m, const int16_t *w, 
         margin[i] = good[labels[i]] - good[other];
     }
     return RIDGE_OK;
+}
+
+// Row 0 of the inverse of a (r,r), r <= P, by a Cholesky factor; a is symmetric with a positive diagonal.
+static void first_inverse_row(const float *a, size_t r, float *out) {
+    float l[P][P], inverse[P]; // inverse: of the factor's diagonal
+    for (size_t i = 0; i < r; ++i) {
+        for (size_t j = 0; j < i; ++j) {
+            float sum = a[i * r + j];
+            for (size_t k = 0; k < j; ++k) {
+                sum = fmaf(-l[i][k], l[j][k], sum);
+            }
+            l[i][j] = sum * inverse[j];
+        }
+        float pivot = a[i * r + i];
+        for (size_t k = 0; k < i; ++k) {
+            pivot = fmaf(-l[i][k], l[i][k], pivot);
+        }
+        const float least = 4.0f * FLT_EPSILON * a[i * r + i]; // all that rounding left of it
+        inverse[i] = 1.0f / sqrtf(pivot > least ? pivot : least);
+    }
+    for (size_t i = 0; i < r; ++i) {
+        float sum = i == 0 ? 1.0f : 0.0f;
+        for (size_t k = 0; k < i; ++k) {
+            sum = fmaf(-l[i][k], out[k], sum);
+        }
+        out[i] = sum * inverse[i];
+    }
+    for (size_t i = r; i-- > 0;) {
+        float sum = out[i];
+        for (size_t k = r; k-- > i + 1;) {
+            sum = fmaf(-l[k][i], out[k], sum);
+        }
+        out[i] = sum * inverse[i];
+    }
+}
+
+int ridge_leave_group_out(const float *block, size_t r, const float *residual, size_t classes, size_t label,
+    const float *targets, float gain, const float *across, float *out) {
+    if (!ridge_all_finite(block, r * r) || !ridge_all_finite(residual, r * classes) ||
+        !ridge_all_finite(targets, classes) || !ridge_all_finite(across, classes)) {
+        return RIDGE_ERR_NOT_FINITE;
+    }
+    for (size_t i = 0; i < r; ++i) {
+        if (!(block[i * r + i] > 0.0f)) {
+            return RIDGE_ERR_NOT_POSDEF;
+        }
+    }
+    float row[P];
+    first_inverse_row(block, r, row);
+    float good[RIDGE_MAX_CLASSES] = {0};
+    float squares = 0.0f;
+    for (size_t c = 0; c < classes; ++c) {
+        const bool right = c == label;
+        float error = 0.0f;
+        for (size_t i = 0; i < r; ++i) {
+            error = fmaf(row[i], residual[i * classes + c], error);
+        }
+        const float mean = (right ? targets[c] / (float)classes : 0.0f) - error;
+        for (size_t l = 0; l < classes; ++l) {
+            const float share = (l == c ? 1.0f : 0.0f) - 1.0f / (float)classes;
+            const float output = fmaf(across[c], share, mean) * (right ? gain : 1.0f);
+            const float off = (right && l == label ? targets[c] : 0.0f) - output;
+            squares = fmaf(off, off, squares);
+            good[l] = output > 0.0f ? fmaf(output, output, good[l]) : good[l];
+        }
+    }
+    size_t best = 0, other = label == 0 ? 1 : 0;
+    for (size_t l = 0; l < classes; ++l) {
+        best = good[l] > good[best] ? l : best;
+        other = l != label && good[l] > good[other] ? l : other;
+    }
+    out[0] = squares;
+    out[1] = good[label] - good[other];
+    return (int)best;
 }

@@ -1,7 +1,6 @@
-// Integers: encoding, Gram matrices, class sums, projection and goodness. See ridge.h for shapes and bounds.
+// Integers: encoding, Gram matrices, class sums, projection, goodness and the kernel class layer. See ridge.h for shapes and bounds.
 #include "ridge_kernels.h"
 
-#include <math.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -17,15 +16,6 @@ const struct ridge_kernels *ridge_kernels = &RIDGE_BEST;
 
 // Largest sum x^2 * m for which |w.x| < 2^31 holds for every int16 w (Cauchy-Schwarz, |w|^2 <= m * 2^30).
 #define PROJECT_BOUND (4294967292u)
-
-static inline int16_t round_unit(float value) {
-    return (int16_t)(int32_t)(value + 0.5f); // value >= 0
-}
-
-// x (m) = r (m) scaled to integer length 512; sum is that of the squares of r before its own scaling.
-static inline float unit_scale(float sum_of_squares) {
-    return (float)RIDGE_UNIT / sqrtf(sum_of_squares);
-}
 
 void ridge_encode(const uint8_t *images, size_t n, size_t d, const uint16_t *keep, size_t m, int16_t *x) {
     float root[256];
@@ -43,9 +33,9 @@ void ridge_encode(const uint8_t *images, size_t n, size_t d, const uint16_t *kee
             continue;
         }
         int16_t code[256];
-        const float scale = unit_scale((float)sum); // sum of the squares of sqrt(p) is the sum of p
+        const float scale = ridge_unit_scale((float)sum); // sum of the squares of sqrt(p) is the sum of p
         for (size_t p = 0; p < 256; ++p) {
-            code[p] = p <= sum ? round_unit(root[p] * scale) : 0;
+            code[p] = p <= sum ? ridge_round_unit(root[p] * scale) : 0;
         }
 #pragma GCC unroll 8
         for (size_t j = 0; j < m; ++j) {
@@ -54,7 +44,7 @@ void ridge_encode(const uint8_t *images, size_t n, size_t d, const uint16_t *kee
     }
 }
 
-static int64_t largest_square(const int16_t *x, size_t count) {
+int64_t ridge_largest_square(const int16_t *x, size_t count) {
     int32_t low = 0, high = 0;
     size_t i = 0;
 #ifdef RIDGE_HAS_M7 // two elements at once: 2.6 instructions each instead of 6
@@ -81,7 +71,7 @@ static int64_t largest_square(const int16_t *x, size_t count) {
 
 int ridge_gram(const int16_t *x, size_t n, size_t m, int remove, int32_t *g, int16_t *work) {
     // |G_ij| <= the largest diagonal element (Cauchy-Schwarz), and a batch adds at most n * max x^2 to any element.
-    const int64_t batch = (int64_t)n * largest_square(x, n * m);
+    const int64_t batch = (int64_t)n * ridge_largest_square(x, n * m);
     int64_t diagonal = 0;
     for (size_t i = 0; i < m; ++i) {
         const int64_t d = g[ridge_packed_len(i) + i];
@@ -107,7 +97,7 @@ int ridge_gram(const int16_t *x, size_t n, size_t m, int remove, int32_t *g, int
     return RIDGE_OK;
 }
 
-static uint64_t square_sum(const int16_t *x, size_t m) {
+uint64_t ridge_square_sum(const int16_t *x, size_t m) {
     uint64_t sum = 0;
     size_t i = 0;
 #ifdef RIDGE_HAS_M7
@@ -126,7 +116,7 @@ static uint64_t square_sum(const int16_t *x, size_t m) {
 
 int ridge_kernel(const int16_t *x, size_t first, size_t n, size_t m, int32_t *k, int16_t *work) {
     for (size_t i = 0; i < n; ++i) {
-        if (square_sum(x + i * m, m) > INT32_MAX) {
+        if (ridge_square_sum(x + i * m, m) > INT32_MAX) {
             return RIDGE_ERR_OVERFLOW;
         }
     }
@@ -189,7 +179,7 @@ int ridge_merge(int32_t *a, const int32_t *b, size_t count) {
 
 // Whether every inner product of x with m int16 elements fits int32.
 static bool product_fits(const int16_t *x, size_t m) {
-    const uint64_t sum = square_sum(x, m);
+    const uint64_t sum = ridge_square_sum(x, m);
     return sum <= PROJECT_BOUND && sum * m <= PROJECT_BOUND;
 }
 
@@ -217,9 +207,9 @@ int ridge_project(const int16_t *x, size_t n, size_t m, const int16_t *w, size_t
                 memset(h, 0, q * sizeof *h);
                 continue;
             }
-            const float scale = unit_scale((float)sum);
+            const float scale = ridge_unit_scale((float)sum);
             for (size_t j = 0; j < q; ++j) {
-                h[j] = round_unit((float)z[j] * scale);
+                h[j] = ridge_round_unit((float)z[j] * scale);
             }
         }
     }
@@ -245,24 +235,45 @@ int ridge_nearest(const int16_t *x, size_t m, const int16_t *rows, size_t n, siz
     return RIDGE_OK;
 }
 
+#define OUTPUT_BOUND (700000000) // of |w.f + v|: products fit int32, and 16 squares int64
+
+static int64_t largest_size(const int32_t *v, size_t count) {
+    int64_t largest = 0;
+    for (size_t i = 0; i < count; ++i) {
+        const int64_t size = v[i] < 0 ? -(int64_t)v[i] : v[i];
+        largest = size > largest ? size : largest;
+    }
+    return largest;
+}
+
 int ridge_goodness_fits(const int16_t *f, size_t n, size_t m, const int16_t *w, const int32_t *v, size_t classes) {
-    uint64_t longest_f = 0, longest_w = 0, largest_v = 0;
+    uint64_t longest_f = 0, longest_w = 0;
     for (size_t i = 0; i < n; ++i) {
-        const uint64_t sum = square_sum(f + i * m, m);
+        const uint64_t sum = ridge_square_sum(f + i * m, m);
         longest_f = sum > longest_f ? sum : longest_f;
     }
     for (size_t c = 0; c < classes; ++c) {
-        const uint64_t sum = square_sum(w + c * m, m);
+        const uint64_t sum = ridge_square_sum(w + c * m, m);
         longest_w = sum > longest_w ? sum : longest_w;
     }
-    for (size_t c = 0; c < classes * classes; ++c) {
-        const uint64_t size = (uint64_t)(v[c] < 0 ? -(int64_t)v[c] : v[c]);
-        largest_v = size > largest_v ? size : largest_v;
-    }
-    // |w.f| <= |w| |f| (Cauchy-Schwarz), so |w| |f| < 7e8 - |v| will do, both sides squared; 16 * 7e8^2 < 2^63.
-    const int64_t room = 700000000 - (int64_t)largest_v;
+    // |w.f| <= |w| |f| (Cauchy-Schwarz), so |w| |f| < 7e8 - |v| will do, both sides squared.
+    const int64_t room = OUTPUT_BOUND - largest_size(v, classes * classes);
     uint64_t square;
     return room > 0 && !__builtin_mul_overflow(longest_f, longest_w, &square) && square < (uint64_t)(room * room);
+}
+
+// good (classes) from the outputs z (classes) without a label; gives the first label of most goodness.
+static uint8_t goodness_of(const int32_t *z, const int32_t *v, size_t classes, int64_t *good) {
+    size_t best = 0;
+    for (size_t l = 0; l < classes; ++l) {
+        good[l] = 0;
+        for (size_t c = 0; c < classes; ++c) {
+            const int64_t sum = z[c] + v[c * classes + l];
+            good[l] += sum > 0 ? sum * sum : 0;
+        }
+        best = good[l] > good[best] ? l : best;
+    }
+    return (uint8_t)best;
 }
 
 int ridge_goodness(const int16_t *f, size_t n, size_t m, const int16_t *w, const int32_t *v, size_t classes,
@@ -273,17 +284,83 @@ int ridge_goodness(const int16_t *f, size_t n, size_t m, const int16_t *w, const
     for (size_t i = 0; i < n; ++i, f += m, good += classes) {
         int32_t z[RIDGE_MAX_CLASSES];
         ridge_kernels->product(f, 1, m, w, classes, z, NULL);
-        size_t best = 0;
-        for (size_t l = 0; l < classes; ++l) {
-            good[l] = 0;
-            for (size_t c = 0; c < classes; ++c) {
-                const int64_t sum = z[c] + v[c * classes + l];
-                good[l] += sum > 0 ? sum * sum : 0;
-            }
-            best = good[l] > good[best] ? l : best;
-        }
+        const uint8_t best = goodness_of(z, v, classes, good);
         if (labels) {
-            labels[i] = (uint8_t)best;
+            labels[i] = best;
+        }
+    }
+    return RIDGE_OK;
+}
+
+// ---- the kernel class layer ----
+
+#define ONE (1 << 18)                    // inner product of two vectors of length 1
+#define LARGEST_PRODUCT (ONE + ONE / 4)  // room for rounding, and more
+#define LARGEST_POWER (821)              // units of 2^-9: ((1 + 1.25)/2)^4 = 1.602
+
+// Whether all inner products are from -1 to 1.25, so that their powers fit int32.
+static bool powers_fit(const int32_t *u, size_t count) {
+    for (size_t i = 0; i < count; ++i) {
+        if (u[i] < -ONE || u[i] > LARGEST_PRODUCT) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void power_all(int32_t *u, size_t count) {
+    for (size_t i = 0; i < count; ++i) {
+        const uint64_t sum = (uint32_t)(u[i] + ONE), square = sum * sum >> 8; // (1 + u)/2 in 2^-19, its square in 2^-30
+        u[i] = (int32_t)(square * square >> 30);
+    }
+}
+
+int ridge_powers(int32_t *k, size_t first, size_t last) {
+    int32_t *const from = k + ridge_packed_len(first);
+    const size_t count = ridge_packed_len(last) - ridge_packed_len(first);
+    if (!powers_fit(from, count)) {
+        return RIDGE_ERR_OVERFLOW;
+    }
+    power_all(from, count);
+    return RIDGE_OK;
+}
+
+int ridge_kernel_goodness(const int16_t *f, size_t n, size_t m, const int16_t *rows, size_t stored, const int16_t *alpha,
+    const int32_t *v, size_t classes, int64_t *good, uint8_t *labels, int32_t *work) {
+    const int64_t room = OUTPUT_BOUND - largest_size(v, classes * classes);
+    for (size_t c = 0; c < classes; ++c) {
+        int64_t sum = 0;
+        for (size_t i = 0; i < stored; ++i) {
+            const int32_t a = alpha[c * stored + i];
+            sum += a < 0 ? -a : a;
+        }
+        if (sum * LARGEST_POWER >= room) {
+            return RIDGE_ERR_OVERFLOW;
+        }
+    }
+    for (size_t i = 0; i < n; ++i) {
+        if (!product_fits(f + i * m, m)) {
+            return RIDGE_ERR_OVERFLOW;
+        }
+    }
+    for (size_t i = 0; i < n; ++i, f += m, good += classes) {
+        ridge_kernels->product(f, 1, m, rows, stored, work, NULL);
+        if (!powers_fit(work, stored)) {
+            return RIDGE_ERR_OVERFLOW;
+        }
+        power_all(work, stored);
+        int32_t z[RIDGE_MAX_CLASSES];
+        for (size_t c = 0; c < classes; ++c) {
+            const int16_t *const weight = alpha + c * stored;
+            int64_t sum = 0;
+            for (size_t j = 0; j < stored; ++j) {
+                sum += (int64_t)weight[j] * work[j];
+            }
+            z[c] = (int32_t)(sum >> 21);
+        }
+        const uint8_t best = goodness_of(z, v, classes, good);
+        if (labels) {
+            labels[i] = best;
         }
     }
     return RIDGE_OK;

@@ -1,9 +1,19 @@
-// The inner loops of ridge, in two sets that give the same bits: `ridge_plain` is C to read, `ridge_m7` is for Arm cores
+// What the files of the core share. First the inner loops, in two sets that give the same bits: `ridge_plain` is C to read, `ridge_m7` is for Arm cores
 // with DSP instructions and fused multiply-add (Cortex-M4F, M7). Everything outside these loops is shared.
 #ifndef RIDGE_KERNELS_H
 #define RIDGE_KERNELS_H
 
 #include "ridge.h"
+
+#include <math.h>
+
+// A patch layer: w (q,36), bias (q).
+struct ridge_filters {
+    const int16_t *w;
+    const int32_t *bias;
+    size_t q;
+    int32_t threshold;
+};
 
 struct ridge_kernels {
     const char *name;
@@ -23,6 +33,12 @@ struct ridge_kernels {
     void (*square)(const float *b, size_t m, float *sum);
     // out (m,p) = x^T c, x (n,m), c (n,p).
     void (*combine)(const int16_t *x, size_t n, size_t m, const float *c, size_t p, float *out);
+    // room: the filters as pool wants them. room: ridge_pool_work_len(q).
+    void (*pack_filters)(const struct ridge_filters *by, void *room);
+    // sums (2q): of relu(z - threshold), then of relu(-z - threshold), over the patches at rows x columns places, the first
+    // of them at x, whose rows are `width` apart.
+    void (*pool)(const int16_t *x, size_t width, size_t rows, size_t columns, const struct ridge_filters *by, void *room,
+        uint64_t *sums);
 };
 
 extern const struct ridge_kernels ridge_plain;
@@ -39,6 +55,26 @@ extern const struct ridge_kernels *ridge_kernels;
 
 // Whether |w.f + v| stays below 7e8 for all rows, so that products fit int32 and 16 squares fit int64.
 int ridge_goodness_fits(const int16_t *f, size_t n, size_t m, const int16_t *w, const int32_t *v, size_t classes);
+
+int64_t ridge_largest_square(const int16_t *x, size_t count);
+
+uint64_t ridge_square_sum(const int16_t *x, size_t m);
+
+int ridge_all_finite(const float *x, size_t count);
+
+// Halves away from zero.
+static inline int16_t ridge_round_signed(float value) {
+    return (int16_t)(int32_t)(value < 0.0f ? value - 0.5f : value + 0.5f);
+}
+
+static inline int16_t ridge_round_unit(float value) {
+    return (int16_t)(int32_t)(value + 0.5f); // value >= 0
+}
+
+// What scales a vector to length 512, from the sum of its squares.
+static inline float ridge_unit_scale(float sum_of_squares) {
+    return (float)RIDGE_UNIT / sqrtf(sum_of_squares);
+}
 
 // Add of int32 that wraps: where images are taken away that were never added a sum may leave int32, and adding them
 // again must give back what was there.

@@ -260,6 +260,15 @@ static void product(const int16_t *x, size_t n, size_t m, const int16_t *w, size
     }
 }
 
+static void pack_filters(const struct ridge_filters *by, void *room) {
+    ridge_plain.pack_filters(by, room);
+}
+
+static void pool(const int16_t *x, size_t width, size_t rows, size_t columns, const struct ridge_filters *by, void *room,
+    uint64_t *sums) {
+    ridge_plain.pool(x, width, rows, columns, by, room, sums);
+}
+
 // ---- floats ----
 
 static inline const float *packed_row(const float *l, size_t i) {
@@ -594,6 +603,8 @@ const struct ridge_kernels ridge_m7 = {
     .backward = backward,
     .square = square,
     .combine = combine,
+    .pack_filters = pack_filters,
+    .pool = pool,
 };
 
 #else

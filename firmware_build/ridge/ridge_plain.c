@@ -55,6 +55,30 @@ static void product(const int16_t *x, size_t n, size_t m, const int16_t *w, size
     }
 }
 
+static void pack_filters(const struct ridge_filters *by, void *room) {
+    (void)by;
+    (void)room;
+}
+
+static void pool(const int16_t *x, size_t width, size_t rows, size_t columns, const struct ridge_filters *by, void *room,
+    uint64_t *sums) {
+    (void)room;
+    memset(sums, 0, 2 * by->q * sizeof *sums);
+    for (size_t r = 0; r < rows; ++r) {
+        for (size_t c = 0; c < columns; ++c) {
+            int16_t patch[RIDGE_PATCH_LEN];
+            for (size_t k = 0; k < RIDGE_PATCH; ++k) {
+                memcpy(patch + k * RIDGE_PATCH, x + (r + k) * width + c, RIDGE_PATCH * sizeof *patch);
+            }
+            for (size_t j = 0; j < by->q; ++j) {
+                const int32_t z = dot(patch, by->w + j * RIDGE_PATCH_LEN, RIDGE_PATCH_LEN) - by->bias[j];
+                sums[j] += z > by->threshold ? (uint32_t)(z - by->threshold) : 0;
+                sums[by->q + j] += -z > by->threshold ? (uint32_t)(-z - by->threshold) : 0;
+            }
+        }
+    }
+}
+
 // ---- floats: one fixed order for each element ----
 
 static inline const float *packed_row(const float *l, size_t i) {
@@ -223,4 +247,6 @@ const struct ridge_kernels ridge_plain = {
     .backward = backward,
     .square = square,
     .combine = combine,
+    .pack_filters = pack_filters,
+    .pool = pool,
 };

@@ -1,0 +1,287 @@
+// The patch layer: statistics of patches, contrast pairs of patches, filters, and features pooled over a grid. See ridge.h.
+#include "ridge_kernels.h"
+#include "ridge_random.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdbool.h>
+#include <string.h>
+
+#define SIDE RIDGE_PATCH
+#define ELEMENTS RIDGE_PATCH_LEN
+
+// ---- places ----
+
+static inline size_t places_of(size_t height, size_t width) {
+    return (height - SIDE + 1) * (width - SIDE + 1);
+}
+
+// First element of the patch at a place; its rows are `width` apart.
+static inline const int16_t *patch_at(const int16_t *image, size_t width, size_t place) {
+    const size_t columns = width - SIDE + 1;
+    return image + place / columns * width + place % columns;
+}
+
+static void copy_patch(const int16_t *from, size_t width, int16_t *out) {
+    for (size_t r = 0; r < SIDE; ++r) {
+        memcpy(out + r * SIDE, from + r * width, SIDE * sizeof *out);
+    }
+}
+
+// ---- statistics ----
+
+#define PER_IMAGE (12) // places of an image that count
+#define FIRST_STEP (193)
+
+// How far one place of an image is from the next: no common divisor with their number, so that none comes twice.
+static size_t step_between(size_t places) {
+    for (size_t step = FIRST_STEP;; ++step) {
+        size_t a = step, b = places;
+        while (b != 0) {
+            const size_t rest = a % b;
+            a = b;
+            b = rest;
+        }
+        if (a == 1) {
+            return step % places;
+        }
+    }
+}
+
+// out (.,36): the patches of an image that count; blank ones (all elements equal) are left out. Returns how many.
+static size_t own_patches(const int16_t *image, size_t height, size_t width, size_t step, int16_t *out) {
+    const size_t places = places_of(height, width);
+    size_t place = ridge_crc32((const uint8_t *)image, height * width * sizeof *image, 0) % places;
+    size_t count = 0;
+    for (size_t j = 0; j < PER_IMAGE; ++j) {
+        int16_t *const patch = out + count * ELEMENTS;
+        copy_patch(patch_at(image, width, place), width, patch);
+        bool blank = true;
+        for (size_t k = 1; k < ELEMENTS; ++k) {
+            blank = blank && patch[k] == patch[0];
+        }
+        count += !blank;
+        place += step;
+        place -= place < places ? 0 : places;
+    }
+    return count;
+}
+
+// squares (36) += those of `count` patches, by element.
+static void add_squares(const int16_t *patches, size_t count, int64_t *squares) {
+    for (size_t s = 0; s < count; ++s) {
+        for (size_t k = 0; k < ELEMENTS; ++k) {
+            const int32_t value = patches[s * ELEMENTS + k];
+            squares[k] += value * value;
+        }
+    }
+}
+
+int32_t ridge_patch_gram(const int16_t *x, size_t n, size_t height, size_t width, int remove, int32_t *g, int32_t *sums,
+    int16_t *work) {
+    const size_t size = height * width, step = step_between(places_of(height, width));
+    // As for gram: a call adds at most 12 n * max x^2 to any element, and at most as much to a sum.
+    const int64_t batch = (int64_t)(n * PER_IMAGE) * ridge_largest_square(x, n * size);
+    int64_t largest = 0;
+    for (size_t k = 0; k < ELEMENTS; ++k) {
+        const int64_t diagonal = remove ? 0 : g[ridge_packed_len(k) + k], sum = sums[k] < 0 ? -(int64_t)sums[k] : sums[k];
+        largest = diagonal > largest ? diagonal : largest;
+        largest = sum > largest ? sum : largest;
+    }
+    if (batch > INT32_MAX - largest) {
+        return RIDGE_ERR_OVERFLOW;
+    }
+    if (remove) {
+        int64_t squares[ELEMENTS] = {0};
+        for (size_t i = 0; i < n; ++i) {
+            add_squares(work, own_patches(x + i * size, height, width, step, work), squares);
+        }
+        for (size_t k = 0; k < ELEMENTS; ++k) {
+            if (squares[k] > g[ridge_packed_len(k) + k]) {
+                return RIDGE_ERR_NOT_ADDED;
+            }
+        }
+    }
+    const int32_t sign = remove ? -1 : 1;
+    int16_t *const room = work + RIDGE_BATCH * ELEMENTS;
+    int32_t patches = 0;
+    for (size_t i = 0; i < n;) {
+        size_t count = 0;
+        for (; i < n && count + PER_IMAGE <= RIDGE_BATCH; ++i) {
+            count += own_patches(x + i * size, height, width, step, work + count * ELEMENTS);
+        }
+        ridge_kernels->gram(work, count, ELEMENTS, sign, g, room);
+        for (size_t s = 0; s < count; ++s) {
+            for (size_t k = 0; k < ELEMENTS; ++k) {
+                sums[k] += sign * work[s * ELEMENTS + k];
+            }
+        }
+        patches += (int32_t)count;
+    }
+    return patches;
+}
+
+// ---- filters ----
+
+#define TRIES (16) // places tried for a pair until its patches differ
+
+void ridge_patch_contrast(const int16_t *x, size_t height, size_t width, const uint16_t *a, const uint16_t *b, size_t q,
+    uint32_t seed, float *out) {
+    const size_t size = height * width, places = places_of(height, width);
+    uint32_t random = ridge_random_seeded(seed);
+    for (size_t j = 0; j < q; ++j) {
+        int32_t difference[ELEMENTS];
+        bool differ = false;
+        for (size_t tried = 0; tried < TRIES && !differ; ++tried) {
+            const size_t place = ridge_random_next(&random) % places;
+            int16_t positive[ELEMENTS], negative[ELEMENTS];
+            copy_patch(patch_at(x + a[j] * size, width, place), width, positive);
+            copy_patch(patch_at(x + b[j] * size, width, place), width, negative);
+            for (size_t k = 0; k < ELEMENTS; ++k) {
+                difference[k] = positive[k] - negative[k];
+                differ = differ || difference[k] != 0;
+            }
+        }
+        for (size_t k = 0; k < ELEMENTS; ++k) {
+            out[k * q + j] = (float)difference[k] * (1.0f / RIDGE_UNIT);
+        }
+    }
+}
+
+#define MOST_EXPONENT (20)
+#define BIAS_BITS (24)
+
+// Row k of N^2 times the covariance of N patches, exact but for one rounding.
+static void covariance_row(const int32_t *g, const int32_t *sums, int32_t patches, size_t k, float *row) {
+    for (size_t i = 0; i < ELEMENTS; ++i) {
+        const size_t at = i <= k ? ridge_packed_len(k) + i : ridge_packed_len(i) + k;
+        row[i] = (float)((int64_t)patches * g[at] - (int64_t)sums[i] * sums[k]);
+    }
+}
+
+static float largest_of(const float *b, size_t count, size_t stride) {
+    float largest = 0.0f;
+    for (size_t i = 0; i < count; ++i) {
+        largest = fabsf(b[i * stride]) > largest ? fabsf(b[i * stride]) : largest;
+    }
+    return largest;
+}
+
+// The largest exponent e with |value| 2^e < 2^bits.
+static int room_for(float value, int bits) {
+    int e = 0;
+    (void)frexpf(value, &e); // |value| < 2^e
+    return value > 0.0f || value < 0.0f ? bits - e : MOST_EXPONENT;
+}
+
+int ridge_patch_filters(const float *b, const int32_t *g, const int32_t *sums, int32_t patches, size_t q, int16_t *w,
+    int32_t *bias, int *exponent) {
+    if (!ridge_all_finite(b, ELEMENTS * q)) {
+        return RIDGE_ERR_NOT_FINITE;
+    }
+    // Columns are scaled by a power of two first, to a largest element from 2 to 4, so that no square is lost.
+    float power[RIDGE_MAX_FILTERS], scale[RIDGE_MAX_FILTERS] = {0}, mean[RIDGE_MAX_FILTERS] = {0};
+    for (size_t j = 0; j < q; ++j) {
+        const float largest = largest_of(b + j, ELEMENTS, q);
+        power[j] = largest < FLT_MIN ? 0.0f : ldexpf(1.0f, room_for(largest, 2)); // denormal: no direction left
+    }
+    for (size_t k = 0; k < ELEMENTS; ++k) {
+        float row[ELEMENTS];
+        covariance_row(g, sums, patches, k, row);
+        for (size_t j = 0; j < q; ++j) {
+            float sum = 0.0f;
+            for (size_t i = 0; i < ELEMENTS; ++i) {
+                sum = fmaf(row[i], b[i * q + j] * power[j], sum);
+            }
+            scale[j] = fmaf(b[k * q + j] * power[j], sum, scale[j]); // b' C b N^2
+            mean[j] = fmaf(b[k * q + j] * power[j], (float)sums[k], mean[j]);
+        }
+    }
+    int e = MOST_EXPONENT;
+    const float all = (float)RIDGE_UNIT * (float)patches;
+    for (size_t j = 0; j < q; ++j) {
+        scale[j] = scale[j] > 0.0f ? all / sqrtf(scale[j]) : 0.0f;
+        mean[j] = mean[j] * scale[j] / all;
+        const int fits = room_for(largest_of(b + j, ELEMENTS, q) * power[j] * scale[j], 15);
+        e = fits < e ? fits : e;
+        e = room_for(mean[j], BIAS_BITS - 9) < e ? room_for(mean[j], BIAS_BITS - 9) : e;
+    }
+    for (size_t j = 0; j < q;) {
+        int16_t *const row = w + j * ELEMENTS;
+        for (size_t k = 0; k < ELEMENTS; ++k) {
+            row[k] = ridge_round_signed(b[k * q + j] * power[j] * scale[j] * ldexpf(1.0f, e));
+        }
+        if (ridge_square_sum(row, ELEMENTS) < RIDGE_FILTER_BOUND) {
+            ++j;
+        } else { // all anew, half as large
+            --e;
+            j = 0;
+        }
+    }
+    for (size_t j = 0; j < q; ++j) {
+        const float value = ldexpf(mean[j], e + 9);
+        bias[j] = (int32_t)(value < 0.0f ? value - 0.5f : value + 0.5f);
+    }
+    *exponent = e;
+    return RIDGE_OK;
+}
+
+// ---- features ----
+
+#define CELLS (RIDGE_GRID * RIDGE_GRID)
+#define IMAGE_BOUND (3 << 17)         // squares of an image: half as much again as those of an encoded one
+#define RESPONSE_BOUND (1 << 25)      // |bias| + threshold
+
+// First place of cell k of the grid in a direction with that many places: round(k places / 4).
+static inline size_t border(size_t k, size_t places) {
+    return (2 * k * places + RIDGE_GRID) / (2 * RIDGE_GRID);
+}
+
+// sum / count, rounded down, for sums below 2^44: by 32-bit divisions, as a native module has no others.
+static inline uint32_t mean_of(uint64_t sum, uint32_t count) {
+    const uint32_t high = (uint32_t)(sum >> 12), low = (uint32_t)sum & 0xfff;
+    return (high / count << 12) + ((high % count << 12) + low) / count;
+}
+
+int ridge_patch_features(const int16_t *x, size_t n, size_t height, size_t width, const int16_t *w, const int32_t *bias,
+    size_t q, int32_t threshold, int16_t *f, uint32_t *work) {
+    for (size_t j = 0; j < q; ++j) {
+        const int64_t offset = bias[j] < 0 ? -(int64_t)bias[j] : bias[j];
+        if (ridge_square_sum(w + j * ELEMENTS, ELEMENTS) >= RIDGE_FILTER_BOUND || offset + threshold > RESPONSE_BOUND) {
+            return RIDGE_ERR_OVERFLOW;
+        }
+    }
+    for (size_t i = 0; i < n; ++i) {
+        if (ridge_square_sum(x + i * height * width, height * width) > IMAGE_BOUND) {
+            return RIDGE_ERR_OVERFLOW;
+        }
+    }
+    const struct ridge_filters filters = {w, bias, q, threshold};
+    const size_t down = height - SIDE + 1, across = width - SIDE + 1, channels = 2 * q;
+    uint64_t sums[2 * RIDGE_MAX_FILTERS];
+    uint32_t *const means = work, *const room = means + CELLS * channels;
+    ridge_kernels->pack_filters(&filters, room);
+    for (size_t i = 0; i < n; ++i, x += height * width, f += CELLS * channels) {
+        uint32_t *mean = means;
+        uint64_t total = 0;
+        for (size_t cell = 0; cell < CELLS; ++cell) {
+            const size_t r = cell / RIDGE_GRID, c = cell % RIDGE_GRID;
+            const size_t top = border(r, down), left = border(c, across);
+            const size_t rows = border(r + 1, down) - top, columns = border(c + 1, across) - left;
+            ridge_kernels->pool(x + top * width + left, width, rows, columns, &filters, room, sums);
+            for (size_t k = 0; k < channels; ++k) {
+                *mean = mean_of(sums[k], (uint32_t)(rows * columns));
+                total += *mean++;
+            }
+        }
+        if (total == 0) {
+            memset(f, 0, CELLS * channels * sizeof *f);
+            continue;
+        }
+        const float scale = ridge_unit_scale((float)total);
+        for (size_t k = 0; k < CELLS * channels; ++k) {
+            f[k] = ridge_round_unit(sqrtf((float)means[k]) * scale);
+        }
+    }
+    return RIDGE_OK;
+}
