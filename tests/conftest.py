@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hypothesis
+import numpy as np
 import pytest
+from core.cores import Cores, build
 
 TOP = Path(__file__).resolve().parent.parent
 DEVICE = TOP / "device"
@@ -73,3 +75,20 @@ def run_sanitized() -> Run:
     end is no leak: MicroPython does not tidy up."""
     sanitized = firmware("unix-sanitized", "UFF_UNIX_SANITIZED")
     return runner(sanitized, "15M", ASAN_OPTIONS="detect_leaks=0")
+
+
+@pytest.fixture(scope="session")
+def cores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cores]:
+    """The C core alone, in all its builds; one folder of them for all workers of pytest-xdist."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    build(folder / "core")
+    cores = Cores(folder / "core")
+    yield cores
+    cores.close()
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(20250711)

@@ -146,7 +146,7 @@ void ridge_patch_contrast(const int16_t *x, size_t height, size_t width, const u
 
 // w int16 (q,36) = columns of b (36,q), each scaled so that the responses of the counted patches (g, sums, patches >= 1, as
 // patch_gram gives them) have variance 1, and bias (q) their means; w in units of 2^-exponent, bias of
-// 2^-(exponent + 9). The largest exponent up to 20 at which the squares of each row of w sum to less than
+// 2^-(exponent + 9). The largest exponent up to 14 at which the squares of each row of w sum to less than
 // RIDGE_FILTER_BOUND and biases are below 2^24. A column that is zero, denormal or without variance gives zeros.
 int ridge_patch_filters(const float *b, const int32_t *g, const int32_t *sums, int32_t patches, size_t q, int16_t *w,
     int32_t *bias, int *exponent);

@@ -283,7 +283,7 @@ def patch_filters(
     w        h (q, 36)      out, units of 2^-e
     bias     i (q)          out, mean responses in units of 2^-(e+9)
 
-    e is the largest up to 20 at which the squares of every row of w sum to less than 2^29 and
+    e is the largest up to 14 at which the squares of every row of w sum to less than 2^29 and
     biases are below 2^24. A column that is zero, denormal (below 1.2e-38) or has no variance over
     the statistics gives zeros. ValueError: NaN or infinity; w and bias are unchanged.
     """

@@ -148,7 +148,7 @@ void ridge_patch_contrast(const int16_t *x, size_t height, size_t width, const u
     }
 }
 
-#define MOST_EXPONENT (20)
+#define MOST_EXPONENT (14) // a filter with responses of variance 1 is longer than that allows
 #define BIAS_BITS (24)
 
 // Row k of N^2 times the covariance of N patches, exact but for one rounding.

@@ -1,4 +1,4 @@
-"""The C core, built several times and called with numpy arrays.
+"""The C core, built several times (`build`) and called with numpy arrays.
 
 `Cores.call` hands one call to every build (with the sanitizers, with and without the
 processor's fused multiply-add) and insists that all answer with the same bits.
@@ -6,6 +6,7 @@ processor's fused multiply-add) and insists that all answer with the same bits.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import platform
 import struct
@@ -59,23 +60,35 @@ class Answer:
         return array
 
 
-class Cores:
-    """All builds of the core, each a process that answers calls."""
-
-    def __init__(self, folder: Path, compiler: str = "") -> None:
-        compiler = compiler or os.environ.get("CC", "cc")
+def build(folder: Path) -> None:
+    """Builds all into a folder, once: whoever comes meanwhile waits for the first."""
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        compiler = os.environ.get("CC", "cc")
         sources = [*sorted(RIDGE.glob("ridge_*.c")), HERE / "reference.c", HERE / "serve.c"]
         compiles = {}
         for name, flags in builds(compiler).items():
+            if (folder / name).exists():
+                continue
             command = [compiler, *WARNINGS, *SAME_BITS, *flags, f"-I{RIDGE}", *map(str, sources)]
             compiles[name] = subprocess.Popen(
-                [*command, "-o", str(folder / name), "-lm"], stderr=subprocess.PIPE, text=True
+                [*command, "-o", str(folder / f"{name}.new"), "-lm"],
+                stderr=subprocess.PIPE,
+                text=True,
             )
         for name, process in compiles.items():
             _, messages = process.communicate()
             if process.returncode != 0:
                 raise RuntimeError(f"the {name} build of the core failed:\n{messages}")
-        self._programs = {name: folder / name for name in compiles}
+            (folder / f"{name}.new").rename(folder / name)
+
+
+class Cores:
+    """All builds of the core in a folder, each a process that answers calls."""
+
+    def __init__(self, folder: Path) -> None:
+        self._programs = {name: folder / name for name in builds(os.environ.get("CC", "cc"))}
         self._start()
 
     def _start(self) -> None:
@@ -91,7 +104,7 @@ class Cores:
                 )
 
     def _log(self, name: str) -> Path:
-        return self._programs[name].with_suffix(".log")
+        return self._programs[name].with_suffix(f".{os.getpid()}.log")
 
     @property
     def names(self) -> list[str]:

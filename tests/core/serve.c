@@ -140,6 +140,32 @@ static int64_t call(const char *name, const struct argument *a) {
     } else if (!strcmp(name, "leave_one_out")) {
         const struct ridge_left_out by = {F(8), F(9), F(10), F(11), A(15)};
         return ridge_leave_one_out(A(0), Z(1), Z(2), A(3), A(4), Z(5), A(6), A(7), &by, A(12), A(13), A(14));
+    } else if (!strcmp(name, "leverage_block")) {
+        ridge_leverage_block(A(0), Z(1), A(2), Z(3), A(4), F(5), A(6), A(7));
+    } else if (!strcmp(name, "inverse_block")) {
+        ridge_inverse_block(A(0), Z(1), Z(2), Z(3), A(4), A(5));
+    } else if (!strcmp(name, "leave_group_out")) {
+        return ridge_leave_group_out(A(0), Z(1), A(2), Z(3), Z(4), A(5), F(6), A(7), A(8));
+    } else if (!strcmp(name, "powers")) {
+        return ridge_powers(A(0), Z(1), Z(2));
+    } else if (!strcmp(name, "kernel_goodness")) {
+        return ridge_kernel_goodness(A(0), Z(1), Z(2), A(3), Z(4), A(5), A(6), Z(7), A(8), A(9), A(10));
+    } else if (!strcmp(name, "copies")) {
+        ridge_copies(A(0), Z(1), Z(2), Z(3), Z(4), A(5));
+    } else if (!strcmp(name, "patch_gram_work_bytes")) {
+        return (int64_t)ridge_patch_gram_work_bytes();
+    } else if (!strcmp(name, "patch_features_work_bytes")) {
+        return (int64_t)ridge_patch_features_work_bytes(Z(0));
+    } else if (!strcmp(name, "patch_gram")) {
+        return ridge_patch_gram(A(0), Z(1), Z(2), Z(3), I(4), A(5), A(6), A(7));
+    } else if (!strcmp(name, "patch_contrast")) {
+        ridge_patch_contrast(A(0), Z(1), Z(2), A(3), A(4), Z(5), (uint32_t)a[6].integer, A(7));
+    } else if (!strcmp(name, "patch_filters")) {
+        int exponent = 0;
+        const int error = ridge_patch_filters(A(0), A(1), A(2), I(3), Z(4), A(5), A(6), &exponent);
+        return error == RIDGE_OK ? 1000 + exponent : error;
+    } else if (!strcmp(name, "patch_features")) {
+        return ridge_patch_features(A(0), Z(1), Z(2), Z(3), A(4), A(5), Z(6), I(7), A(8), A(9));
     } else {
         stop("unknown function");
     }

@@ -1,0 +1,725 @@
+"""The C core's patch layer, kernel class layer and copies of images, against exact integers, numpy
+float64 and retraining; see test_core.py.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from core.arrays import (
+    F32,
+    U,
+    blank,
+    cholesky_of,
+    encoded,
+    factor,
+    gamma,
+    packed,
+    panel,
+    same,
+    unpacked,
+    with_condition,
+)
+from core.cores import NOT_ADDED, NOT_FINITE, NOT_POSDEF, OK, OVERFLOW, UNIT, Answer, Cores
+
+from uff_host.reference import next_random, xorshift32
+
+SIDE, LENGTH, GRID = 6, 36, 4
+PACKED = LENGTH * (LENGTH + 1) // 2
+SHAPES = [(9, 9), (9, 20), (28, 28), (33, 17), (198, 9)]  # 198 x 9: 193 divides the places
+
+
+# ---- copies ----
+
+
+def copy_by_hand(image: np.ndarray, number: int) -> list[list[int]]:
+    """Copy `number` of an image in Python's integers: shifts round down."""
+    h, w = image.shape
+    state = xorshift32((zlib.crc32(image.tobytes()) + number) % 2**32)
+    a, s, k, down, right = ((next_random(state) >> 16) - 32768 for _ in range(5))
+    angle, scale, shear = 19661 * a >> 15, 65536 + (13107 * s >> 15), 19661 * k >> 15
+    down, right = h * 3511 * down >> 15, w * 3511 * right >> 15
+    square = angle * angle >> 16
+    sine = angle * (65536 - square // 6) >> 16
+    cosine = 65536 - square // 2 + (square * square >> 16) // 24
+    xx, xy = scale * cosine >> 16, scale * ((cosine * shear >> 16) - sine) >> 16
+    yx, yy = scale * sine >> 16, scale * ((sine * shear >> 16) + cosine) >> 16
+
+    def pixel(row: int, column: int) -> int:
+        return int(image[row, column]) if 0 <= row < h and 0 <= column < w else 0
+
+    def value(i: int, j: int) -> int:
+        dx, dy = 2 * j - w + 1, 2 * i - h + 1
+        x = (xx * dx + xy * dy >> 1) + (w - 1) * 32768 + right + 128 >> 8
+        y = (yx * dx + yy * dy >> 1) + (h - 1) * 32768 + down + 128 >> 8
+        row, low, column, part = y >> 8, y & 255, x >> 8, x & 255
+        above = pixel(row, column) * (256 - part) + pixel(row, column + 1) * part
+        below = pixel(row + 1, column) * (256 - part) + pixel(row + 1, column + 1) * part
+        return above * (256 - low) + below * low + 32768 >> 16
+
+    return [[value(i, j) for j in range(w)] for i in range(h)]
+
+
+def copies(cores: Cores, image: np.ndarray, first: int, count: int) -> np.ndarray:
+    out = blank((count, *image.shape), np.uint8)
+    answer = cores.call("copies", image, *image.shape, first, count, out)
+    assert same(answer[0], image)
+    return answer[5]
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 7), (5, 3), (28, 28), (9, 64)])
+def test_copies_are_the_integer_formula(
+    cores: Cores, rng: np.random.Generator, shape: tuple[int, int]
+) -> None:
+    for image in (rng.integers(0, 256, shape).astype(np.uint8), np.full(shape, 255, np.uint8)):
+        made = copies(cores, image, 1, 255)
+        for number in (1, 2, 128, 255):
+            assert made[number - 1].tolist() == copy_by_hand(image, number)
+            assert same(copies(cores, image, number, 1)[0], made[number - 1])
+
+
+def test_copies_are_turned_scaled_and_shifted_as_far_as_they_should_be(cores: Cores) -> None:
+    """Of a square, by its moments: the middle moves by up to 1.5 pixels each way, the area by a
+    factor of up to 1.2^2, and all of it is used.
+    """
+    image = np.zeros((28, 28), np.uint8)
+    image[8:20, 8:20] = 255
+    made = copies(cores, image, 1, 255).astype(float)
+    mass = made.sum((1, 2))
+    y, x = np.mgrid[:28, :28] - 13.5
+    middle = np.stack([(made * x).sum((1, 2)), (made * y).sum((1, 2))]) / mass
+    # What lies at the middle of the copy is shifted by up to 1.5 in the image, so by that over the
+    # scale in the copy; turned and sheared too.
+    assert 1.4 < np.max(np.abs(middle)) < 1.5 / 0.8 * 1.35
+    assert np.all(np.abs(middle.mean(1)) < 0.25)
+    area = mass / mass.mean()
+    assert 0.6 < area.min() < 0.8
+    assert 1.3 < area.max() < 1.7
+    tilt = (made * x * y).sum((1, 2)) / (made * y * y).sum((1, 2))
+    assert tilt.min() < -0.25
+    assert tilt.max() > 0.25
+    assert len({copy.tobytes() for copy in made}) == 255
+
+
+@pytest.mark.parametrize("shape", [(4096, 15), (15, 4096), (255, 257)])
+def test_big_images_have_copies_too(
+    cores: Cores, rng: np.random.Generator, shape: tuple[int, int]
+) -> None:
+    image = rng.integers(0, 256, shape).astype(np.uint8)
+    assert copies(cores, image, 7, 1)[0].tolist() == copy_by_hand(image, 7)
+
+
+# ---- the patch layer ----
+
+
+def images(rng: np.random.Generator, n: int, shape: tuple[int, int]) -> np.ndarray:
+    """Encoded images with a blank border, flat."""
+    h, w = shape
+    some = np.zeros((n, h, w))
+    some[:, 1 : h - 1, 1 : w - 1] = rng.random((n, h - 2, w - 2)) ** 3
+    x = some.reshape(n, h * w)
+    return np.round(UNIT * x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.int16)
+
+
+def all_patches(x: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """(images, rows of places, columns of places, 36) as int64."""
+    view = np.lib.stride_tricks.sliding_window_view(
+        x.reshape(-1, *shape), (SIDE, SIDE), axis=(1, 2)
+    )
+    return view.reshape(*view.shape[:3], LENGTH).astype(np.int64)
+
+
+def counted_patches(x: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    patches = all_patches(x, shape).reshape(len(x), (shape[0] - 5) * (shape[1] - 5), LENGTH)
+    places = patches.shape[1]
+    step = next(s for s in range(193, 10**6) if math.gcd(s, places) == 1)
+    own = [
+        patches[i, (zlib.crc32(row.tobytes()) + j * step) % places]
+        for i, row in enumerate(x)
+        for j in range(12)
+    ]
+    return np.array([p for p in own if np.any(p != p[0])], np.int64).reshape(-1, LENGTH)
+
+
+def patch_gram(
+    cores: Cores,
+    x: np.ndarray,
+    shape: tuple[int, int],
+    g: np.ndarray | None = None,
+    sums: np.ndarray | None = None,
+    remove: bool = False,
+) -> tuple[int, np.ndarray, np.ndarray]:
+    g = np.zeros(PACKED, np.int32) if g is None else g
+    sums = np.zeros(LENGTH, np.int32) if sums is None else sums
+    work = blank(cores.call("patch_gram_work_bytes").result // 2, np.int16)
+    answer = cores.call("patch_gram", x, len(x), *shape, int(remove), g, sums, work)
+    assert same(answer[0], x)
+    return answer.result, answer[5], answer[6]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("n", [0, 1, 5, 6, 23])
+def test_patch_gram_is_exact(
+    cores: Cores, rng: np.random.Generator, shape: tuple[int, int], n: int
+) -> None:
+    x = images(rng, n, shape)
+    count, g, sums = patch_gram(cores, x, shape)
+    p = counted_patches(x, shape)
+    assert count == len(p)
+    assert np.array_equal(g, packed(p.T @ p))
+    assert np.array_equal(sums, p.sum(0))
+
+
+def test_patch_gram_does_not_depend_on_order_and_gives_back_what_it_took(
+    cores: Cores, rng: np.random.Generator
+) -> None:
+    shape = (28, 28)
+    x = images(rng, 17, shape)
+    whole = patch_gram(cores, x, shape)
+    count, g, sums = patch_gram(cores, x[rng.permutation(17)], shape)
+    assert (count, g.tobytes(), sums.tobytes()) == (whole[0], *(a.tobytes() for a in whole[1:]))
+    first = patch_gram(cores, x[:6], shape)
+    both = patch_gram(cores, x[6:], shape, *first[1:])
+    assert same(both[1], g)
+    left = patch_gram(cores, x[6:], shape, *both[1:], remove=True)
+    assert first[0] + both[0] == count
+    assert left[0] == both[0]
+    assert same(left[1], first[1])
+    assert same(left[2], first[2])
+
+
+def test_patch_gram_leaves_out_blank_patches(cores: Cores) -> None:
+    shape = (9, 9)
+    for value in (0, 5, -5):
+        count, g, sums = patch_gram(cores, np.full((3, 81), value, np.int16), shape)
+        assert (count, g.any(), sums.any()) == (0, False, False)
+    x = np.zeros((1, 81), np.int16)
+    x[0, 40] = 500  # the middle: in each of the 16 patches, always elsewhere
+    count, g, _ = patch_gram(cores, x, shape)
+    assert count == 12
+    assert np.trace(unpacked(g, LENGTH)) == 12 * 500**2
+
+
+def test_patch_gram_refuses_before_it_writes(cores: Cores, rng: np.random.Generator) -> None:
+    shape = (9, 9)
+    x = images(rng, 3, shape)
+    _, g, sums = patch_gram(cores, x, shape)
+    most = np.zeros((1, 81), np.int16)
+    most[0, 40] = -32768
+    for bad in (np.repeat(most, 3, 0), np.full((1, 81), 13378, np.int16)):
+        error, g_after, sums_after = patch_gram(cores, bad, shape, g, sums)
+        assert error == OVERFLOW
+        assert same(g_after, g)
+        assert same(sums_after, sums)
+    room = 2**31 - 1 - 12 * 500**2
+    spot = np.where(most, 500, 0).astype(np.int16)
+    for where, value in ((0, room), (1, room), (1, -room)):
+        full = [np.zeros(PACKED, np.int32), np.zeros(LENGTH, np.int32)]
+        full[where][-1] = value
+        assert patch_gram(cores, spot, shape, *full)[0] == 12
+        full[where][-1] += 1 if value > 0 else -1
+        assert patch_gram(cores, spot, shape, *full)[0] == OVERFLOW
+    error, g_after, sums_after = patch_gram(cores, images(rng, 4, shape), shape, g, sums, True)
+    assert error == NOT_ADDED
+    assert same(g_after, g)
+    assert same(sums_after, sums)
+
+
+def contrast_by_hand(
+    x: np.ndarray, shape: tuple[int, int], a: np.ndarray, b: np.ndarray, seed: int
+) -> np.ndarray:
+    patches = all_patches(x, shape).reshape(len(x), (shape[0] - 5) * (shape[1] - 5), LENGTH)
+    state = xorshift32(seed)
+    columns = []
+    for i, j in zip(a, b, strict=True):
+        for _ in range(16):
+            place = next_random(state) % patches.shape[1]
+            difference = patches[i, place] - patches[j, place]
+            if difference.any():
+                break
+        columns.append(difference / UNIT)
+    return np.array(columns).T.astype(F32)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("seed", [0, 1, 2**32 - 1])
+def test_patch_contrast_takes_the_first_place_that_differs(
+    cores: Cores, rng: np.random.Generator, shape: tuple[int, int], seed: int
+) -> None:
+    x = images(rng, 6, shape)
+    x[4] = x[5]  # equal everywhere: zeros
+    x[3] = x[2]
+    x[3, shape[1] * shape[0] // 2] += 9  # equal at most places
+    a, b = np.array([0, 4, 2, 3, 1, 2, 0], np.uint16), np.array([1, 5, 3, 2, 5, 3, 2], np.uint16)
+    out = blank((LENGTH, len(a)), F32)
+    out = cores.call("patch_contrast", x, *shape, a, b, len(a), seed, out)[7]
+    assert same(out, contrast_by_hand(x, shape, a, b, seed))
+    assert not out[:, 1].any()
+
+
+def patch_filters(
+    cores: Cores, b: np.ndarray, g: np.ndarray, sums: np.ndarray, count: int
+) -> tuple[int, np.ndarray, np.ndarray]:
+    """(error, or 1000 + exponent), w, bias"""
+    q = b.shape[1]
+    w, bias = blank((q, LENGTH), np.int16), blank(q, np.int32)
+    answer = cores.call("patch_filters", b, g, sums, count, q, w, bias)
+    return answer.result, answer[5], answer[6]
+
+
+@pytest.mark.parametrize("q", [4, 32, 64])
+def test_patch_filters_have_responses_of_variance_1(
+    cores: Cores, rng: np.random.Generator, q: int
+) -> None:
+    shape = (28, 28)
+    x = images(rng, 40, shape)
+    x[:, 300:420] += 20  # means far from 0
+    count, g, sums = patch_gram(cores, x, shape)
+    p = counted_patches(x, shape) / UNIT
+    b = rng.standard_normal((LENGTH, q)).astype(F32) * np.exp(rng.normal(0, 3, q)).astype(F32)
+    result, w, bias = patch_filters(cores, b, g, sums, count)
+    e = result - 1000
+    z = p @ b.astype(float)
+    exact = b / z.std(0) * 2.0**e
+    # 1/2 from rounding; the variance is a sum of 36 x 36 products of one sign of largest size
+    # |b|' |C| |b|, which its square root halves.
+    c = np.cov(p.T, bias=True)
+    size = np.einsum("ij,ik,kj->j", np.abs(b), np.abs(c), np.abs(b)) / z.var(0)
+    share = gamma(80) * size / 2 + gamma(10)
+    assert np.all(np.abs(w.T - exact) <= 0.5 + share * np.abs(exact))
+    mean = z.mean(0) / z.std(0) * 2.0 ** (e + 9)
+    slack = share * np.abs(mean) + gamma(40) * (np.abs(p).mean(0) @ np.abs(exact)) * 512
+    assert np.all(np.abs(bias - mean) <= 0.5 + slack)
+    squares = (w.astype(np.int64) ** 2).sum(1).max()
+    assert 2**27 - 2**20 <= squares < 2**29  # the largest exponent: twice as long is too long
+    # Columns do not know of each other but for the exponent, nor of their own scale.
+    scaled = b * 2.0 ** rng.integers(-80, 80, q).astype(F32)
+    assert same(patch_filters(cores, scaled, g, sums, count)[1], w)
+
+
+def test_patch_filters_of_special_columns(cores: Cores, rng: np.random.Generator) -> None:
+    x = images(rng, 20, (28, 28))
+    count, g, sums = patch_gram(cores, x, (28, 28))
+    b = rng.standard_normal((LENGTH, 8)).astype(F32)
+    b[:, 1] = 0
+    b[:, 2] = 1e-39  # denormal
+    b[:, 3] = -0.0
+    b[:, 4] = np.finfo(F32).max
+    b[:, 5] = np.finfo(F32).tiny
+    result, w, bias = patch_filters(cores, b, g, sums, count)
+    assert 1000 < result <= 1014
+    assert not w[1:4].any()
+    assert not bias[1:4].any()
+    assert same(w[4], w[5])
+    assert np.all(w[[0, 4, 6, 7]].any(1))
+    result, w, bias = patch_filters(cores, np.zeros_like(b), g, sums, count)
+    assert (result, w.any(), bias.any()) == (1014, False, False)
+    # All patches alike: no variance.
+    alike = np.full(PACKED, 9 * 25, np.int32), np.full(LENGTH, 9 * 5, np.int32)
+    result, w, bias = patch_filters(cores, b, *alike, 9)
+    assert (result, w.any(), bias.any()) == (1014, False, False)
+    for bad in (math.nan, math.inf, -math.inf):
+        b[35, 7] = bad
+        result, w, bias = patch_filters(cores, b, g, sums, count)
+        assert result == NOT_FINITE
+        assert same(w, blank((8, LENGTH), np.int16))
+        assert same(bias, blank(8, np.int32))
+
+
+def test_patch_filters_keep_biases_below_2_to_the_24(cores: Cores) -> None:
+    """One element that hardly varies about a large mean: the bias decides the exponent."""
+    g, sums = np.zeros(PACKED, np.int32), np.zeros(LENGTH, np.int32)
+    values = np.array([5000, 5001] * 10, np.int64)
+    g[0], sums[0] = (values**2).sum(), values.sum()
+    b = np.zeros((LENGTH, 4), F32)
+    b[0] = (1, -1, 2, 0.5)
+    result, w, bias = patch_filters(cores, b, g, sums, 20)
+    e = result - 1000
+    assert np.max(np.abs(bias)) < 2**24 <= 2 * np.max(np.abs(bias))
+    assert bias.tolist() == pytest.approx(np.array([1, -1, 1, 1]) * 10001 * 2.0 ** (e + 9))
+    assert w[:, 0].tolist() == (np.array([1, -1, 1, 1]) * 1024 * 2.0**e).tolist()
+    assert not w[:, 1:].any()
+
+
+def features_by_hand(
+    x: np.ndarray, shape: tuple[int, int], w: np.ndarray, bias: np.ndarray, threshold: int
+) -> np.ndarray:
+    n, q = len(x), len(w)
+    z = all_patches(x, shape) @ w.T.astype(np.int64) - bias.astype(np.int64)
+    rows, columns = (
+        [(2 * k * (side - 5) + GRID) // (2 * GRID) for k in range(GRID + 1)] for side in shape
+    )
+    means = np.zeros((n, GRID, GRID, 2 * q), np.int64)
+    for r, (top, bottom) in enumerate(pairwise(rows)):
+        for c, (left, right) in enumerate(pairwise(columns)):
+            cell = z[:, top:bottom, left:right].reshape(n, -1, q)
+            means[:, r, c, :q] = np.maximum(cell - threshold, 0).sum(1) // cell.shape[1]
+            means[:, r, c, q:] = np.maximum(-cell - threshold, 0).sum(1) // cell.shape[1]
+    means = means.reshape(n, -1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scale = F32(UNIT) / np.sqrt(means.sum(1).astype(F32))
+        f = np.floor(np.sqrt(means.astype(F32)) * scale[:, None] + F32(0.5))
+    return np.where(means.sum(1, keepdims=True) == 0, 0, f).astype(np.int16)
+
+
+def patch_features(
+    cores: Cores,
+    x: np.ndarray,
+    shape: tuple[int, int],
+    w: np.ndarray,
+    bias: np.ndarray,
+    threshold: int,
+) -> tuple[int, np.ndarray]:
+    n, q = len(x), len(w)
+    work = blank(cores.call("patch_features_work_bytes", q).result // 4, np.int32)
+    f = blank((n, 32 * q), np.int16)
+    args = (x, n, *shape, w, bias, q, threshold, f, work)
+    answer = cores.call("patch_features", *args)
+    for i in (0, 4, 5):
+        given = answer.arrays[i]
+        assert given is not None
+        assert same(given, args[i])
+    return answer.result, answer[8]
+
+
+def filters_at_random(rng: np.random.Generator, q: int, length: float) -> np.ndarray:
+    w = rng.standard_normal((q, LENGTH))
+    w *= length / np.linalg.norm(w, axis=1, keepdims=True)
+    return np.trunc(w).astype(np.int16)
+
+
+@pytest.mark.parametrize("shape", [*SHAPES, (10, 13), (11, 30), (64, 41)])
+@pytest.mark.parametrize("q", [4, 12, 64])
+def test_patch_features_are_the_integer_formula(
+    cores: Cores, rng: np.random.Generator, shape: tuple[int, int], q: int
+) -> None:
+    x = images(rng, 3, shape)
+    w = filters_at_random(rng, q, 23170)
+    bias = rng.integers(-(2**19), 2**19, q).astype(np.int32)
+    for threshold in (0, 1, 400000):
+        error, f = patch_features(cores, x, shape, w, bias, threshold)
+        assert error == OK
+        want = features_by_hand(x, shape, w, bias, threshold)
+        assert same(f, want)
+    assert np.all(np.abs(np.linalg.norm(want.astype(float), axis=1) - UNIT) < 20)
+
+
+def test_patch_features_without_a_response_are_zeros(
+    cores: Cores, rng: np.random.Generator
+) -> None:
+    shape = (28, 28)
+    x = images(rng, 3, shape)
+    x[1] = 0
+    w, bias = filters_at_random(rng, 8, 20000), np.full(8, 1000, np.int32)
+    error, f = patch_features(cores, x, shape, w, bias, 1000)
+    assert error == OK
+    assert not f[1].any()
+    assert f[0].any()
+    assert not patch_features(cores, x, shape, w, bias, 2**25 - 1000)[1].any()
+
+
+@pytest.mark.parametrize("shape", [(9, 9), (28, 28), (198, 9), (64, 41), (40, 300)])
+def test_patch_features_at_the_bounds_and_beyond(
+    cores: Cores, rng: np.random.Generator, shape: tuple[int, int]
+) -> None:
+    """The longest filters, images and biases: sums of a cell fit, whatever its size."""
+    size = shape[0] * shape[1]
+    spot, flat = np.zeros(size, np.int16), np.zeros(size, np.int16)
+    spot[size // 2 + shape[1] // 2] = 627  # 627^2 <= 393216 < 628^2
+    flat[:] = int(math.sqrt(393216 / size))
+    w = np.zeros((8, LENGTH), np.int16)
+    w[0], w[1] = 3861, -3861  # 36 x 3861^2 < 2^29 <= 36 x 3862^2
+    w[2, 7], w[3, 7] = 23170, -23170
+    w[4:] = filters_at_random(rng, 4, 23169)
+    bias = np.array([2**25, -(2**25)] * 4, np.int32)
+    x = np.stack([spot, -spot, flat, -flat])
+    for threshold, b in ((0, bias), (2**25, 0 * bias), (2**24, bias // 2)):
+        error, f = patch_features(cores, x, shape, w, b, threshold)
+        assert error == OK
+        assert same(f, features_by_hand(x, shape, w, b, threshold))
+    nothing = blank((4, 256), np.int16)
+    for bad in range(4):
+        x_bad, w_bad, b_bad, threshold = x.copy(), w.copy(), bias.copy(), 0
+        if bad == 0:
+            x_bad[3][size // 2] = 628
+        elif bad == 1:
+            w_bad[0] = 3862
+        elif bad == 2:
+            b_bad[7] -= 1
+        else:
+            threshold = 1
+        error, f = patch_features(cores, x_bad, shape, w_bad, b_bad, threshold)
+        assert error == OVERFLOW
+        assert same(f, nothing)
+    b_bad[0] = -(2**31)
+    assert patch_features(cores, x, shape, w, b_bad, 0)[0] == OVERFLOW
+    assert patch_features(cores, x, shape, w, 0 * bias, 2**31 - 1)[0] == OVERFLOW
+
+
+# ---- the kernel class layer ----
+
+ONE = 2**18
+
+
+def phi(u: np.ndarray) -> np.ndarray:
+    square = (u.astype(np.int64) + ONE) ** 2 >> 8
+    return square**2 >> 30
+
+
+def test_powers_are_exact_and_close_to_the_fourth(cores: Cores, rng: np.random.Generator) -> None:
+    u = rng.integers(-ONE, ONE + ONE // 4 + 1, 7 * 8 // 2).astype(np.int32)
+    u[:5] = -ONE, ONE + ONE // 4, 0, ONE, -ONE + 1
+    for first, last in ((0, 7), (0, 0), (3, 3), (1, 2), (2, 6)):
+        answer = cores.call("powers", u, first, last)
+        assert answer.result == OK
+        rows = slice(first * (first + 1) // 2, last * (last + 1) // 2)
+        want = u.copy()
+        want[rows] = phi(u[rows])
+        assert same(answer[0], want)
+    # Rounding down twice costs at most 2 p2 2^-30 and 1 in units of 2^-30.
+    exact = ((1 + u / ONE) / 2) ** 4 * 2.0**30
+    assert np.all((exact - phi(u) >= 0) & (exact - phi(u) <= 3.6))
+    assert phi(np.array([ONE])).tolist() == [2**30]
+
+
+def test_powers_refuse_what_is_no_inner_product_of_unit_vectors(cores: Cores) -> None:
+    for bad in (-ONE - 1, ONE + ONE // 4 + 1, 2**31 - 1, -(2**31)):
+        u = np.full(10, 1000, np.int32)
+        u[7] = bad
+        answer = cores.call("powers", u, 0, 4)
+        assert answer.result == OVERFLOW
+        assert same(answer[0], u)
+        assert cores.call("powers", u, 0, 3).result == OK  # rows 0 to 2 end at element 5
+
+
+def kernel_goodness(
+    cores: Cores, f: np.ndarray, rows: np.ndarray, alpha: np.ndarray, v: np.ndarray
+) -> Answer:
+    n, k, stored = len(f), len(v), len(rows)
+    good, labels, work = blank((n, k), np.int64), blank(n, np.uint8), blank(stored, np.int32)
+    args = (f, n, f.shape[1], rows, stored, alpha, v, k, good)
+    answer = cores.call("kernel_goodness", *args, labels, work)
+    bare = cores.call("kernel_goodness", *args, None, work)
+    assert bare.result == answer.result
+    assert same(bare[8], answer[8])
+    return answer
+
+
+@pytest.mark.parametrize("k", [1, 2, 10, 16])
+@pytest.mark.parametrize(("stored", "m"), [(1, 1), (7, 33), (60, 1024)])
+def test_kernel_goodness_is_exact(
+    cores: Cores, rng: np.random.Generator, k: int, stored: int, m: int
+) -> None:
+    f, rows = encoded(rng, 5, m), encoded(rng, stored, m)
+    alpha = rng.integers(-32768, 32768, (k, stored)).astype(np.int16)
+    alpha //= np.int16(max(1, stored // 16))
+    v = rng.integers(-(2**26), 2**26, (k, k)).astype(np.int32)
+    answer = kernel_goodness(cores, f, rows, alpha, v)
+    assert answer.result == OK
+    u = f.astype(np.int64) @ rows.T.astype(np.int64)
+    z = phi(u) @ alpha.T.astype(np.int64) >> 21
+    out = np.maximum(z[:, :, None] + v, 0)
+    want = [[sum(int(value) ** 2 for value in column) for column in a.T] for a in out]
+    assert answer[8].tolist() == want
+    assert answer[9].tolist() == [row.index(max(row)) for row in want]
+
+
+def test_kernel_goodness_at_the_bounds_and_beyond(cores: Cores) -> None:
+    """16 classes whose outputs are as large as may be: 821 units of v for each of alpha."""
+    f, rows = np.array([[512, 0]], np.int16), np.array([[640, 0]] * 30, np.int16)
+    alpha, v = np.full((16, 30), 28420, np.int16), np.zeros((16, 16), np.int32)
+    assert 30 * 28420 * 821 < 7 * 10**8 <= 30 * 28421 * 821
+    answer = kernel_goodness(cores, f, rows, alpha, v)
+    assert answer.result == OK
+    z = int(phi(np.array([ONE + ONE // 4]))[0]) * 30 * 28420 >> 21
+    assert answer[8].tolist() == [[16 * z * z] * 16]
+    assert answer[9].tolist() == [0]
+    room = 7 * 10**8 - 30 * 28420 * 821
+    for sign in (1, -1):
+        v[3, 5] = sign * (room - 1)
+        assert kernel_goodness(cores, f, rows, alpha, v).result == OK
+        v[3, 5] = sign * room
+        answer = kernel_goodness(cores, f, rows, alpha, v)
+        assert answer.result == OVERFLOW
+        assert same(answer[8], blank((1, 16), np.int64))
+        assert same(answer[9], blank(1, np.uint8))
+    v[3, 5] = 0
+    assert kernel_goodness(cores, f, rows, -alpha, v)[8].tolist() == [[0] * 16]
+    for bad in (641, -513):
+        rows[29, 0] = bad
+        assert kernel_goodness(cores, f, rows, alpha, v).result == OVERFLOW
+    rows[29, 0] = -512
+    assert kernel_goodness(cores, f, rows, alpha, v).result == OK
+    f[0] = 32767
+    assert kernel_goodness(cores, f, rows, alpha, v).result == OVERFLOW
+
+
+# ---- blocks of an inverse, and leaving groups out ----
+
+
+@pytest.mark.parametrize("m", [1, 2, 5, 16, 17, 40, 100])
+def test_blocks_of_the_inverse_are_those_of_the_inverse(
+    cores: Cores, rng: np.random.Generator, m: int
+) -> None:
+    condition = 100.0
+    g = with_condition(rng, m, condition)
+    inverse = np.linalg.inv(unpacked(g, m))
+    _, _, chol = factor(cores, g, m)
+    diagonal = cores.call("inverse_diagonal", chol, m, 0, m, blank(m, F32), panel(m))[4]
+    bound = 4 * U * condition  # as for leverages, of the larger of the two diagonal elements
+    for first, last in (
+        (0, 1),
+        (m - 1, m),
+        (0, min(m, 16)),
+        (max(0, m - 16), m),
+        (m // 3, m // 3 + 2),
+    ):
+        if last > m:
+            continue
+        r = last - first
+        out = cores.call("inverse_block", chol, m, first, last, blank((r, r), F32), panel(m))[4]
+        assert same(out, out.T.copy())
+        want = inverse[first:last, first:last]
+        size = np.maximum.outer(np.diag(want), np.diag(want))
+        assert np.all(np.abs(out - want) <= bound * size)
+        alone = cores.call("inverse_diagonal", chol, m, first, last, blank(m, F32), panel(m))[4]
+        assert same(np.diag(out).copy(), alone[first:last])
+        assert np.allclose(alone[first:last], diagonal[first:last], rtol=bound)
+    for r in (1, 3, 16):
+        f, total = encoded(rng, r, m), rng.random(m).astype(F32)
+        args = (chol, m, f, r, total, 0.25)
+        out = cores.call("leverage_block", *args, blank((r, r), F32), panel(m))[6]
+        assert same(out, out.T.copy())
+        assert same(np.diag(out).copy(), cores.call("leverage", *args, blank(r, F32), panel(m))[6])
+        u = f / UNIT - 0.25 * total.astype(float)
+        want = u @ inverse @ u.T
+        long = np.sum(np.abs(f / UNIT) + 0.25 * total, 1)
+        slack = gamma(4) * np.outer(long, long) * condition
+        size = np.maximum.outer(np.diag(want), np.diag(want))
+        assert np.all(np.abs(out - want) <= bound * size + slack)
+
+
+def outputs_without(
+    kernel: np.ndarray,
+    labels: np.ndarray,
+    told: np.ndarray,
+    s: float,
+    ridge: float,
+    out: list[int],
+) -> np.ndarray:
+    """Outputs (neuron, label) for the first image of `out` by kernel ridge regression on all
+    positive and negative data of the other images, each datum with its label: the kernel of two
+    data is kernel[i, j] + s^2 [labels equal]. told (k): the targets of positive data.
+    """
+    k = len(told)
+    kept = [i for i in range(len(labels)) if i not in out]
+    whole = np.kron(kernel[np.ix_(kept, kept)], np.ones((k, k)))
+    whole += s * s * np.kron(np.ones((len(kept), len(kept))), np.eye(k))
+    target = np.zeros((len(kept), k, k))  # image, label, neuron
+    target[np.arange(len(kept)), labels[kept], labels[kept]] = told[labels[kept]]
+    weights = np.linalg.solve(whole + ridge * np.eye(len(whole)), target.reshape(-1, k))
+    test = np.kron(kernel[np.ix_(out[:1], kept)], np.ones((k, k)))
+    test += s * s * np.kron(np.ones((1, len(kept))), np.eye(k))
+    return (test @ weights).T
+
+
+@pytest.mark.parametrize(("r", "k"), [(1, 2), (1, 5), (2, 3), (7, 3), (16, 2)])
+def test_leaving_a_group_out_is_retraining_without_it(
+    cores: Cores, rng: np.random.Generator, r: int, k: int
+) -> None:
+    s, ridge, own = 0.5, 0.3, np.repeat(np.arange(3 * k), r)  # r rows of each of 3 k images
+    n = len(own)
+    labels = rng.integers(0, k, 3 * k)
+    labels[: 2 * k] = np.arange(2 * k) % k
+    labels = labels[own]
+    f = encoded(rng, 3 * k, 60)[own] + rng.integers(-9, 10, (n, 60)) + 25 * (labels[:, None] == 1)
+    f = np.round(UNIT * f / np.linalg.norm(f, axis=1, keepdims=True))
+    kernel = ((1 + np.minimum(f @ f.T / ONE, 1)) / 2) ** 4
+    counts = np.bincount(labels, minlength=k)
+    told = n / k / counts
+    system = kernel + s * s / k + ridge / k * np.eye(n)
+    targets = (np.arange(k) == labels[:, None]) * told / k
+    _, _, chol = factor(cores, packed(system).astype(F32), n)
+    alpha = np.linalg.solve(system, targets)
+    seen = []
+    for first in range(0, n, r):
+        args = (chol, n, first, first + r, blank((r, r), F32), panel(n))
+        block = cores.call("inverse_block", *args)[4]
+        label = int(labels[first])
+        left = counts - r * (np.arange(k) == label)
+        across = s * s * told * left / (s * s * (n - r) + ridge)
+        # n / k stays what it was: a class is told more where fewer of it are left.
+        gain = counts[label] / left[label]
+        residual = alpha[first : first + r].astype(F32)
+        args = (block, r, residual, k, label, told.astype(F32), gain, across.astype(F32))
+        answer = cores.call("leave_group_out", *args, blank(2, F32))
+        told_now = told * np.where(np.arange(k) == label, gain, 1)
+        group = list(range(first, first + r))
+        exact = outputs_without(kernel, labels, told_now, s, ridge, group)
+        target = np.zeros((k, k))
+        target[label, label] = told[label]
+        goodness = np.sum(np.maximum(exact, 0) ** 2, 0)
+        margin = goodness[label] - np.delete(goodness, label).max()
+        error = 4 * U * np.linalg.cond(system) * gain  # of an output of size 1
+        assert error < 0.01
+        size = np.sum((target - exact) ** 2)
+        assert abs(answer[8][0] - size) <= k * error * (2 * math.sqrt(size) + k * error)
+        assert abs(answer[8][1] - margin) <= 4 * error * np.abs(exact).sum(0).max()
+        if abs(margin) > 0.01:
+            assert answer.result == goodness.argmax()
+            seen.append(answer.result == label)
+    assert len(seen) > n // r // 2
+
+
+def test_leave_group_out_refuses_what_it_cannot_use_and_survives_what_it_can(
+    cores: Cores,
+) -> None:
+    def run(block: np.ndarray, **changes: float) -> Answer:
+        r = len(block)
+        residual, targets, across = np.ones((r, 3), F32), np.ones(3, F32), np.ones(3, F32)
+        for name, array in (("residual", residual), ("targets", targets), ("across", across)):
+            array.flat[-1] = changes.get(name, 1)
+        args = (block.astype(F32), r, residual, 3, 1, targets, 1.0, across)
+        return cores.call("leave_group_out", *args, blank(2, F32))
+
+    assert run(np.eye(2)).result >= 0
+    for bad in (math.nan, math.inf, -math.inf):
+        for name in ("residual", "targets", "across"):
+            answer = run(np.eye(2), **{name: bad})
+            assert answer.result == NOT_FINITE
+            assert same(answer[8], blank(2, F32))
+        assert run(np.array([[1, bad], [bad, 1]])).result == NOT_FINITE
+    for diagonal in (0.0, -1.0):
+        answer = run(np.diag([1.0, diagonal]))
+        assert answer.result == NOT_POSDEF
+        assert same(answer[8], blank(2, F32))
+    # Copies that are all alike to rounding: large errors, but numbers.
+    for block in (np.ones((16, 16)), np.full((2, 2), 1.5) - 0.5 * np.eye(2)):
+        answer = run(block)
+        assert answer.result >= 0
+        assert np.all(np.isfinite(answer[8]))
+
+
+def test_rows_appended_to_a_factor_are_those_of_a_factor_from_the_start(
+    cores: Cores, rng: np.random.Generator
+) -> None:
+    """The rows of a longer system, whose first rows are the shorter one's, behind its factor."""
+    m = 75
+    x = encoded(rng, m, 90)
+    k = packed(phi((x.astype(np.int64) @ x.T.astype(np.int64)).clip(max=ONE))).astype(np.int32)
+    system = {"scale": 2.0**-30, "diagonal": 0.03, "rank1": 0.01}
+    _, _, whole = factor(cores, k, m, **system)
+    sizes = [1, 2, 7, 16, 33, 34, 59, 75]
+    chol = np.zeros(0, F32)
+    for before, now in pairwise([0, *sizes]):
+        count = now * (now + 1) // 2
+        chol = np.concatenate([chol, blank(count - len(chol), F32)])
+        error, _, chol = factor(cores, k[:count], now, first=before, chol=chol, **system)
+        assert error == OK
+        assert same(chol, whole[:count])
+    last = packed(cholesky_of(whole, m) @ cholesky_of(whole, m).T)
+    assert np.allclose(last, k * 2.0**-30 + 0.01 + 0.03 * packed(np.eye(m)), atol=1e-5)
