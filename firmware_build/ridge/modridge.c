@@ -558,6 +558,60 @@ static mp_obj_t mod_kernel_goodness(size_t n_args, const mp_obj_t *args) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_kernel_goodness_obj, 6, 7, mod_kernel_goodness);
 
+// gram_goodness(k, n, first, last, alpha, v, good, work, labels=None)
+static mp_obj_t mod_gram_goodness(size_t n_args, const mp_obj_t *args) {
+    const size_t n = get_size(args[1], "gram_goodness: n", 1, 65535);
+    const size_t last = get_size(args[3], "gram_goodness: last", 0, n);
+    const size_t first = get_size(args[2], "gram_goodness: first", 0, last);
+    BUFFERS_FROM_HERE;
+    const struct array k = get_input(args[0], "gram_goodness: k", 'i');
+    const struct array alpha = get_input(args[4], "gram_goodness: alpha", 'h');
+    const struct array v = get_input(args[5], "gram_goodness: v", 'i');
+    const struct array good = get_output(args[6], "gram_goodness: good", 'q');
+    const struct array work = get_work(args[7], "gram_goodness: work", 4 * n);
+    const size_t classes = square_order(&v);
+    want_at_least(&k, ridge_packed_len(n), "n*(n+1)/2");
+    want_len(&alpha, product(classes, n), "a row for each class");
+    want_len(&good, (last - first) * classes, "a goodness for each label");
+    const struct array *inputs[] = {&k, &alpha, &v};
+    for (size_t i = 0; i < MP_ARRAY_SIZE(inputs); ++i) {
+        apart(&good, inputs[i]);
+        apart(&work, inputs[i]);
+    }
+    apart(&work, &good);
+    uint8_t *best = NULL;
+    if (n_args > 8 && args[8] != mp_const_none) {
+        const struct array labels = get_output(args[8], "gram_goodness: labels", 'B');
+        want_len(&labels, last - first, "one for each image");
+        for (size_t i = 0; i < MP_ARRAY_SIZE(inputs); ++i) {
+            apart(&labels, inputs[i]);
+        }
+        apart(&labels, &good);
+        apart(&labels, &work);
+        best = (uint8_t *)labels.data;
+    }
+    return none_or_raise(ridge_gram_goodness((const int32_t *)k.data, n, first, last, (const int16_t *)alpha.data,
+        (const int32_t *)v.data, classes, (int64_t *)good.data, best, (int32_t *)work.data), "gram_goodness");
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_gram_goodness_obj, 8, 9, mod_gram_goodness);
+
+// outputs(f, w, m, z)
+static mp_obj_t mod_outputs(size_t n_args, const mp_obj_t *args) {
+    (void)n_args;
+    const size_t m = get_size(args[2], "outputs: m", 1, 65535);
+    BUFFERS_FROM_HERE;
+    const struct array f = get_input(args[0], "outputs: f", 'h');
+    const struct array w = get_input(args[1], "outputs: w", 'h');
+    const struct array z = get_output(args[3], "outputs: z", 'i');
+    const size_t n = rows_of(&f, m), q = rows_of(&w, m);
+    want_len(&z, product(n, q), "a row of w's for each row of f");
+    apart(&z, &f);
+    apart(&z, &w);
+    return none_or_raise(ridge_outputs((const int16_t *)f.data, n, m, (const int16_t *)w.data, q, (int32_t *)z.data),
+        "outputs");
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_outputs_obj, 4, 4, mod_outputs);
+
 // ---- images and patches ----
 
 // Rows of w, 36 elements each.
@@ -1061,43 +1115,50 @@ static mp_obj_t mod_leave_one_out(size_t n_args, const mp_obj_t *args) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_leave_one_out_obj, 9, 10, mod_leave_one_out);
 
-// leave_group_out(block, residual, label, targets, gain, across, out) -> label
+// leave_group_out(block, residual, group, labels, numbers, predicted, residuals, margins)
 static mp_obj_t mod_leave_group_out(size_t n_args, const mp_obj_t *args) {
     (void)n_args;
-    const size_t label = get_size(args[2], "leave_group_out: label", 0, RIDGE_MAX_CLASSES - 1);
-    const float gain = get_finite(args[4], "leave_group_out: gain");
+    const size_t group = get_size(args[2], "leave_group_out: group", 1, RIDGE_PANEL);
     BUFFERS_FROM_HERE;
     const struct array block = get_input(args[0], "leave_group_out: block", 'f');
     const struct array residual = get_input(args[1], "leave_group_out: residual", 'f');
-    const struct array targets = get_input(args[3], "leave_group_out: targets", 'f');
-    const struct array across = get_input(args[5], "leave_group_out: across", 'f');
-    const struct array out = get_output(args[6], "leave_group_out: out", 'f');
-    const size_t classes = targets.len;
-    if (classes < 2 || classes > RIDGE_MAX_CLASSES || label >= classes) {
+    const struct array labels = get_input(args[3], "leave_group_out: labels", 'B');
+    const struct array numbers = get_input(args[4], "leave_group_out: numbers", 'f');
+    const struct array predicted = get_output(args[5], "leave_group_out: predicted", 'B');
+    const struct array residuals = get_output(args[6], "leave_group_out: residuals", 'f');
+    const struct array margins = get_output(args[7], "leave_group_out: margins", 'f');
+    const size_t classes = numbers.len / 4;
+    if (numbers.len % 4 != 0 || classes < 2 || classes > RIDGE_MAX_CLASSES) {
         mp_raise_msg_varg(&mp_type_ValueError,
-            MP_ERROR_TEXT("leave_group_out: targets: want 2 to %u classes and the label below, got %u and label %u"),
-            RIDGE_MAX_CLASSES, (unsigned)classes, (unsigned)label);
+            MP_ERROR_TEXT("leave_group_out: numbers: want 4 for each of 2 to %u classes, got %u"), RIDGE_MAX_CLASSES,
+            (unsigned)numbers.len);
     }
-    const size_t r = rows_of(&residual, classes);
+    const size_t r = product(labels.len, group);
     if (r == 0 || r > RIDGE_PANEL) {
-        mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("leave_group_out: residual: want 1 to %u rows, got %u"),
-            RIDGE_PANEL, (unsigned)r);
+        mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("leave_group_out: want 1 to %u rows in all, got %u groups of %u"),
+            RIDGE_PANEL, (unsigned)labels.len, (unsigned)group);
     }
-    want_len(&block, r * r, "rows of residual squared");
-    want_len(&across, classes, "as targets");
-    want_len(&out, 2, "error and margin");
-    const struct array *inputs[] = {&block, &residual, &targets, &across};
-    for (size_t i = 0; i < MP_ARRAY_SIZE(inputs); ++i) {
-        apart(&out, inputs[i]);
+    want_len(&block, r * r, "a square of all rows");
+    want_len(&residual, r * classes, "a row of classes for each row");
+    want_len(&predicted, labels.len, "as labels");
+    want_len(&residuals, labels.len, "as labels");
+    want_len(&margins, labels.len, "as labels");
+    const struct array *inputs[] = {&block, &residual, &labels, &numbers}, *outputs[] = {&predicted, &residuals, &margins};
+    for (size_t o = 0; o < MP_ARRAY_SIZE(outputs); ++o) {
+        for (size_t i = 0; i < MP_ARRAY_SIZE(inputs); ++i) {
+            apart(outputs[o], inputs[i]);
+        }
+        for (size_t i = 0; i < o; ++i) {
+            apart(outputs[o], outputs[i]);
+        }
     }
-    const int said = ridge_leave_group_out((const float *)block.data, r, (const float *)residual.data, classes, label,
-        (const float *)targets.data, gain, (const float *)across.data, (float *)out.data);
-    if (said < 0) {
-        raise_error(said, "leave_group_out");
-    }
-    return MP_OBJ_NEW_SMALL_INT(said);
+    const float *const number = (const float *)numbers.data;
+    const struct ridge_groups by = {group, classes, number, number + classes, number + 2 * classes, number + 3 * classes};
+    return none_or_raise(ridge_leave_group_out((const float *)block.data, r, (const float *)residual.data,
+        (const uint8_t *)labels.data, &by, (uint8_t *)predicted.data, (float *)residuals.data, (float *)margins.data),
+        "leave_group_out");
 }
-static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_leave_group_out_obj, 7, 7, mod_leave_group_out);
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_leave_group_out_obj, 8, 8, mod_leave_group_out);
 
 // ---- table ----
 
@@ -1110,6 +1171,8 @@ static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_leave_group_out_obj, 7, 7, mod_le
     GLOBAL(MP_QSTR_MAX_CLASSES, MP_ROM_INT(RIDGE_MAX_CLASSES)) \
     GLOBAL(MP_QSTR_PATCH, MP_ROM_INT(RIDGE_PATCH)) \
     GLOBAL(MP_QSTR_GRID, MP_ROM_INT(RIDGE_GRID)) \
+    GLOBAL(MP_QSTR_gram_goodness, MP_ROM_PTR(&mod_gram_goodness_obj)) \
+    GLOBAL(MP_QSTR_outputs, MP_ROM_PTR(&mod_outputs_obj)) \
     GLOBAL(MP_QSTR_MAX_FILTERS, MP_ROM_INT(RIDGE_MAX_FILTERS)) \
     GLOBAL(MP_QSTR_encode, MP_ROM_PTR(&mod_encode_obj)) \
     GLOBAL(MP_QSTR_gram, MP_ROM_PTR(&mod_gram_obj)) \

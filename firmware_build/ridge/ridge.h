@@ -122,6 +122,14 @@ int ridge_powers(int32_t *k, size_t first, size_t last);
 int ridge_kernel_goodness(const int16_t *f, size_t n, size_t m, const int16_t *rows, size_t stored, const int16_t *alpha,
     const int32_t *v, size_t classes, int64_t *good, uint8_t *labels, int32_t *work);
 
+// The same for stored images first..last-1 themselves, from k packed (n,n) after ridge_powers; alpha (classes,n), work (n).
+// OVERFLOW likewise, where a number in k is none of ridge_powers.
+int ridge_gram_goodness(const int32_t *k, size_t n, size_t first, size_t last, const int16_t *alpha, const int32_t *v,
+    size_t classes, int64_t *good, uint8_t *labels, int32_t *work);
+
+// z (n,q) = f w^T, f (n,m), w (q,m). OVERFLOW as for project; z is untouched then.
+int ridge_outputs(const int16_t *f, size_t n, size_t m, const int16_t *w, size_t q, int32_t *z);
+
 // CRC-32 of data as in zlib, continued from crc (0 at first).
 uint32_t ridge_crc32(const uint8_t *data, size_t count, uint32_t crc);
 
@@ -227,12 +235,20 @@ int ridge_leave_one_out(const int16_t *f, size_t n, size_t m, const int16_t *w, 
     const uint8_t *labels, const float *leverage, const struct ridge_left_out *by, uint8_t *predicted, float *residual,
     float *margin);
 
-// The same for one image that is left out with its copies, r rows together, r <= RIDGE_PANEL, row 0 the image: block (r,r)
-// is their part of the inverse of the system, residual (r,classes) of the solution. targets (classes) as above, gain that
-// of the image's class, across (classes): how far the output of neuron c differs between label c and others.
-// out (2): sum of squared errors over neurons and labels, and the margin. Gives the left-out label, or NOT_FINITE, or
-// NOT_POSDEF where a diagonal element is not above 0; a pivot lost to rounding counts as 4 epsilon of it.
-int ridge_leave_group_out(const float *block, size_t r, const float *residual, size_t classes, size_t label,
-    const float *targets, float gain, const float *across, float *out);
+// The same for images that are left out with their copies. block (r,r), r <= RIDGE_PANEL: rows of the inverse of the system
+// for whole groups of `group` rows each, row 0 of a group being the image, the others its copies; only the squares on its
+// diagonal are read. residual (r,classes): the same rows of the solution; labels (r/group).
+// For a group of label y the output of neuron c for label l is
+//     (y_c - e_c) + a_c ([l = c] - 1/classes),    times gain[c] where c is y,
+// e being row 0 of the group's square's inverse times its residuals, y_c = targets[c]/classes where c is y and else 0, a_c =
+// own[c] where c is y and else across[c]. What it is told is targets[c] where c and l are y and else 0.
+// predicted (r/group), residuals: sum of squared errors over neurons and labels, margins.
+// LABEL; NOT_FINITE; NOT_POSDEF where a diagonal element is not above 0; a pivot lost to rounding counts as 4 epsilon of it.
+struct ridge_groups {
+    size_t group, classes;
+    const float *targets, *gain, *across, *own; // (classes)
+};
+int ridge_leave_group_out(const float *block, size_t r, const float *residual, const uint8_t *labels,
+    const struct ridge_groups *by, uint8_t *predicted, float *residuals, float *margins);
 
 #endif

@@ -212,6 +212,41 @@ def kernel_goodness(
     (good holds what was done before).
     """
 
+def gram_goodness(
+    k: _Buffer,
+    n: int,
+    first: int,
+    last: int,
+    alpha: _Buffer,
+    v: _Buffer,
+    good: _Buffer,
+    work: _Buffer,
+    labels: _Buffer | None = None,
+) -> None:
+    """kernel_goodness() of the stored images first to last-1 themselves, from their powers.
+
+    k       i packed(n)       at least; after powers()
+    n       1 to 65535        stored images
+    alpha   h (classes, n)
+    v       i (classes, classes)
+    good    q (last-first, classes)   out
+    work    4*n bytes
+    labels  B (last-first)    out where given
+
+    OverflowError: as kernel_goodness(), or a number of k that powers() does not give.
+    """
+
+def outputs(f: _Buffer, w: _Buffer, m: int, z: _Buffer) -> None:
+    """z = f w', exactly.
+
+    f  h (n, m)
+    w  h (q, m)
+    m  1 to 65535
+    z  i (n, q)   out
+
+    OverflowError: m * sum f^2 of a row passes 2^32 - 4; z is unchanged.
+    """
+
 # ---- images ----
 
 def copies(image: _Buffer, height: int, width: int, out: _Buffer, first: int = 1) -> None:
@@ -498,28 +533,32 @@ def leave_one_out(
 def leave_group_out(
     block: _Buffer,
     residual: _Buffer,
-    label: int,
-    targets: _Buffer,
-    gain: float,
-    across: _Buffer,
-    out: _Buffer,
-) -> int:
-    """The label that a kernel class layer trained without an image and its copies gives it.
+    group: int,
+    labels: _Buffer,
+    numbers: _Buffer,
+    predicted: _Buffer,
+    residuals: _Buffer,
+    margins: _Buffer,
+) -> None:
+    """Labels that a class layer trained without an image and its copies gives it, for some images.
 
-    block     f (r, r)   rows and columns of the group in the inverse of the system, 1 to 16; row 0
-                         is the image
-    residual  f (r, k)   the same rows of the solution
-    label     the right one, below k
-    targets   f (k)      what neuron c is told on positive data of class c; k from 2 to 16
-    gain      how many times that its neuron is told when the group is left out
-    across    f (k)      how far apart neuron c's outputs for label c and for another one are
-    out       f (2)      out: sum of squared left-out errors over neurons and labels; left-out
-                         goodness of the right label less the best wrong one
+    block      f (r, r)      rows and columns of the images in the inverse of the system, r from 1
+                             to 16: whole groups of `group` rows, row 0 of each the image
+    residual   f (r, k)      the same rows of the solution
+    group      1 to 16
+    labels     B (r/group)   the right ones, below k
+    numbers    f (4, k)      targets: what neuron c is told on positive data of class c; gain: how
+                             many times that it is told when a group of its class is left out;
+                             across: how far apart its outputs for label c and for others are where
+                             a group of another class is left out; own: of its own class
+    predicted  B (r/group)   out: left-out labels
+    residuals  f (r/group)   out: sums of squared left-out errors over neurons and labels
+    margins    f (r/group)   out: left-out goodness of the right label less the best wrong one
 
-    With e = block^-1 residual, y_c = targets[c] / k for the right neuron and 0 for others, the
-    output of neuron c for label l is ((y_c - e_0c) + across[c] * ([l = c] - 1/k)), times gain for
-    the right neuron; what it is told is targets[c] for the right neuron and label, else 0.
+    With e the first row of the group's block's inverse times its residuals, the output of neuron c
+    for label l is (y_c - e_c) + a_c ([l = c] - 1/k), times gain[c] for the right neuron; y_c is
+    targets[c] / k for the right neuron and 0 for others, a_c is own[c] or across[c].
 
-    ValueError: NaN or infinity, or a diagonal element of block that is not above 0. A pivot that
-    rounding has used up counts as 2^-21 of its diagonal element.
+    ValueError: NaN or infinity, a label, or a diagonal element of block that is not above 0. A
+    pivot that rounding has used up counts as 2^-21 of its diagonal element.
     """

@@ -346,22 +346,23 @@ int ridge_leave_one_out(const int16_t *f, size_t n, size_t m, const int16_t *w, 
     return RIDGE_OK;
 }
 
-// Row 0 of the inverse of a (r,r), r <= P, by a Cholesky factor; a is symmetric with a positive diagonal.
-static void first_inverse_row(const float *a, size_t r, float *out) {
+// Row 0 of the inverse of a (r,r), r <= P, by a Cholesky factor; a has rows of `stride`, is symmetric and has a positive
+// diagonal.
+static void first_inverse_row(const float *a, size_t stride, size_t r, float *out) {
     float l[P][P], inverse[P]; // inverse: of the factor's diagonal
     for (size_t i = 0; i < r; ++i) {
         for (size_t j = 0; j < i; ++j) {
-            float sum = a[i * r + j];
+            float sum = a[i * stride + j];
             for (size_t k = 0; k < j; ++k) {
                 sum = fmaf(-l[i][k], l[j][k], sum);
             }
             l[i][j] = sum * inverse[j];
         }
-        float pivot = a[i * r + i];
+        float pivot = a[i * stride + i];
         for (size_t k = 0; k < i; ++k) {
             pivot = fmaf(-l[i][k], l[i][k], pivot);
         }
-        const float least = 4.0f * FLT_EPSILON * a[i * r + i]; // all that rounding left of it
+        const float least = 4.0f * FLT_EPSILON * a[i * stride + i]; // all that rounding left of it
         inverse[i] = 1.0f / sqrtf(pivot > least ? pivot : least);
     }
     for (size_t i = 0; i < r; ++i) {
@@ -380,10 +381,16 @@ static void first_inverse_row(const float *a, size_t r, float *out) {
     }
 }
 
-int ridge_leave_group_out(const float *block, size_t r, const float *residual, size_t classes, size_t label,
-    const float *targets, float gain, const float *across, float *out) {
-    if (!ridge_all_finite(block, r * r) || !ridge_all_finite(residual, r * classes) ||
-        !ridge_all_finite(targets, classes) || !ridge_all_finite(across, classes)) {
+int ridge_leave_group_out(const float *block, size_t r, const float *residual, const uint8_t *labels,
+    const struct ridge_groups *by, uint8_t *predicted, float *residuals, float *margins) {
+    const size_t classes = by->classes, groups = r / by->group;
+    const float *const numbers[] = {by->targets, by->gain, by->across, by->own};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; ++i) {
+        if (!ridge_all_finite(numbers[i], classes)) {
+            return RIDGE_ERR_NOT_FINITE;
+        }
+    }
+    if (!ridge_all_finite(block, r * r) || !ridge_all_finite(residual, r * classes)) {
         return RIDGE_ERR_NOT_FINITE;
     }
     for (size_t i = 0; i < r; ++i) {
@@ -391,31 +398,40 @@ int ridge_leave_group_out(const float *block, size_t r, const float *residual, s
             return RIDGE_ERR_NOT_POSDEF;
         }
     }
-    float row[P];
-    first_inverse_row(block, r, row);
-    float good[RIDGE_MAX_CLASSES] = {0};
-    float squares = 0.0f;
-    for (size_t c = 0; c < classes; ++c) {
-        const bool right = c == label;
-        float error = 0.0f;
-        for (size_t i = 0; i < r; ++i) {
-            error = fmaf(row[i], residual[i * classes + c], error);
+    for (size_t i = 0; i < groups; ++i) {
+        if (labels[i] >= classes) {
+            return RIDGE_ERR_LABEL;
         }
-        const float mean = (right ? targets[c] / (float)classes : 0.0f) - error;
+    }
+    for (size_t i = 0; i < groups; ++i) {
+        const size_t label = labels[i];
+        const float *const own = residual + i * by->group * classes;
+        float row[P], good[RIDGE_MAX_CLASSES] = {0}, squares = 0.0f;
+        first_inverse_row(block + i * by->group * (r + 1), r, by->group, row);
+        for (size_t c = 0; c < classes; ++c) {
+            const bool right = c == label;
+            float error = 0.0f;
+            for (size_t j = 0; j < by->group; ++j) {
+                error = fmaf(row[j], own[j * classes + c], error);
+            }
+            const float mean = (right ? by->targets[c] / (float)classes : 0.0f) - error;
+            const float apart = right ? by->own[c] : by->across[c];
+            for (size_t l = 0; l < classes; ++l) {
+                const float share = (l == c ? 1.0f : 0.0f) - 1.0f / (float)classes;
+                const float output = fmaf(apart, share, mean) * (right ? by->gain[c] : 1.0f);
+                const float off = (right && l == label ? by->targets[c] : 0.0f) - output;
+                squares = fmaf(off, off, squares);
+                good[l] = output > 0.0f ? fmaf(output, output, good[l]) : good[l];
+            }
+        }
+        size_t best = 0, other = label == 0 ? 1 : 0;
         for (size_t l = 0; l < classes; ++l) {
-            const float share = (l == c ? 1.0f : 0.0f) - 1.0f / (float)classes;
-            const float output = fmaf(across[c], share, mean) * (right ? gain : 1.0f);
-            const float off = (right && l == label ? targets[c] : 0.0f) - output;
-            squares = fmaf(off, off, squares);
-            good[l] = output > 0.0f ? fmaf(output, output, good[l]) : good[l];
+            best = good[l] > good[best] ? l : best;
+            other = l != label && good[l] > good[other] ? l : other;
         }
+        predicted[i] = (uint8_t)best;
+        residuals[i] = squares;
+        margins[i] = good[label] - good[other];
     }
-    size_t best = 0, other = label == 0 ? 1 : 0;
-    for (size_t l = 0; l < classes; ++l) {
-        best = good[l] > good[best] ? l : best;
-        other = l != label && good[l] > good[other] ? l : other;
-    }
-    out[0] = squares;
-    out[1] = good[label] - good[other];
-    return (int)best;
+    return RIDGE_OK;
 }
