@@ -518,14 +518,15 @@ static mp_obj_t mod_powers(mp_obj_t k_in, mp_obj_t first_in, mp_obj_t last_in) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_3(mod_powers_obj, mod_powers);
 
-// kernel_goodness(f, rows, alpha, v, good, work, labels=None)
+// kernel_goodness(f, rows, alpha, v, shift, good, work, labels=None)
 static mp_obj_t mod_kernel_goodness(size_t n_args, const mp_obj_t *args) {
+    const size_t shift = get_size(args[4], "kernel_goodness: shift", 0, 63);
     BUFFERS_FROM_HERE;
     const struct array f = get_input(args[0], "kernel_goodness: f", 'h');
     const struct array rows = get_input(args[1], "kernel_goodness: rows", 'h');
     const struct array alpha = get_input(args[2], "kernel_goodness: alpha", 'h');
     const struct array v = get_input(args[3], "kernel_goodness: v", 'i');
-    const struct array good = get_output(args[4], "kernel_goodness: good", 'q');
+    const struct array good = get_output(args[5], "kernel_goodness: good", 'q');
     const size_t classes = square_order(&v), stored = alpha.len / classes;
     if (stored == 0 || alpha.len % classes != 0 || rows.len == 0 || rows.len % stored != 0) {
         mp_raise_msg_varg(&mp_type_ValueError,
@@ -534,7 +535,7 @@ static mp_obj_t mod_kernel_goodness(size_t n_args, const mp_obj_t *args) {
     }
     const size_t m = rows.len / stored, n = rows_of(&f, m);
     want_len(&good, product(n, classes), "a goodness for each label");
-    const struct array work = get_work(args[5], "kernel_goodness: work", 4 * stored);
+    const struct array work = get_work(args[6], "kernel_goodness: work", 4 * stored);
     const struct array *inputs[] = {&f, &rows, &alpha, &v};
     for (size_t i = 0; i < MP_ARRAY_SIZE(inputs); ++i) {
         apart(&good, inputs[i]);
@@ -542,8 +543,8 @@ static mp_obj_t mod_kernel_goodness(size_t n_args, const mp_obj_t *args) {
     }
     apart(&work, &good);
     uint8_t *best = NULL;
-    if (n_args > 6 && args[6] != mp_const_none) {
-        const struct array labels = get_output(args[6], "kernel_goodness: labels", 'B');
+    if (n_args > 7 && args[7] != mp_const_none) {
+        const struct array labels = get_output(args[7], "kernel_goodness: labels", 'B');
         want_len(&labels, n, "one for each row of f");
         for (size_t i = 0; i < MP_ARRAY_SIZE(inputs); ++i) {
             apart(&labels, inputs[i]);
@@ -553,22 +554,23 @@ static mp_obj_t mod_kernel_goodness(size_t n_args, const mp_obj_t *args) {
         best = (uint8_t *)labels.data;
     }
     return none_or_raise(ridge_kernel_goodness((const int16_t *)f.data, n, m, (const int16_t *)rows.data, stored,
-        (const int16_t *)alpha.data, (const int32_t *)v.data, classes, (int64_t *)good.data, best, (int32_t *)work.data),
+        (const int16_t *)alpha.data, (const int32_t *)v.data, classes, (int)shift, (int64_t *)good.data, best, (int32_t *)work.data),
         "kernel_goodness");
 }
-static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_kernel_goodness_obj, 6, 7, mod_kernel_goodness);
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_kernel_goodness_obj, 7, 8, mod_kernel_goodness);
 
-// gram_goodness(k, n, first, last, alpha, v, good, work, labels=None)
+// gram_goodness(k, n, first, last, alpha, v, shift, good, work, labels=None)
 static mp_obj_t mod_gram_goodness(size_t n_args, const mp_obj_t *args) {
     const size_t n = get_size(args[1], "gram_goodness: n", 1, 65535);
     const size_t last = get_size(args[3], "gram_goodness: last", 0, n);
     const size_t first = get_size(args[2], "gram_goodness: first", 0, last);
+    const size_t shift = get_size(args[6], "gram_goodness: shift", 0, 63);
     BUFFERS_FROM_HERE;
     const struct array k = get_input(args[0], "gram_goodness: k", 'i');
     const struct array alpha = get_input(args[4], "gram_goodness: alpha", 'h');
     const struct array v = get_input(args[5], "gram_goodness: v", 'i');
-    const struct array good = get_output(args[6], "gram_goodness: good", 'q');
-    const struct array work = get_work(args[7], "gram_goodness: work", 4 * n);
+    const struct array good = get_output(args[7], "gram_goodness: good", 'q');
+    const struct array work = get_work(args[8], "gram_goodness: work", 4 * n);
     const size_t classes = square_order(&v);
     want_at_least(&k, ridge_packed_len(n), "n*(n+1)/2");
     want_len(&alpha, product(classes, n), "a row for each class");
@@ -580,8 +582,8 @@ static mp_obj_t mod_gram_goodness(size_t n_args, const mp_obj_t *args) {
     }
     apart(&work, &good);
     uint8_t *best = NULL;
-    if (n_args > 8 && args[8] != mp_const_none) {
-        const struct array labels = get_output(args[8], "gram_goodness: labels", 'B');
+    if (n_args > 9 && args[9] != mp_const_none) {
+        const struct array labels = get_output(args[9], "gram_goodness: labels", 'B');
         want_len(&labels, last - first, "one for each image");
         for (size_t i = 0; i < MP_ARRAY_SIZE(inputs); ++i) {
             apart(&labels, inputs[i]);
@@ -591,9 +593,9 @@ static mp_obj_t mod_gram_goodness(size_t n_args, const mp_obj_t *args) {
         best = (uint8_t *)labels.data;
     }
     return none_or_raise(ridge_gram_goodness((const int32_t *)k.data, n, first, last, (const int16_t *)alpha.data,
-        (const int32_t *)v.data, classes, (int64_t *)good.data, best, (int32_t *)work.data), "gram_goodness");
+        (const int32_t *)v.data, classes, (int)shift, (int64_t *)good.data, best, (int32_t *)work.data), "gram_goodness");
 }
-static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_gram_goodness_obj, 8, 9, mod_gram_goodness);
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_gram_goodness_obj, 9, 10, mod_gram_goodness);
 
 // outputs(f, w, m, z)
 static mp_obj_t mod_outputs(size_t n_args, const mp_obj_t *args) {

@@ -115,17 +115,17 @@ int ridge_nearest(const int16_t *x, size_t m, const int16_t *rows, size_t n, siz
 int ridge_powers(int32_t *k, size_t first, size_t last);
 
 // The kernel class layer: goodness (n,classes) and labels as ridge_goodness gives them, from the outputs
-// (sum over i of alpha[c,i] phi(rows_i.f)) >> 21, phi as in ridge_powers; f (n,m), rows (stored,m), alpha
-// (classes,stored), v (classes,classes). work (stored).
+// (sum over i of alpha[c,i] phi(rows_i.f)) >> shift, phi as in ridge_powers; f (n,m), rows (stored,m), alpha
+// (classes,stored), v (classes,classes); stored at most 65535, shift 0 to 63. work (stored).
 // OVERFLOW where |outputs| + |v| could reach 7e8, or where f is too long, as for project: then nothing is written; or
 // where an inner product is not from -1 to 1.25: then good holds the rows of f above.
 int ridge_kernel_goodness(const int16_t *f, size_t n, size_t m, const int16_t *rows, size_t stored, const int16_t *alpha,
-    const int32_t *v, size_t classes, int64_t *good, uint8_t *labels, int32_t *work);
+    const int32_t *v, size_t classes, int shift, int64_t *good, uint8_t *labels, int32_t *work);
 
 // The same for stored images first..last-1 themselves, from k packed (n,n) after ridge_powers; alpha (classes,n), work (n).
 // OVERFLOW likewise, where a number in k is none of ridge_powers.
 int ridge_gram_goodness(const int32_t *k, size_t n, size_t first, size_t last, const int16_t *alpha, const int32_t *v,
-    size_t classes, int64_t *good, uint8_t *labels, int32_t *work);
+    size_t classes, int shift, int64_t *good, uint8_t *labels, int32_t *work);
 
 // z (n,q) = f w^T, f (n,m), w (q,m). OVERFLOW as for project; z is untouched then.
 int ridge_outputs(const int16_t *f, size_t n, size_t m, const int16_t *w, size_t q, int32_t *z);

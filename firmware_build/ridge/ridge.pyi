@@ -190,26 +190,28 @@ def kernel_goodness(
     rows: _Buffer,
     alpha: _Buffer,
     v: _Buffer,
+    shift: int,
     good: _Buffer,
     work: _Buffer,
     labels: _Buffer | None = None,
 ) -> None:
     """Goodness of every label from a kernel class layer, exactly.
 
-    z_c = (sum over stored images s of alpha[c, s] * phi(rows_s . f_i)) >> 21, phi as powers() has
-    it, then good[i, l] = sum over neurons c of relu(z_c + v[c, l])^2.
+    z_c = (sum over stored images s of alpha[c, s] * phi(rows_s . f_i)) >> shift, phi as powers()
+    has it, then good[i, l] = sum over neurons c of relu(z_c + v[c, l])^2.
 
     f       h (n, m)   features, about 512 long; m follows from rows
     rows    h (s, m)   features of the stored images; s follows from alpha
     alpha   h (k, s)   units of 2^-e, whichever
-    v       i (k, k)   [neuron, label], units of 2^-(e+9); its order is k, 1 to 16
-    good    q (n, k)   out, units of 2^-2(e+9)
+    v       i (k, k)   [neuron, label], units of 2^-d, whichever; its order is k, 1 to 16
+    shift   0 to 63    30 + e - d
+    good    q (n, k)   out, units of 2^-2d
     work    4*s bytes
     labels  B (n)      out where given: the first label of most goodness
 
-    OverflowError: the |alpha| of a neuron sum to A with 821*A + largest |v| of 7e8 or more, or
-    m * sum f^2 passes 2^32 - 4 (good is unchanged); or an inner product is not from -1 to 1.25
-    (good holds what was done before).
+    OverflowError: the |alpha| of a neuron sum to A with (1.602 * 2^30 * A >> shift) + largest |v|
+    of 7e8 or more, or m * sum f^2 passes 2^32 - 4 (good is unchanged); or an inner product is not
+    from -1 to 1.25 (good holds what was done before).
     """
 
 def gram_goodness(
@@ -219,6 +221,7 @@ def gram_goodness(
     last: int,
     alpha: _Buffer,
     v: _Buffer,
+    shift: int,
     good: _Buffer,
     work: _Buffer,
     labels: _Buffer | None = None,
@@ -229,6 +232,7 @@ def gram_goodness(
     n       1 to 65535        stored images
     alpha   h (classes, n)
     v       i (classes, classes)
+    shift   0 to 63
     good    q (last-first, classes)   out
     work    4*n bytes
     labels  B (last-first)    out where given

@@ -296,8 +296,7 @@ int ridge_goodness(const int16_t *f, size_t n, size_t m, const int16_t *w, const
 
 #define ONE (1 << 18)                    // inner product of two vectors of length 1
 #define LARGEST_PRODUCT (ONE + ONE / 4)  // room for rounding, and more
-#define LARGEST_POWER (821)              // units of 2^-9: ((1 + 1.25)/2)^4 = 1.602
-#define LARGEST_PHI (1719926784)         // the same in units of 2^-30, exactly
+#define LARGEST_PHI (1719926784LL)       // ((1 + 1.25)/2)^4 = 1.602 in units of 2^-30
 
 // Whether all inner products are from -1 to 1.25, so that their powers fit int32.
 static bool powers_fit(const int32_t *u, size_t count) {
@@ -327,7 +326,7 @@ int ridge_powers(int32_t *k, size_t first, size_t last) {
 }
 
 // Whether the outputs of a kernel class layer fit: |alpha| of each neuron summed, and the largest label weight.
-static bool kernel_goodness_fits(const int16_t *alpha, size_t stored, const int32_t *v, size_t classes) {
+static bool kernel_goodness_fits(const int16_t *alpha, size_t stored, const int32_t *v, size_t classes, int shift) {
     const int64_t room = OUTPUT_BOUND - largest_size(v, classes * classes);
     for (size_t c = 0; c < classes; ++c) {
         int64_t sum = 0;
@@ -335,7 +334,7 @@ static bool kernel_goodness_fits(const int16_t *alpha, size_t stored, const int3
             const int32_t a = alpha[c * stored + i];
             sum += a < 0 ? -a : a;
         }
-        if (sum * LARGEST_POWER >= room) {
+        if (room <= 0 || (sum * LARGEST_PHI >> shift) >= room) { // sum is below 2^31, LARGEST_PHI below 2^31
             return false;
         }
     }
@@ -344,7 +343,7 @@ static bool kernel_goodness_fits(const int16_t *alpha, size_t stored, const int3
 
 // Goodness of one image from its phi with every stored one.
 static uint8_t goodness_of_powers(const int32_t *phi, const int16_t *alpha, size_t stored, const int32_t *v,
-    size_t classes, int64_t *good) {
+    size_t classes, int shift, int64_t *good) {
     int32_t z[RIDGE_MAX_CLASSES];
     for (size_t c = 0; c < classes; ++c) {
         const int16_t *const weight = alpha + c * stored;
@@ -352,14 +351,14 @@ static uint8_t goodness_of_powers(const int32_t *phi, const int16_t *alpha, size
         for (size_t j = 0; j < stored; ++j) {
             sum += (int64_t)weight[j] * phi[j];
         }
-        z[c] = (int32_t)(sum >> 21);
+        z[c] = (int32_t)(sum >> shift);
     }
     return goodness_of(z, v, classes, good);
 }
 
 int ridge_kernel_goodness(const int16_t *f, size_t n, size_t m, const int16_t *rows, size_t stored, const int16_t *alpha,
-    const int32_t *v, size_t classes, int64_t *good, uint8_t *labels, int32_t *work) {
-    if (!kernel_goodness_fits(alpha, stored, v, classes)) {
+    const int32_t *v, size_t classes, int shift, int64_t *good, uint8_t *labels, int32_t *work) {
+    if (!kernel_goodness_fits(alpha, stored, v, classes, shift)) {
         return RIDGE_ERR_OVERFLOW;
     }
     for (size_t i = 0; i < n; ++i) {
@@ -373,7 +372,7 @@ int ridge_kernel_goodness(const int16_t *f, size_t n, size_t m, const int16_t *r
             return RIDGE_ERR_OVERFLOW;
         }
         power_all(work, stored);
-        const uint8_t best = goodness_of_powers(work, alpha, stored, v, classes, good);
+        const uint8_t best = goodness_of_powers(work, alpha, stored, v, classes, shift, good);
         if (labels) {
             labels[i] = best;
         }
@@ -382,18 +381,18 @@ int ridge_kernel_goodness(const int16_t *f, size_t n, size_t m, const int16_t *r
 }
 
 int ridge_gram_goodness(const int32_t *k, size_t n, size_t first, size_t last, const int16_t *alpha, const int32_t *v,
-    size_t classes, int64_t *good, uint8_t *labels, int32_t *work) {
-    if (!kernel_goodness_fits(alpha, n, v, classes)) {
+    size_t classes, int shift, int64_t *good, uint8_t *labels, int32_t *work) {
+    if (!kernel_goodness_fits(alpha, n, v, classes, shift)) {
         return RIDGE_ERR_OVERFLOW;
     }
     for (size_t i = first; i < last; ++i, good += classes) {
         for (size_t j = 0; j < n; ++j) {
             work[j] = j <= i ? k[ridge_packed_len(i) + j] : k[ridge_packed_len(j) + i];
-            if (work[j] < 0 || work[j] > LARGEST_PHI) {
+            if (work[j] < 0 || (int64_t)work[j] > LARGEST_PHI) {
                 return RIDGE_ERR_OVERFLOW;
             }
         }
-        const uint8_t best = goodness_of_powers(work, alpha, n, v, classes, good);
+        const uint8_t best = goodness_of_powers(work, alpha, n, v, classes, shift, good);
         if (labels) {
             labels[i - first] = best;
         }
