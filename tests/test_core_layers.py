@@ -24,7 +24,17 @@ from core.arrays import (
     unpacked,
     with_condition,
 )
-from core.cores import NOT_ADDED, NOT_FINITE, NOT_POSDEF, OK, OVERFLOW, UNIT, Answer, Cores
+from core.cores import (
+    LABEL,
+    NOT_ADDED,
+    NOT_FINITE,
+    NOT_POSDEF,
+    OK,
+    OVERFLOW,
+    UNIT,
+    Answer,
+    Cores,
+)
 
 from uff_host.reference import next_random, xorshift32
 
@@ -496,16 +506,26 @@ def test_powers_refuse_what_is_no_inner_product_of_unit_vectors(cores: Cores) ->
         assert cores.call("powers", u, 0, 3).result == OK  # rows 0 to 2 end at element 5
 
 
+LARGEST_PHI = int(phi(np.array([ONE + ONE // 4]))[0])
+SHIFT = 21
+
+
 def kernel_goodness(
-    cores: Cores, f: np.ndarray, rows: np.ndarray, alpha: np.ndarray, v: np.ndarray
+    cores: Cores,
+    f: np.ndarray,
+    rows: np.ndarray,
+    alpha: np.ndarray,
+    v: np.ndarray,
+    shift: int = SHIFT,
 ) -> Answer:
+    """Answers good as [9], labels as [10]."""
     n, k, stored = len(f), len(v), len(rows)
     good, labels, work = blank((n, k), np.int64), blank(n, np.uint8), blank(stored, np.int32)
-    args = (f, n, f.shape[1], rows, stored, alpha, v, k, good)
+    args = (f, n, f.shape[1], rows, stored, alpha, v, k, shift, good)
     answer = cores.call("kernel_goodness", *args, labels, work)
     bare = cores.call("kernel_goodness", *args, None, work)
     assert bare.result == answer.result
-    assert same(bare[8], answer[8])
+    assert same(bare[9], answer[9])
     return answer
 
 
@@ -515,40 +535,83 @@ def test_kernel_goodness_is_exact(
     cores: Cores, rng: np.random.Generator, k: int, stored: int, m: int
 ) -> None:
     f, rows = encoded(rng, 5, m), encoded(rng, stored, m)
-    alpha = rng.integers(-32768, 32768, (k, stored)).astype(np.int16)
-    alpha //= np.int16(max(1, stored // 16))
+    small = np.int16(max(1, stored // 16))
+    for shift, least in ((21, small), (22, small), (30, 1), (63, 1)):
+        alpha = rng.integers(-32768, 32768, (k, stored)).astype(np.int16) // np.int16(least)
+        v = rng.integers(-(2**26), 2**26, (k, k)).astype(np.int32)
+        answer = kernel_goodness(cores, f, rows, alpha, v, shift)
+        assert answer.result == OK
+        u = f.astype(np.int64) @ rows.T.astype(np.int64)
+        z = phi(u) @ alpha.T.astype(np.int64) >> shift
+        out = np.maximum(z[:, :, None] + v, 0)
+        want = [[sum(int(value) ** 2 for value in column) for column in a.T] for a in out]
+        assert answer[9].tolist() == want
+        assert answer[10].tolist() == [row.index(max(row)) for row in want]
+
+
+def test_goodness_of_stored_images_is_that_of_their_features(
+    cores: Cores, rng: np.random.Generator
+) -> None:
+    n, k, m = 23, 3, 50
+    rows = encoded(rng, n, m)
+    alpha = rng.integers(-9999, 9999, (k, n)).astype(np.int16)
     v = rng.integers(-(2**26), 2**26, (k, k)).astype(np.int32)
-    answer = kernel_goodness(cores, f, rows, alpha, v)
-    assert answer.result == OK
-    u = f.astype(np.int64) @ rows.T.astype(np.int64)
-    z = phi(u) @ alpha.T.astype(np.int64) >> 21
-    out = np.maximum(z[:, :, None] + v, 0)
-    want = [[sum(int(value) ** 2 for value in column) for column in a.T] for a in out]
-    assert answer[8].tolist() == want
-    assert answer[9].tolist() == [row.index(max(row)) for row in want]
+    gram = packed(phi(rows.astype(np.int64) @ rows.T.astype(np.int64))).astype(np.int32)
+    want = kernel_goodness(cores, rows, rows, alpha, v)
+    work = blank(n, np.int32)
+    for first, last in ((0, n), (0, 0), (5, 6), (7, 20), (22, 23)):
+        good, labels = blank((last - first, k), np.int64), blank(last - first, np.uint8)
+        args = (gram, n, first, last, alpha, v, k, SHIFT, good)
+        answer = cores.call("gram_goodness", *args, labels, work)
+        assert answer.result == OK
+        assert same(answer[8], want[9][first:last])
+        assert same(answer[9], want[10][first:last])
+        assert same(cores.call("gram_goodness", *args, None, work)[8], answer[8])
+    good = blank((n, k), np.int64)
+    for bad in (-1, LARGEST_PHI + 1):
+        gram[-1] = bad
+        answer = cores.call("gram_goodness", gram, n, 0, n, alpha, v, k, SHIFT, good, None, work)
+        assert answer.result == OVERFLOW
+
+
+def test_outputs_are_exact(cores: Cores, rng: np.random.Generator) -> None:
+    for n, m, q in ((0, 3, 2), (1, 1, 1), (5, 33, 3), (9, 1024, 16)):
+        f = encoded(rng, n, m) if n else np.zeros((0, m), np.int16)
+        w = rng.integers(-32768, 32768, (q, m)).astype(np.int16)
+        answer = cores.call("outputs", f, n, m, w, q, blank((n, q), np.int32))
+        assert answer.result == OK
+        assert same(answer[5], (f.astype(np.int64) @ w.T.astype(np.int64)).astype(np.int32))
+    f[3] = 32767
+    answer = cores.call("outputs", f, n, m, w, q, blank((n, q), np.int32))
+    assert answer.result == OVERFLOW
+    assert same(answer[5], blank((n, q), np.int32))
 
 
 def test_kernel_goodness_at_the_bounds_and_beyond(cores: Cores) -> None:
-    """16 classes whose outputs are as large as may be: 821 units of v for each of alpha."""
+    """16 classes whose outputs are as large as may be."""
     f, rows = np.array([[512, 0]], np.int16), np.array([[640, 0]] * 30, np.int16)
-    alpha, v = np.full((16, 30), 28420, np.int16), np.zeros((16, 16), np.int32)
-    assert 30 * 28420 * 821 < 7 * 10**8 <= 30 * 28421 * 821
+    v = np.zeros((16, 16), np.int32)
+    most = (7 * 10**8 << SHIFT) // (30 * LARGEST_PHI)
+    while 30 * (most + 1) * LARGEST_PHI >> SHIFT < 7 * 10**8:
+        most += 1
+    alpha = np.full((16, 30), most, np.int16)
     answer = kernel_goodness(cores, f, rows, alpha, v)
     assert answer.result == OK
-    z = int(phi(np.array([ONE + ONE // 4]))[0]) * 30 * 28420 >> 21
-    assert answer[8].tolist() == [[16 * z * z] * 16]
-    assert answer[9].tolist() == [0]
-    room = 7 * 10**8 - 30 * 28420 * 821
+    z = LARGEST_PHI * 30 * most >> SHIFT
+    assert answer[9].tolist() == [[16 * z * z] * 16]
+    assert answer[10].tolist() == [0]
+    room = 7 * 10**8 - z
     for sign in (1, -1):
         v[3, 5] = sign * (room - 1)
         assert kernel_goodness(cores, f, rows, alpha, v).result == OK
         v[3, 5] = sign * room
         answer = kernel_goodness(cores, f, rows, alpha, v)
         assert answer.result == OVERFLOW
-        assert same(answer[8], blank((1, 16), np.int64))
-        assert same(answer[9], blank(1, np.uint8))
+        assert same(answer[9], blank((1, 16), np.int64))
+        assert same(answer[10], blank(1, np.uint8))
     v[3, 5] = 0
-    assert kernel_goodness(cores, f, rows, -alpha, v)[8].tolist() == [[0] * 16]
+    assert kernel_goodness(cores, f, rows, alpha + np.int16(1), v).result == OVERFLOW
+    assert kernel_goodness(cores, f, rows, -alpha, v)[9].tolist() == [[0] * 16]
     for bad in (641, -513):
         rows[29, 0] = bad
         assert kernel_goodness(cores, f, rows, alpha, v).result == OVERFLOW
@@ -645,63 +708,93 @@ def test_leaving_a_group_out_is_retraining_without_it(
     targets = (np.arange(k) == labels[:, None]) * told / k
     _, _, chol = factor(cores, packed(system).astype(F32), n)
     alpha = np.linalg.solve(system, targets)
+    left = counts[:, None] - r * np.eye(k, dtype=int)  # [neuron, class of the group]
+    across = s * s * told[:, None] * np.stack([counts, np.diag(left)], 1)
+    across /= s * s * (n - r) + ridge
+    # n / k stays what it was: a class is told more where fewer of it are left.
+    gains = counts / np.maximum(np.diag(left), 1)
+    numbers = np.concatenate([told, gains, across[:, 0], across[:, 1]]).astype(F32)
     seen = []
-    for first in range(0, n, r):
-        args = (chol, n, first, first + r, blank((r, r), F32), panel(n))
+    step = 16 // r * r  # as many groups as fill a panel
+    for begin in range(0, n, step):
+        end = min(begin + step, n)
+        size = end - begin
+        args = (chol, n, begin, end, blank((size, size), F32), panel(n))
         block = cores.call("inverse_block", *args)[4]
-        label = int(labels[first])
-        left = counts - r * (np.arange(k) == label)
-        across = s * s * told * left / (s * s * (n - r) + ridge)
-        # n / k stays what it was: a class is told more where fewer of it are left.
-        gain = counts[label] / left[label]
-        residual = alpha[first : first + r].astype(F32)
-        args = (block, r, residual, k, label, told.astype(F32), gain, across.astype(F32))
-        answer = cores.call("leave_group_out", *args, blank(2, F32))
-        told_now = told * np.where(np.arange(k) == label, gain, 1)
-        group = list(range(first, first + r))
-        exact = outputs_without(kernel, labels, told_now, s, ridge, group)
-        target = np.zeros((k, k))
-        target[label, label] = told[label]
-        goodness = np.sum(np.maximum(exact, 0) ** 2, 0)
-        margin = goodness[label] - np.delete(goodness, label).max()
-        error = 4 * U * np.linalg.cond(system) * gain  # of an output of size 1
-        assert error < 0.01
-        size = np.sum((target - exact) ** 2)
-        assert abs(answer[8][0] - size) <= k * error * (2 * math.sqrt(size) + k * error)
-        assert abs(answer[8][1] - margin) <= 4 * error * np.abs(exact).sum(0).max()
-        if abs(margin) > 0.01:
-            assert answer.result == goodness.argmax()
-            seen.append(answer.result == label)
+        groups = size // r
+        answer = cores.call(
+            "leave_group_out",
+            block,
+            size,
+            alpha[begin:end].astype(F32),
+            labels[begin:end:r].astype(np.uint8),
+            r,
+            k,
+            numbers,
+            blank(groups, np.uint8),
+            blank(groups, F32),
+            blank(groups, F32),
+        )
+        assert answer.result == OK
+        for group in range(groups):
+            first = begin + group * r
+            label = int(labels[first])
+            gain = gains[label]
+            told_now = told * np.where(np.arange(k) == label, gain, 1)
+            out = list(range(first, first + r))
+            exact = outputs_without(kernel, labels, told_now, s, ridge, out)
+            target = np.zeros((k, k))
+            target[label, label] = told[label]
+            goodness = np.sum(np.maximum(exact, 0) ** 2, 0)
+            margin = goodness[label] - np.delete(goodness, label).max()
+            error = 4 * U * np.linalg.cond(system) * gain  # of an output of size 1
+            assert error < 0.01
+            squares = np.sum((target - exact) ** 2)
+            bound = k * error * (2 * math.sqrt(squares) + k * error)
+            assert abs(answer[8][group] - squares) <= bound
+            assert abs(answer[9][group] - margin) <= 4 * error * np.abs(exact).sum(0).max()
+            if abs(margin) > 0.01:
+                assert answer[7][group] == goodness.argmax()
+                seen.append(answer[7][group] == label)
     assert len(seen) > n // r // 2
 
 
 def test_leave_group_out_refuses_what_it_cannot_use_and_survives_what_it_can(
     cores: Cores,
 ) -> None:
-    def run(block: np.ndarray, **changes: float) -> Answer:
+    def run(block: np.ndarray, label: int = 1, **changes: float) -> Answer:
         r = len(block)
-        residual, targets, across = np.ones((r, 3), F32), np.ones(3, F32), np.ones(3, F32)
-        for name, array in (("residual", residual), ("targets", targets), ("across", across)):
+        residual, numbers = np.ones((r, 3), F32), np.ones((4, 3), F32)
+        for name, array in (("residual", residual), ("targets", numbers[0]), ("own", numbers[3])):
             array.flat[-1] = changes.get(name, 1)
-        args = (block.astype(F32), r, residual, 3, 1, targets, 1.0, across)
-        return cores.call("leave_group_out", *args, blank(2, F32))
+        out = blank(1, np.uint8), blank(1, F32), blank(1, F32)
+        labels = np.array([label], np.uint8)
+        args = (block.astype(F32), r, residual, labels, r, 3, numbers)
+        return cores.call("leave_group_out", *args, *out)
 
-    assert run(np.eye(2)).result >= 0
+    def untouched(answer: Answer) -> bool:
+        return same(answer[7], blank(1, np.uint8)) and same(answer[8], blank(1, F32))
+
+    assert run(np.eye(2)).result == OK
     for bad in (math.nan, math.inf, -math.inf):
-        for name in ("residual", "targets", "across"):
+        for name in ("residual", "targets", "own"):
             answer = run(np.eye(2), **{name: bad})
             assert answer.result == NOT_FINITE
-            assert same(answer[8], blank(2, F32))
+            assert untouched(answer)
         assert run(np.array([[1, bad], [bad, 1]])).result == NOT_FINITE
     for diagonal in (0.0, -1.0):
         answer = run(np.diag([1.0, diagonal]))
         assert answer.result == NOT_POSDEF
-        assert same(answer[8], blank(2, F32))
+        assert untouched(answer)
+    answer = run(np.eye(2), label=3)
+    assert answer.result == LABEL
+    assert untouched(answer)
     # Copies that are all alike to rounding: large errors, but numbers.
     for block in (np.ones((16, 16)), np.full((2, 2), 1.5) - 0.5 * np.eye(2)):
         answer = run(block)
-        assert answer.result >= 0
-        assert np.all(np.isfinite(answer[8]))
+        assert answer.result == OK
+        assert np.isfinite(answer[8][0])
+        assert np.isfinite(answer[9][0])
 
 
 def test_rows_appended_to_a_factor_are_those_of_a_factor_from_the_start(

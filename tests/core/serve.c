@@ -145,11 +145,18 @@ static int64_t call(const char *name, const struct argument *a) {
     } else if (!strcmp(name, "inverse_block")) {
         ridge_inverse_block(A(0), Z(1), Z(2), Z(3), A(4), A(5));
     } else if (!strcmp(name, "leave_group_out")) {
-        return ridge_leave_group_out(A(0), Z(1), A(2), Z(3), Z(4), A(5), F(6), A(7), A(8));
+        const float *const number = A(6);
+        const size_t k = Z(5);
+        const struct ridge_groups by = {Z(4), k, number, number + k, number + 2 * k, number + 3 * k};
+        return ridge_leave_group_out(A(0), Z(1), A(2), A(3), &by, A(7), A(8), A(9));
     } else if (!strcmp(name, "powers")) {
         return ridge_powers(A(0), Z(1), Z(2));
     } else if (!strcmp(name, "kernel_goodness")) {
-        return ridge_kernel_goodness(A(0), Z(1), Z(2), A(3), Z(4), A(5), A(6), Z(7), A(8), A(9), A(10));
+        return ridge_kernel_goodness(A(0), Z(1), Z(2), A(3), Z(4), A(5), A(6), Z(7), I(8), A(9), A(10), A(11));
+    } else if (!strcmp(name, "gram_goodness")) {
+        return ridge_gram_goodness(A(0), Z(1), Z(2), Z(3), A(4), A(5), Z(6), I(7), A(8), A(9), A(10));
+    } else if (!strcmp(name, "outputs")) {
+        return ridge_outputs(A(0), Z(1), Z(2), A(3), Z(4), A(5));
     } else if (!strcmp(name, "copies")) {
         ridge_copies(A(0), Z(1), Z(2), Z(3), Z(4), A(5));
     } else if (!strcmp(name, "patch_gram_work_bytes")) {
