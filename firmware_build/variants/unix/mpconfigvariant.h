@@ -10,3 +10,12 @@ extern const struct _mp_obj_fun_builtin_fixed_t board_virtual_reset_obj, board_v
     {MP_ROM_QSTR(MP_QSTR_soft_reset), MP_ROM_PTR(&board_virtual_soft_reset_obj)},
 
 #include "variants/mpconfigvariant_common.h"
+
+// Ctrl-C comes between two bytecodes, as on the boards; by default the port raises it in the middle of a C function.
+#undef MICROPY_ASYNC_KBD_INTR
+#define MICROPY_ASYNC_KBD_INTR (0)
+
+#if UFF_FAULTS // tests: see faults/faults_vm.h
+#undef MICROPY_OPT_COMPUTED_GOTO
+#define MICROPY_OPT_COMPUTED_GOTO (0)
+#endif
