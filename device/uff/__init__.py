@@ -20,7 +20,7 @@ except ImportError:
 
 from .classlayer import Statistics
 from .embed import MAX_CLASSES, LabelEmbedding
-from .errors import DoesNotFit, FormatError
+from .errors import DoesNotFit, FileChanged, FormatError
 from .learner import Learner
 from .network import Network, Prediction
 from .plan import Options, plan
@@ -30,6 +30,7 @@ from .train import Trainer
 __all__ = [
     "MAX_CLASSES",
     "DoesNotFit",
+    "FileChanged",
     "FormatError",
     "LabelEmbedding",
     "Learner",

@@ -2,10 +2,14 @@
 
 A new version is written as NAME.new, flushed, read back, and renamed over NAME. A file system
 that cannot rename over a file (FAT) has NAME removed first; where the power went between the two,
-finish_replacing() does the rest at the next start.
+finish_replacing() does the rest at the next start. Where NAME is there and sound, a NAME.new is what
+was given up: who reads NAME removes it, or it could rise again once NAME is gone.
 """
 
 import os
+
+EEXIST = 17
+NOWHERE = (2, 19, 20)  # ENOENT, ENODEV, ENOTDIR: there is no such file
 
 
 def open_file(path, mode):
@@ -17,11 +21,11 @@ def open_file(path, mode):
 
 
 def exists(path):
-    """Whether there is such a file."""
+    """Whether something of this name is there, be it a folder or a file that cannot be read."""
     try:
         os.stat(path)
-    except OSError:
-        return False
+    except OSError as error:
+        return error.errno not in NOWHERE
     return True
 
 
@@ -39,11 +43,18 @@ def sync():
         os.sync()
 
 
+def rename(old, new):
+    """Gives a file another name, which nothing has."""
+    os.rename(old, new)
+
+
 def replace(new, path):
     """Renames new over path."""
     try:
         os.rename(new, path)
-    except OSError:
+    except OSError as error:
+        if error.errno != EEXIST:
+            raise  # else what is there would go for a disk that does not work
         os.remove(path)
         os.rename(new, path)
 

@@ -13,13 +13,14 @@ from struct import calcsize, pack, unpack_from
 from ridge import crc32
 
 from .embed import MAX_CLASSES
-from .errors import FormatError
-from .files import discard, exists, finish_replacing, open_file, replace, sync
+from .errors import FileChanged, FormatError
+from .files import EEXIST, discard, exists, finish_replacing, open_file, rename, replace, sync
 
 MAGIC = b"UFFS"
 VERSION = 1
 HEADER = "<4sHHHHHH"  # magic, version, header bytes, height, width, classes, 0
 RECORD = "<BBH"  # kind, label, 0; then the payload, padding and the CRC
+EIO, ENOSPC = 5, 28
 SCAN = 8  # records read at once: the file system has as much to do for one as for many
 SAMPLE, DELETE, RELABEL, CLASS_NAME = 1, 2, 3, 4
 
@@ -45,36 +46,46 @@ class Samples:
     def __init__(self, height, width, names):
         self.height = height
         self.width = width
-        self.names = check_names(names)
-        self.labels = bytearray()
-        self._images = []
+        # One attribute, so that a change of several is made by one assignment. Labels count; an
+        # image more is what an append() that was stopped has left.
+        self._held = check_names(names), bytearray(), []
+
+    @property
+    def names(self):
+        return self._held[0]
+
+    @property
+    def labels(self):
+        return self._held[1]
 
     def __len__(self):
         return len(self.labels)
 
     def image(self, i):
         """Image i, height*width bytes."""
-        return self._images[i]
+        _check_number(self, i)
+        return self._held[2][i]
 
     def read_into(self, buffer, first, last):
         """Copies images first..last-1 one after the other into buffer (uint8, height*width
         each)."""
-        size = self.height * self.width
+        size, images = self.height * self.width, self._held[2]
         for i in range(first, last):
-            buffer[(i - first) * size : (i - first + 1) * size] = self._images[i]
+            buffer[(i - first) * size : (i - first + 1) * size] = images[i]
 
     def append(self, image, label):
         """Adds a copy of image (uint8, height*width)."""
         _check_sample(self, image, label)
-        self._images.append(bytes(image))
-        self.labels.append(label)
+        _, labels, images = self._held
+        images[len(labels) :] = [bytes(image)]
+        labels.append(label)
 
     def delete(self, i):
         """Takes sample i out; those behind it move up."""
         _check_number(self, i)
-        del self._images[i]
+        names, labels, images = self._held
         # MicroPython's bytearray has no item deletion.
-        self.labels = self.labels[:i] + self.labels[i + 1 :]
+        self._held = names, labels[:i] + labels[i + 1 :], images[:i] + images[i + 1 :]
 
     def relabel(self, i, label):
         """Gives sample i another label."""
@@ -85,15 +96,16 @@ class Samples:
     def name_class(self, number, name):
         """Renames class `number`, or adds it where it is the next one."""
         _check_class(self, number)
-        names = list(self.names)
+        names, labels, images = self._held
+        names = list(names)
         names[number : number + 1] = [name]
-        self.names = check_names(names)
+        self._held = check_names(names), labels, images
 
     def remove_class(self, number):
         """Takes class `number` and its samples out; the classes behind it move down by one."""
-        kept, self.names = _without_class(self, number)
-        self._images = [self._images[i] for i in kept]
-        self.labels = bytearray(_renumbered(self.labels[i], number) for i in kept)
+        kept, names, labels = _without_class(self, number)
+        images = self._held[2]
+        self._held = names, labels, [images[i] for i in kept]
 
 
 def _check_class(samples, number):
@@ -103,18 +115,15 @@ def _check_class(samples, number):
 
 
 def _without_class(samples, number):
-    """Numbers of the samples that stay without class `number`, and the names."""
-    names = list(samples.names)
+    """Numbers of the samples that stay without class `number`, the names and their labels."""
+    names, labels = list(samples.names), samples.labels
     if not 0 <= number < len(names):
         raise ValueError("class number: want 0 to %d, got %d" % (len(names) - 1, number))
     if len(names) == 1:
         raise ValueError("remove class: want two or more classes, there is one")
     names.pop(number)
-    return [i for i in range(len(samples)) if samples.labels[i] != number], names
-
-
-def _renumbered(label, removed):
-    return label - (label > removed)
+    kept = [i for i in range(len(labels)) if labels[i] != number]
+    return kept, names, bytearray(labels[i] - (labels[i] > number) for i in kept)
 
 
 def _check_number(samples, i):
@@ -155,128 +164,99 @@ def _padding(size):
     return b"\0" * (-size % 4)
 
 
-class SamplesFile:
-    """A samples file; open() or create() one. Sample numbers count the live samples in file
-    order."""
+class _Contents:
+    """What a samples file holds: what its header says, and what its records come to.
 
-    def __init__(self, path):
-        self.path = path
-        self.damaged = 0  # records passed over
-        self.torn = 0  # bytes of a torn tail
+    unread: takes an error of the disk for the file's end, so that what comes before is to be had.
+    """
 
-    @classmethod
-    def create(cls, path, height, width, names):
-        """A new file without samples, written whole under another name first. OSError where path
-        exists."""
-        finish_replacing(path, cls._whole)  # that may hold samples too
-        if exists(path):
-            raise OSError(17, path)  # EEXIST: never write over samples
-        names = check_names(names)
-        if not (4 <= height <= 255 and 4 <= width <= 255):
-            raise ValueError("image: want 4x4 to 255x255 pixels, got %d x %d" % (height, width))
-        # Not .new: what a cut leaves of this is of no worth, what it leaves of that may be.
-        made = path + ".made"
-        with open_file(made, "wb") as file:
-            _put(file, _pack_header(height, width, names), path)
-            file.flush()
-        replace(made, path)
-        return cls.open(path)
+    def __init__(self, file, path, unread=False):
+        self._read_header(file, path)
+        payload = self.height * self.width
+        self.step = calcsize(RECORD) + payload + len(_padding(payload)) + 4  # bytes of a record
+        self.labels = bytearray()
+        self.numbers = array("I")  # record number of each live sample
+        self.records = 0  # up to the last sound one
+        self.damaged = 0
+        self.torn = 0
+        self._scan(file, unread)
 
-    @classmethod
-    def open(cls, path):
-        """Reads the header and checks every record. FormatError where the header is damaged,
-        OSError where none."""
-        self = cls(path)
-        finish_replacing(path, cls._whole)
-        self._read()
-        return self
+    @property
+    def end(self):
+        """Where the next record belongs; a torn tail lies from there on."""
+        return self.header_bytes + self.records * self.step
 
-    @staticmethod
-    def _whole(path):
-        """Whether path is a samples file without damage."""
-        try:
-            file = SamplesFile(path)
-            file._read()
-        except (OSError, FormatError):
-            return False
-        return not (file.damaged or file.torn)
-
-    def _read(self):
-        with open_file(self.path, "rb") as file:
-            self._read_header(file)
-            self._scan(file)
-
-    def _read_header(self, file):
+    def _read_header(self, file, path):
         fixed = file.read(calcsize(HEADER))
         if len(fixed) < calcsize(HEADER):
-            raise FormatError("%s: %d bytes are no samples file" % (self.path, len(fixed)))
+            raise FormatError("%s: %d bytes are no samples file" % (path, len(fixed)))
         magic, version, size, self.height, self.width, classes, zero = unpack_from(
             HEADER, fixed, 0
         )
         if magic != MAGIC:
-            raise FormatError("%s: not a samples file (it starts with %r)" % (self.path, magic))
+            raise FormatError("%s: not a samples file (it starts with %r)" % (path, magic))
         if version != VERSION:
             raise FormatError(
-                "%s: samples format %d; this is format %d" % (self.path, version, VERSION)
+                "%s: samples format %d; this is format %d" % (path, version, VERSION)
             )
         rest = file.read(max(size - len(fixed), 0))
         if size % 4 or len(fixed) + len(rest) != size or len(rest) < 4:
-            raise FormatError("%s: the header is cut short" % self.path)
+            raise FormatError("%s: the header is cut short" % path)
         if crc32(rest[:-4], crc32(fixed)) != unpack_from("<I", rest, len(rest) - 4)[0]:
-            raise FormatError("%s: the header is damaged" % self.path)
+            raise FormatError("%s: the header is damaged" % path)
         if zero or not (4 <= self.height <= 255 and 4 <= self.width <= 255):
-            raise FormatError("%s: the header is damaged" % self.path)
+            raise FormatError("%s: the header is damaged" % path)
         try:
             self.names = _unpack_names(rest[:-4], classes)
         except ValueError as error:
-            raise FormatError("%s: %s" % (self.path, error))
-        self._header_bytes = size
-        payload = self.height * self.width
-        self._record = bytearray(calcsize(RECORD) + payload + len(_padding(payload)) + 4)
+            raise FormatError("%s: %s" % (path, error))
+        self.header_bytes = size
 
-    def _scan(self, file):
-        step = len(self._record)
-        self.labels = bytearray()
-        self._numbers = array("I")  # record number of each live sample
-        self.damaged = number = good = bad = 0
-        tail = 0
+    def _scan(self, file, unread):
+        step, number = self.step, 0
         records = memoryview(bytearray(SCAN * step))
-        while not tail:
-            size = file.readinto(records)
-            if not size:
+        while True:
+            try:
+                size = file.readinto(records)
+            except OSError:
+                if not unread:
+                    raise
                 break
-            tail = size % step
-            for start in range(0, size - tail, step):
+            for start in range(0, size - size % step, step):
                 record = records[start : start + step]
                 if unpack_from("<I", record, step - 4)[0] == _record_crc(record, number):
-                    # Sound but not to be applied: it leans on a record that is damaged. No torn
-                    # tail, so never written over.
-                    if not self._apply(record, number):
-                        bad += 1
-                    self.damaged += bad
-                    bad = 0
-                    good = number + 1
-                else:
-                    bad += 1
+                    self.damaged += number - self.records
+                    self.records = number
+                    self.take(record)
                 number += 1
-        self._records = good
-        self.torn = bad * step + tail
+            if not size or size % step:
+                break
+        self.torn = file.seek(0, 2) - self.end
 
-    def _apply(self, record, number):
+    def take(self, record):
+        """The next record, which is sound. Where it is not to be applied, as it leans on one that
+        is damaged, it counts as damaged too: no torn tail, so never written over."""
+        if not self._apply(record):
+            self.damaged += 1
+        self.records += 1
+        self.torn = max(self.torn - self.step, 0)
+
+    def _apply(self, record):
         kind, label = record[0], record[1]
         if kind == SAMPLE:
             if label >= len(self.names):
                 return False
-            self._numbers.append(number)
+            self.numbers.append(self.records)
             self.labels.append(label)
         elif kind == DELETE or kind == RELABEL:
             i = self._find(unpack_from("<I", record, calcsize(RECORD))[0])
             if i is None or (kind == RELABEL and label >= len(self.names)):
                 return False
-            if kind == DELETE:
-                self._forget(i)
-            else:
+            if kind == RELABEL:
                 self.labels[i] = label
+            else:
+                self.labels = self.labels[:i] + self.labels[i + 1 :]
+                self.numbers = self.numbers[:i] + self.numbers[i + 1 :]
         elif kind == CLASS_NAME:
             if label > len(self.names) or label >= MAX_CLASSES:
                 return False
@@ -289,24 +269,147 @@ class SamplesFile:
         return True
 
     def _find(self, number):
-        low, high = 0, len(self._numbers)
+        low, high = 0, len(self.numbers)
         while low < high:
             middle = (low + high) // 2
-            if self._numbers[middle] < number:
+            if self.numbers[middle] < number:
                 low = middle + 1
             else:
                 high = middle
-        return low if low < len(self._numbers) and self._numbers[low] == number else None
+        return low if low < len(self.numbers) and self.numbers[low] == number else None
 
-    def _forget(self, i):
-        self.labels = self.labels[:i] + self.labels[i + 1 :]
-        self._numbers = self._numbers[:i] + self._numbers[i + 1 :]
+
+class SamplesFile:
+    """A samples file; open() or create() one. Sample numbers count the live samples in file
+    order.
+
+    What the file holds is what counts. An object whose change of the file was stopped by an
+    error or by Ctrl-C knows no more what that is, and reads the file again before its next use.
+    So does one that finds, before it writes, that another program has written meanwhile.
+    """
+
+    def __init__(self, path):
+        self.path = path
+        self.height = self.width = 0
+        self._contents = None  # as far as they are known
+        self._record = None  # the one buffer for records
+        self._rewritten = 0
+
+    @classmethod
+    def create(cls, path, height, width, names):
+        """A new file without samples, written whole under another name first. OSError where path
+        exists."""
+        finish_replacing(path, cls._whole)  # that may hold samples too
+        if exists(path):
+            raise OSError(EEXIST, path)  # never write over samples
+        names = check_names(names)
+        if not (4 <= height <= 255 and 4 <= width <= 255):
+            raise ValueError("image: want 4x4 to 255x255 pixels, got %d x %d" % (height, width))
+        # Not .new: what a cut leaves of this is of no worth, what it leaves of that may be.
+        made = path + ".made"
+        try:
+            with open_file(made, "wb") as file:
+                _put(file, _pack_header(height, width, names), path)
+                file.flush()
+            replace(made, path)
+        except BaseException:
+            discard(made)
+            raise
+        return cls.open(path)
+
+    @classmethod
+    def open(cls, path):
+        """Reads the header and checks every record. FormatError where the header is damaged,
+        OSError where none."""
+        self = cls(path)
+        contents = self._now()
+        if not (contents.damaged or contents.torn):
+            discard(path + ".new")
+        return self
+
+    @classmethod
+    def rescue(cls, path, aside):
+        """Writes all that is sound in a damaged file anew under its name; the old file, as it
+        was, gets the name `aside`. Returns (the SamplesFile, how many records were dropped).
+
+        What lies behind a place that the disk cannot read is dropped too. FormatError where the
+        header is damaged, OSError where the disk is full or does not do its work.
+        """
+        self = cls(path)
+        contents = self._now(True)
+        lost = contents.damaged + -(-contents.torn // contents.step)
+        self._write_new(contents.names, range(len(contents.labels)), contents.labels)
+        self._contents = None
+        try:
+            rename(path, aside)
+        except BaseException:
+            if exists(path):
+                discard(path + ".new")
+            raise
+        # After a power cut here finish_replacing() does the rest.
+        rename(path + ".new", path)
+        self._now()
+        return self, lost
+
+    @staticmethod
+    def _whole(path):
+        """Whether path is a samples file without damage."""
+        try:
+            with open_file(path, "rb") as file:
+                contents = _Contents(file, path)
+        except (OSError, FormatError):
+            return False
+        return not (contents.damaged or contents.torn)
+
+    def _now(self, unread=False):
+        """The _Contents; where they are not known, from the file."""
+        contents = self._contents
+        if contents is None:
+            finish_replacing(self.path, self._whole)
+            with open_file(self.path, "rb") as file:
+                contents = _Contents(file, self.path, unread)
+            if self._record is None:
+                self.height, self.width = contents.height, contents.width
+                self._record = bytearray(contents.step)
+            elif (contents.height, contents.width) != (self.height, self.width):
+                raise FormatError(
+                    "%s: want images of %d x %d as before, got %d x %d"
+                    % (self.path, self.height, self.width, contents.height, contents.width)
+                )
+            self._contents = contents
+        return contents
+
+    @property
+    def names(self):
+        """Names of the classes."""
+        return self._now().names
+
+    @property
+    def labels(self):
+        """Label of each sample, a bytearray."""
+        return self._now().labels
+
+    @property
+    def damaged(self):
+        """Records passed over."""
+        return self._now().damaged
+
+    @property
+    def torn(self):
+        """Bytes of a torn tail."""
+        return self._now().torn
+
+    @property
+    def version(self):
+        """Another one after each change that this object has made or read."""
+        return self._rewritten, self._now().records
 
     def __len__(self):
         return len(self.labels)
 
     def image(self, i):
         """Image i, a bytearray of height*width."""
+        _check_number(self, i)
         image = bytearray(self.height * self.width)
         self.read_into(image, i, i + 1)
         return image
@@ -314,8 +417,9 @@ class SamplesFile:
     def read_into(self, buffer, first, last):
         """Reads images first..last-1 one after the other into buffer (uint8, height*width
         each)."""
-        size, step, start = self.height * self.width, len(self._record), calcsize(RECORD)
-        view, numbers = memoryview(buffer), self._numbers
+        contents = self._now()
+        size, step, start = self.height * self.width, contents.step, calcsize(RECORD)
+        view, numbers = memoryview(buffer), contents.numbers
         records = memoryview(bytearray(min(SCAN, last - first) * step))
         i, at = first, None
         with open_file(self.path, "rb") as file:
@@ -324,7 +428,7 @@ class SamplesFile:
                 while i + count < last and count < SCAN and numbers[i + count] == number + count:
                     count += 1
                 if number != at:
-                    file.seek(self._header_bytes + number * step)
+                    file.seek(contents.header_bytes + number * step)
                 got = file.readinto(records[: count * step])
                 if got != count * step:
                     raise FormatError(
@@ -347,34 +451,49 @@ class SamplesFile:
         record[step - 4 :] = pack("<I", _record_crc(record, number))
         return record
 
+    def _check_unchanged(self, file, contents):
+        """FileChanged where the file is not as long as it was left."""
+        size = file.seek(0, 2)
+        if size != contents.end + contents.torn:
+            self._contents = None
+            raise FileChanged(
+                "%s: another program has changed it (want %d bytes, got %d); it is read anew"
+                % (self.path, contents.end + contents.torn, size)
+            )
+
     def _write(self, kind, label, payload):
-        record = self._pack(self._records, kind, label, payload)
+        contents = self._now()
+        record = self._pack(contents.records, kind, label, payload)
         with open_file(self.path, "r+b") as file:
-            # over a torn tail, if there is one
-            file.seek(self._header_bytes + self._records * len(record))
+            self._check_unchanged(file, contents)
+            # Until the record is both in the file and in the contents, these are not known.
+            self._contents = None
+            file.seek(contents.end)  # over a torn tail, if there is one
             _put(file, record, self.path)
             file.flush()
         sync()
-        # first: after Ctrl-C between these two lines the next record must not lie over this one
-        self._records += 1
-        self._apply(record, self._records - 1)
+        try:
+            contents.take(record)
+        except MemoryError:
+            return  # it is in the file, from where it will be read
+        self._contents = contents
 
     def append(self, image, label):
         """Adds image (uint8, height*width); it is on the disk when this returns. OSError where
-        the disk is full."""
+        the disk is full, FileChanged where another program has written to the file."""
         _check_sample(self, image, label)
         self._write(SAMPLE, label, image)
 
     def delete(self, i):
         """Takes sample i out; those behind it move up."""
         _check_number(self, i)
-        self._write(DELETE, 0, pack("<I", self._numbers[i]))
+        self._write(DELETE, 0, pack("<I", self._now().numbers[i]))
 
     def relabel(self, i, label):
         """Gives sample i another label."""
         _check_number(self, i)
         _check_label(self, label)
-        self._write(RELABEL, label, pack("<I", self._numbers[i]))
+        self._write(RELABEL, label, pack("<I", self._now().numbers[i]))
 
     def name_class(self, number, name):
         """Renames class `number`, or adds it where it is the next one. Names take at most
@@ -395,30 +514,37 @@ class SamplesFile:
         cut there is the old one or the new one; what was deleted before is gone from it too.
         OSError where the disk is full: nothing changed.
         """
-        kept, names = _without_class(self, number)
-        image = bytearray(self.height * self.width)
+        kept, names, labels = _without_class(self, number)
+        self._write_new(names, kept, labels)
+        self._contents = None
+        self._rewritten += 1
+        replace(self.path + ".new", self.path)
+
+    def _write_new(self, names, kept, labels):
+        """Writes the samples `kept` with these labels into a file beside this one, and checks
+        it."""
         new = self.path + ".new"
+        image = bytearray(self.height * self.width)
         try:
             with open_file(new, "wb") as file:
                 _put(file, _pack_header(self.height, self.width, names), new)
-                for record, i in enumerate(kept):
+                for number, i in enumerate(kept):
                     self.read_into(image, i, i + 1)
-                    label = _renumbered(self.labels[i], number)
-                    _put(file, self._pack(record, SAMPLE, label, image), new)
+                    _put(file, self._pack(number, SAMPLE, labels[number], image), new)
                 file.flush()
             sync()
             if not self._whole(new):
-                raise OSError(5, "%s: what was written cannot be read back" % new)  # EIO
-        except OSError:
+                raise OSError(EIO, "%s: what was written cannot be read back" % new)
+            with open_file(self.path, "rb") as file:
+                self._check_unchanged(file, self._now())
+        except BaseException:
             discard(new)
             raise
-        replace(new, self.path)
-        self._read()
 
 
 def _put(file, data, path):
     if file.write(data) != len(data):
-        raise OSError(28, path)  # ENOSPC; a short write is a full disk on some ports
+        raise OSError(ENOSPC, path)  # a short write is a full disk on some ports
 
 
 def _pack_header(height, width, names):
