@@ -2,8 +2,8 @@
 
 A new version is written as NAME.new, flushed, read back, and renamed over NAME. A file system
 that cannot rename over a file (FAT) has NAME removed first; where the power went between the two,
-finish_replacing() does the rest at the next start. Where NAME is there and sound, a NAME.new is what
-was given up: who reads NAME removes it, or it could rise again once NAME is gone.
+finish_replacing() does the rest at the next start. Where NAME is there and sound, a NAME.new is
+what was given up: who reads NAME removes it, or it could rise again once NAME is gone.
 """
 
 import os

@@ -18,6 +18,9 @@ from .samples import check_names
 class Learner:
     """A network with the statistics of its class layer.
 
+    A change is made whole or not at all: what Ctrl-C stops between two parts of it is ended or
+    taken back at once, where another Ctrl-C comes by the next call.
+
     statistics: those the network was trained with (Trainer.statistics of a primal training, or of
     a model saved with them); without them the learner starts from no images.
     """
@@ -38,6 +41,10 @@ class Learner:
                 "train with form primal"
             )
         self._factor = alloc(4 * packed(features))
+        self._f = bytearray(
+            2 * features
+        )  # the class layer's inputs, which nobody else writes over
+        self._left = ()  # assignments that are still to be made
 
     @classmethod
     def start(cls, height, width, names, options=None, alloc=bytearray):
@@ -53,28 +60,51 @@ class Learner:
         network.facts.lambda2 = options.lambdas[0]
         return cls(network, alloc=alloc)
 
+    def _assign(self, *changes):
+        """Sets attributes: (object, name, value) each."""
+        self._left = changes
+        try:
+            self._settle()
+        except BaseException:
+            self._settle()
+            raise
+
+    def _settle(self):
+        for thing, name, value in self._left:
+            setattr(thing, name, value)
+        self._left = ()
+        self.statistics.settle()
+
     def _label(self, label):
         if not 0 <= label < len(self.network.names):
             raise ValueError("label: want 0 to %d, got %d" % (len(self.network.names) - 1, label))
         return bytes([label])
 
+    def _inputs(self, image):
+        """What the class layer sees of an image; it stays until the next call."""
+        self._settle()
+        self._f[:] = self.network.class_inputs(image)
+        return self._f
+
     def add(self, image, label):
         """Adds one image (uint8, height*width). ValueError, OverflowError: nothing changed."""
-        label = self._label(label)
-        self.statistics.add(self.network.class_inputs(image), label)
+        f = self._inputs(image)
+        self.statistics.add(f, self._label(label))
 
     def remove(self, image, label):
         """Takes away an image that was added with this label."""
-        label = self._label(label)
-        self.statistics.remove(self.network.class_inputs(image), label)
+        f = self._inputs(image)
+        self.statistics.remove(f, self._label(label))
 
     def relabel(self, image, old, new):
         """Gives an image that was added as `old` the label `new`."""
-        old, new = self._label(old), self._label(new)
-        self.statistics.relabel(self.network.class_inputs(image), old, new)
+        f = self._inputs(image)
+        self.statistics.relabel(f, self._label(old), self._label(new))
 
     def merge(self, other):
         """Adds all images of another Learner whose layer 1 is the same."""
+        self._settle()
+        other._settle()
         if bytes(self.network.w1 or b"") != bytes(other.network.w1 or b""):
             raise ValueError("merge: the two networks have different first layers")
         if self.network.names != other.network.names:
@@ -84,6 +114,7 @@ class Learner:
     def add_class(self, name):
         """One more class, the last; returns its number. It needs images before the next
         solve()."""
+        self._settle()
         names = check_names(self.network.names + [name])
         network = self.network
         # The layer keeps predicting the old classes until solve(): an empty row is never the best.
@@ -94,14 +125,17 @@ class Learner:
             for label in range(old.classes):
                 layer.v[c * layer.classes + label] = old.v[c * old.classes + label]
             layer.v[c * layer.classes + old.classes] = -(1 << 28)
-        self.statistics.add_class()
-        network.layer = layer
-        network.names = names
+        self._assign(
+            (self.statistics, "held", self.statistics.with_class()),
+            (network, "layer", layer),
+            (network, "names", names),
+        )
         return len(names) - 1
 
     def remove_class(self, number):
         """Takes class `number` out, exactly; its images must have been removed before. The
         classes behind it move down by one, and the network has them from the next solve()."""
+        self._settle()
         statistics, names = self.statistics, list(self.network.names)
         if not 0 <= number < len(names):
             raise ValueError("class number: want 0 to %d, got %d" % (len(names) - 1, number))
@@ -123,9 +157,11 @@ class Learner:
         for c, neuron in enumerate(kept):
             for at, label in enumerate(kept):
                 layer.v[c * layer.classes + at] = old.v[neuron * old.classes + label]
-        statistics.remove_class(number)
-        network.layer = layer
-        network.names = names
+        self._assign(
+            (statistics, "held", statistics.without_class(number)),
+            (network, "layer", layer),
+            (network, "names", names),
+        )
 
     def solve(self):
         """Solves the class layer anew from the statistics, with the strength and lambda of the
@@ -136,6 +172,7 @@ class Learner:
     def steps(self):
         """A generator: solve() in slices, yielding the part done (0 to 1). The network changes at
         the very end."""
+        self._settle()
         statistics, network = self.statistics, self.network
         if statistics.classes < 2:
             raise ValueError(
@@ -152,14 +189,15 @@ class Learner:
             yield packed(last) / packed(statistics.features)
         layer = ClassLayer(statistics.features, statistics.classes)
         solver.solve(layer)
-        network.layer = layer
-        facts.images = statistics.images
-        facts.dual2 = False
-        facts.fitted_correct = 0
-        facts.loo_correct = None
-        network.fitted = network.left_out = network.residuals = network.margins = None
-        crc = crc32(statistics.gram)
-        if network.hidden:
-            facts.gram2_crc = crc
-        else:
-            facts.gram1_crc = crc
+        self._assign(
+            (network, "layer", layer),
+            (facts, "images", statistics.images),
+            (facts, "dual2", False),
+            (facts, "fitted_correct", 0),
+            (facts, "loo_correct", None),
+            (facts, "gram2_crc" if network.hidden else "gram1_crc", crc32(statistics.gram)),
+            (network, "fitted", None),
+            (network, "left_out", None),
+            (network, "residuals", None),
+            (network, "margins", None),
+        )

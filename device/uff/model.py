@@ -206,9 +206,11 @@ def load(path):
     with open_file(path, "rb") as file:
         fields = _check(file, path)
         try:
-            return _read(file, path, fields)
+            network = _read(file, path, fields)
         except (ValueError, IndexError) as error:
             raise FormatError("%s: %s" % (path, error))
+    discard(path + ".new")  # what was given up, or it could rise again
+    return network
 
 
 def _read(file, path, fields):
@@ -297,10 +299,13 @@ def _read(file, path, fields):
     if flags & STATISTICS and not facts.dual2:
         if not (b"GRAM" in found and b"SUMS" in found and b"CNT " in found):
             raise ValueError("an array is missing")
-        statistics = Statistics(f, classes, gram=found[b"GRAM"])
-        statistics.sums = found[b"SUMS"]
-        statistics.counts = _ints(found[b"CNT "])
-        network.statistics = statistics
+        network.statistics = Statistics(
+            f,
+            classes,
+            gram=found[b"GRAM"],
+            sums=found[b"SUMS"],
+            counts=_ints(found[b"CNT "]),
+        )
     return network
 
 
