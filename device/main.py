@@ -14,12 +14,11 @@ def run():
         missing = "screen" if board.display is None else "touch panel"
         print("µFF on %s: there is no %s, so this is the REPL." % (board.name, missing))
         return
-    from capture.app import App
-    from capture.recogniser import Recogniser
+    from capture.app import start, stopped
 
-    recogniser = Recogniser(board.folder, board.arena)
-    message = " ".join(recogniser.notices)
-    app = App(board.display, board.touch, recogniser, board.leds, board.button, message)
+    app = start(board)
+    if app is None:
+        return
     print("µFF on %s: draw on the screen. Ctrl-C ends it." % board.name)
     try:
         asyncio.run(app.run())
@@ -27,6 +26,8 @@ def run():
         print(
             "µFF: stopped; what was drawn and learnt is kept. `import main; main.run()` goes on."
         )
+    except Exception as error:
+        stopped(board.display, error)
 
 
 if boards.here().button():

@@ -10,6 +10,7 @@ they set off is still under way, so that a replay can wait for it.
 
 import asyncio
 import gc
+import sys
 from time import ticks_diff, ticks_ms
 
 from drivers.touch import LIFT, PRESS
@@ -20,6 +21,7 @@ from .layout import Layout, centre
 from .pages import ClassPage, DrawPage, SamplePage
 from .pen import Drawing
 from .raster import SIDE, Raster
+from .recogniser import NotSaved, Recogniser
 from .screen import Screen
 
 POLL_MS = 10
@@ -27,14 +29,15 @@ PREDICT_MS = 200  # at least, between two predictions while the finger is down
 ENOUGH = 3  # drawings of a class from which on training is proposed
 TROUBLES = (ValueError, MemoryError, OSError, OverflowError)
 NO_SPACE = 28  # errno
+LITTLE_MEMORY = "Not enough memory for this. What was kept stays; try fewer drawings.", True
 SAVE = "save"  # the last stage of Recogniser.train(), whose part done begins anew
 
 
 class App:
     """The application. display, touch, leds, button: see boards/__init__.py; recogniser: a
-    Recogniser; message: a sentence to begin with, such as what was wrong with a file."""
+    Recogniser, whose notices it says one after the other."""
 
-    def __init__(self, display, touch, recogniser, leds=(), button=None, message=""):
+    def __init__(self, display, touch, recogniser, leds=(), button=None):
         self.screen = Screen(display)
         self.recogniser = recogniser
         self._touch, self._leds, self._button = touch, leds, button
@@ -47,33 +50,42 @@ class App:
         self.counts = []
         self.doubtful = set()  # classes with drawings that look mislabelled
         self.progress = None  # part of the training that is done, 0 to 1; None: no training
-        self._notice = (message, True) if message else None
+        self._notices = list(recogniser.notices)
+        self._notice = None
         self._learning = self._countdown = self._seconds = None
         self._saving = False
-        self._taught = recogniser.network is not None
+        # Whether it learns anew by itself after a change: not where drawings are gone, as a
+        # network of what is left would take the place of one that knew them all.
+        self._taught = recogniser.network is not None and not recogniser.harmed
         self._predicting = None  # the prediction under way, a generator
         self._due = False  # the drawing, or what knows it, changed since the last prediction
         self._predicted = ticks_ms()
         self._pause = PREDICT_MS
         self._finger = self._held = None
         self._over = self._pressed_button = self._quit = False
+        self._read = None, None  # the recogniser's state that the pages show
+        self._torn = False  # a page may be half drawn, for lack of memory
+        self._may_mend = True
         self._read_samples()
         self.page = DrawPage(self)
+        self._next_notice()
+        if recogniser.fresh and not self._notice:
+            self.say("There are no drawings yet. " + self._next_step())
 
     # ---- for those who drive it ----
 
     async def run(self):
         """Shows the first page and serves it until quit()."""
-        self.page.draw()
-        self.screen.flush()
-        if self.recogniser.stale:
-            self._learn_again()
+        self._guarded(self.page.draw)
+        self._guarded(self.screen.flush)
+        if self._taught or self.recogniser.network is None:
+            self._guarded(self._learn_again)
         worker = asyncio.create_task(self._work())
         try:
             while not self._quit:
                 if worker.done():
                     await worker  # raises what ended it
-                self._poll()
+                self._guarded(self._poll)
                 await asyncio.sleep_ms(POLL_MS)
         finally:
             worker.cancel()
@@ -125,8 +137,10 @@ class App:
         if event == PRESS:
             if self._finger is None:
                 self._finger = finger
-                self._notice = None
-                self._press(page.hit(x, y), x, y)
+                self._may_mend = True
+                self._next_notice()
+                if not self._leave():
+                    self._press(page.hit(x, y), x, y)
         elif finger == self._finger:  # a second finger changes nothing
             if self._held == "field":
                 self._draw_on(x, y)
@@ -187,6 +201,9 @@ class App:
         """Shows the first page."""
         self.go(DrawPage(self))
 
+    def _next_notice(self):
+        self._notice = (self._notices.pop(0), True) if self._notices else None
+
     def say(self, text, warning=False):
         """A sentence that stays until the next touch."""
         self._notice = text, warning
@@ -207,8 +224,9 @@ class App:
         self._raster.draw(self.drawing.strokes, self._image)
         self.edit(self.recogniser.add, self._image, label)
         self.clear()
-        step = "It learns it now." if self._learning is not None else self._next_step()
-        self.say("Kept as “%s”. %s" % (self.recogniser.names[label], step))
+        if not self.warning():
+            step = "It learns it now." if self._learning is not None else self._next_step()
+            self.say("Kept as “%s”. %s" % (self.recogniser.names[label], step))
 
     def train_or_stop(self):
         """Begins to train, or stops it."""
@@ -226,15 +244,34 @@ class App:
 
     def edit(self, change, *args):
         """Changes the samples by one of the recogniser's methods; then learns anew if anything
-        was learnt before."""
+        was learnt before. Returns where the change was made, be it with trouble."""
         self._taught = self._taught or self._learning is not None
         self._stop()
+        samples, trouble = self.recogniser.samples, None
+        before = samples.version
         try:
             change(*args)
-        finally:
+        except TROUBLES as error:
+            trouble = error
+        try:
+            made = samples.version != before
             self._read_samples()
-            if self._taught and self.recogniser.stale:
+            if self._taught:
                 self._learn_again()
+        except TROUBLES as error:
+            trouble = error
+            made = self._whether_made(samples, before)
+        if trouble is not None:
+            if not made:
+                raise trouble
+            self.say("It is done, but there was trouble: %s" % sentence(trouble, ""), True)
+
+    def _whether_made(self, samples, before):
+        gc.collect()
+        try:
+            return samples.version != before
+        except TROUBLES as error:
+            raise ValueError("see whether it was kept; %s" % sentence(error, ""))
 
     def free_name(self):
         """The first number that names no class."""
@@ -312,7 +349,7 @@ class App:
         while True:
             worked = self._guarded(self._slice)
             if worked:
-                self._refresh()
+                self._guarded(self._refresh)
             await asyncio.sleep_ms(0 if worked else POLL_MS)
 
     def _slice(self):
@@ -367,7 +404,7 @@ class App:
         self._due = True
 
     def _learn_again(self):
-        if self.recogniser.obstacle() is None:
+        if self.recogniser.stale and self.recogniser.obstacle() is None:
             self._learn()
 
     def _learn(self):
@@ -414,14 +451,15 @@ class App:
     def _read_samples(self):
         """What the pages show of the samples."""
         recogniser = self.recogniser
+        state = recogniser.state
         self.counts = recogniser.counts()
-        labels = recogniser.samples.labels
-        self.doubtful = {labels[i] for i in recogniser.suspects}
+        self.doubtful = recogniser.classes_in_doubt()
         if self.layout.classes != len(recogniser.names):
             self.layout = self._new_layout()
         if recogniser.network is None:
             self.verdict = None
         self._predict_anew()
+        self._read = state
 
     def _new_layout(self):
         return Layout(self.screen.width, self.screen.height, len(self.recogniser.names))
@@ -436,7 +474,22 @@ class App:
             self.page.control("undo", False)
             self.page.control("clear", False)
 
+    def _leave(self):
+        """Shows the first page, where the one on the screen shows what is no more; whether it
+        did."""
+        version, known = self.recogniser.state
+        if self._read[0] != version or self._read[1] is not known:
+            self._read_samples()  # an error has kept it from being done
+        left = not self.page.fits()
+        if left:
+            self.home()
+        return left
+
     def _refresh(self):
+        self._leave()
+        if self._torn and self._may_mend:
+            self._torn = self._may_mend = False
+            self.page.draw()
         self._guarded(self.page.update)
         self.screen.flush()
 
@@ -445,21 +498,52 @@ class App:
         try:
             return work(*args)
         except TROUBLES as error:
-            if isinstance(error, MemoryError):
-                gc.collect()
-            self.say(sentence(error), True)
+            try:
+                if isinstance(error, MemoryError):
+                    self._torn = True
+                    gc.collect()
+                self.say(sentence(error), True)
+            except MemoryError:
+                self._notice = LITTLE_MEMORY
             return True
 
 
-def sentence(error):
-    """What to say of an error."""
+def sentence(error, unchanged="; nothing was changed"):
+    """What to say of an error that has changed nothing, or with "" of one that may have."""
     text = str(error)
+    if isinstance(error, NotSaved):
+        why = "the disk is full" if error.errno == NO_SPACE else "error %s" % error.errno
+        return "It has learnt, but the network is not saved (%s)." % why
     if isinstance(error, MemoryError):
-        if text.startswith("memory allocation"):
-            return "Not enough memory for this. What was kept stays; try fewer drawings."
-        return text
+        return LITTLE_MEMORY[0] if not text or text.startswith("memory allocation") else text
     if isinstance(error, OSError):
         if error.errno == NO_SPACE:
-            return "The disk is full; nothing was changed. Delete some drawings or files."
-        return "The disk does not do its work (error %s); nothing was changed." % error.errno
+            return "The disk is full%s. Remove files from it." % unchanged
+        return "The disk does not do its work (error %s)%s." % (error.errno, unchanged)
     return text[0].upper() + text[1:] if text else "Something went wrong (%r)." % error
+
+
+def start(board):
+    """The application of a board, ready to run. Where it cannot be made, None: the screen and the
+    console say why."""
+    trouble = None
+    for _ in range(2):  # the second time with the memory of the first
+        try:
+            recogniser = Recogniser(board.folder, board.arena)
+            return App(board.display, board.touch, recogniser, board.leds, board.button)
+        except TROUBLES as error:
+            trouble = error
+            gc.collect()
+    stopped(board.display, trouble)
+    return None
+
+
+def stopped(display, error):
+    """Says what ended the application, on the console and in the middle of the screen."""
+    sys.print_exception(error)
+    screen = Screen(display)
+    screen.clear()
+    text = "The application has stopped: %s Restart the board." % sentence(error, "")
+    rect = 0, 0, screen.width, screen.height
+    screen.paragraph(text, rect, colours.AMBER, colours.BACK, middle=True)
+    screen.flush()

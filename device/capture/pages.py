@@ -4,6 +4,8 @@ A page draws itself whole once; later only what changed. `controls` names what i
 now. Long drawing is a generator in `todo`, which the application works off piece by piece.
 """
 
+from uff import FormatError
+
 from . import screen as colours
 from . import widgets
 from .layout import KEYS, SIGNS, inside
@@ -18,6 +20,7 @@ class Page:
 
     def __init__(self, app):
         self.app = app
+        self.version = app.recogniser.state[0]  # of the samples it shows
         self.screen = app.screen
         self.layout = app.layout
         self.controls = {}
@@ -26,6 +29,10 @@ class Page:
         self.progress_rect = x, 1, width, self.layout.gap - 2
         self._progress = -1
         self._warned = ""
+
+    def fits(self):
+        """Whether what it shows is still so."""
+        return self.version == self.app.recogniser.state[0]
 
     def hit(self, x, y):
         """The name of the control at a point, or None."""
@@ -117,6 +124,9 @@ class DrawPage(Page):
         self._said = self._verdict = self._best = self._train = None
         self._bars = self._classes = ()
         self._hint = None
+
+    def fits(self):
+        return self.layout is self.app.layout
 
     def draw(self):
         self._said = self._verdict = self._train = None
@@ -351,9 +361,15 @@ class ClassPage(Page):
         self.todo = self._thumbnails()
 
     def _thumbnails(self):
+        trouble = None
         for i in range(min(self.room, len(self.samples) - self.first)):
-            self._thumbnail(i, False)
+            try:
+                self._thumbnail(i, False)
+            except (OSError, FormatError) as error:
+                trouble = error  # the others are to be seen all the same
             yield
+        if trouble is not None:
+            raise trouble
 
     def _thumbnail(self, i, pressed):
         sample = self.samples[self.first + i]

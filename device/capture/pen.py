@@ -23,6 +23,7 @@ class Drawing:
         self._left = self._top = radius + 1
         self._right, self._bottom = width - radius - 2, height - radius - 2
         self._quad = array("h", [0] * 8)
+        self._point = array("h", [0] * 2)
         self._end = array("h", [0] * 4)  # a clipped line: from x, y to x, y
         self.strokes = []  # arrays of int16: x0, y0, x1, y1, ...
         self._gestures = []  # number of strokes before each press
@@ -67,8 +68,9 @@ class Drawing:
             self._begin(end[0], end[1])
             stroke = self._stroke
         if end[0] != end[2] or end[1] != end[3]:
-            stroke.append(end[2])
-            stroke.append(end[3])
+            point = self._point
+            point[0], point[1] = end[2], end[3]
+            stroke.extend(point)  # both or none of them
             self._points += 1
             self._line(end[0], end[1], end[2], end[3])
         if end[2] != x or end[3] != y:
@@ -104,8 +106,9 @@ class Drawing:
                     self._dot(stroke[0], stroke[1])
 
     def _begin(self, x, y):
-        self._stroke = array("h", (x, y))
-        self.strokes.append(self._stroke)
+        stroke = array("h", (x, y))
+        self.strokes.append(stroke)
+        self._stroke = stroke
         self._points += 1
         self._dot(x, y)
 

@@ -15,11 +15,9 @@ import job
 from boards import here
 from boards.headless import MemoryDisplay
 from capture import app as application
-from capture.recogniser import MODEL, SAMPLES, Recogniser
+from capture.recogniser import MODEL, SAMPLES, Recogniser, forget
 from capture.session import Recorder, Replay
 from drivers.touch import PRESS
-
-from uff.files import discard
 
 JOB = {
     "session": None,  # a file of touches to replay
@@ -75,18 +73,14 @@ def capture():
         files = "replay-" if files is None else files
         replay = Replay(asked.session, display.width, display.height)
         if not asked.keep:
-            for name in (SAMPLES, MODEL, MODEL + ".new", SAMPLES + ".new"):
-                discard(files + name)
+            forget(files)
         touch = guesses = Guesses(replay)
     recorder = None
     if asked.record is not None:
         touch = recorder = Recorder(touch, asked.record, display.width, display.height)
     try:
         recogniser = Recogniser(files, board.arena)
-        notices = " ".join(recogniser.notices)
-        app = application.App(
-            display, touch, recogniser, board.leds, board.button, message=notices
-        )
+        app = application.App(display, touch, recogniser, board.leds, board.button)
         started = time.ticks_ms()
         if asked.session is None:
             print("Draw on the screen of %s. Ctrl-C here ends it." % board.name)

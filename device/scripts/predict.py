@@ -81,7 +81,7 @@ def predict():
         print(notice)
     if recogniser.network is None:
         raise ValueError("predict: there is no network for these drawings; draw and train first")
-    names = recogniser.network.names
+    names = recogniser.names
     image = bytearray(SIDE * SIDE)
     if asked.session is not None:
         display = board.display

@@ -49,6 +49,7 @@ class Samples:
         # One attribute, so that a change of several is made by one assignment. Labels count; an
         # image more is what an append() that was stopped has left.
         self._held = check_names(names), bytearray(), []
+        self.version = 0  # another one after each change
 
     @property
     def names(self):
@@ -77,6 +78,7 @@ class Samples:
         """Adds a copy of image (uint8, height*width)."""
         _check_sample(self, image, label)
         _, labels, images = self._held
+        self.version += 1
         images[len(labels) :] = [bytes(image)]
         labels.append(label)
 
@@ -84,6 +86,7 @@ class Samples:
         """Takes sample i out; those behind it move up."""
         _check_number(self, i)
         names, labels, images = self._held
+        self.version += 1
         # MicroPython's bytearray has no item deletion.
         self._held = names, labels[:i] + labels[i + 1 :], images[:i] + images[i + 1 :]
 
@@ -91,6 +94,7 @@ class Samples:
         """Gives sample i another label."""
         _check_number(self, i)
         _check_label(self, label)
+        self.version += 1
         self.labels[i] = label
 
     def name_class(self, number, name):
@@ -99,12 +103,15 @@ class Samples:
         names, labels, images = self._held
         names = list(names)
         names[number : number + 1] = [name]
-        self._held = check_names(names), labels, images
+        names = check_names(names)
+        self.version += 1
+        self._held = names, labels, images
 
     def remove_class(self, number):
         """Takes class `number` and its samples out; the classes behind it move down by one."""
         kept, names, labels = _without_class(self, number)
         images = self._held[2]
+        self.version += 1
         self._held = names, labels, [images[i] for i in kept]
 
 
@@ -185,6 +192,11 @@ class _Contents:
     def end(self):
         """Where the next record belongs; a torn tail lies from there on."""
         return self.header_bytes + self.records * self.step
+
+    @property
+    def lost(self):
+        """Records of no use: the damaged ones and those of a torn tail."""
+        return self.damaged + -(-self.torn // self.step)
 
     def _read_header(self, file, path):
         fixed = file.read(calcsize(HEADER))
@@ -330,14 +342,15 @@ class SamplesFile:
     @classmethod
     def rescue(cls, path, aside):
         """Writes all that is sound in a damaged file anew under its name; the old file, as it
-        was, gets the name `aside`. Returns (the SamplesFile, how many records were dropped).
+        was, gets the name `aside`. Returns (the SamplesFile, how many records were dropped, of
+        how many).
 
         What lies behind a place that the disk cannot read is dropped too. FormatError where the
         header is damaged, OSError where the disk is full or does not do its work.
         """
         self = cls(path)
         contents = self._now(True)
-        lost = contents.damaged + -(-contents.torn // contents.step)
+        found = contents.records - contents.damaged + contents.lost
         self._write_new(contents.names, range(len(contents.labels)), contents.labels)
         self._contents = None
         try:
@@ -349,7 +362,7 @@ class SamplesFile:
         # After a power cut here finish_replacing() does the rest.
         rename(path + ".new", path)
         self._now()
-        return self, lost
+        return self, contents.lost, found
 
     @staticmethod
     def _whole(path):
@@ -400,9 +413,19 @@ class SamplesFile:
         return self._now().torn
 
     @property
+    def lost(self):
+        """Records of no use: the damaged ones and those of a torn tail."""
+        return self._now().lost
+
+    @property
+    def records(self):
+        """Records in the file, with those of what was deleted or changed."""
+        return self._now().records
+
+    @property
     def version(self):
         """Another one after each change that this object has made or read."""
-        return self._rewritten, self._now().records
+        return self._rewritten, self.records
 
     def __len__(self):
         return len(self.labels)

@@ -28,6 +28,10 @@ def run(tests):
             print("FAIL", name)
             sys.print_exception(error)
             failed += 1
+            try:
+                umount()  # for the next
+            except OSError:
+                pass
         else:
             print("ok", name)
     if failed:

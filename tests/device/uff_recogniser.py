@@ -3,12 +3,25 @@ said."""
 
 import os
 from array import array
+from struct import pack
 
 from capture.raster import SIDE, Raster
-from capture.recogniser import Recogniser
-from uff_checks import Random, contents, exists, raises, run, scratch, umount, write
+from capture.recogniser import NotSaved, Recogniser
+from uff_checks import (
+    RamDisk,
+    Random,
+    contents,
+    exists,
+    mount,
+    raises,
+    run,
+    scratch,
+    umount,
+    write,
+)
 
-from uff import Options, SamplesFile
+from ridge import crc32
+from uff import FileChanged, Options, SamplesFile
 
 raster = Raster()
 SHAPES = (
@@ -114,7 +127,8 @@ def test_deleting_relabelling_and_removing_leave_no_trace():
     train(found)
     assert found.predict(shape(3, 50)).label == 3
     found.remove_class(3)
-    assert found.network is None and found.wants_training
+    assert found.wants_training and found.predict(shape(3, 50)).label < 3
+    assert all(found.predict(shape(kind, 50)).label == kind for kind in range(3))
     train(found)
     assert contents(path) == want
     umount()
@@ -139,7 +153,7 @@ def test_a_removed_class_in_the_middle_is_as_if_never_there():
     umount()
 
 
-def test_a_model_of_other_drawings_is_not_used():
+def test_a_model_of_other_drawings_goes_on_until_it_has_learnt_anew():
     folder = scratch()
     found = train(filled(folder))
     for change in (
@@ -147,14 +161,35 @@ def test_a_model_of_other_drawings_is_not_used():
         lambda samples: samples.relabel(0, 1),
         lambda samples: (samples.delete(0), samples.append(shape(0, 71), 0)),
         lambda samples: samples.name_class(3, "more"),
+        lambda samples: samples.remove_class(0),
     ):
         change(SamplesFile.open(folder + "/drawings.uffs"))
         found = recogniser(folder)
-        assert found.network is None and found.wants_training
+        assert found.stale and found.wants_training and found.suspects == []
+        known = [name for name in found.names if name in "123"]
+        for kind in range(3):
+            verdict = found.predict(shape(kind, 60))
+            if str(kind + 1) in known:
+                assert found.names[verdict.label] == str(kind + 1)
+            assert verdict.nearest is None and len(verdict.goodness) == len(found.names)
         if found.obstacle():
             found.remove_class(3)
         train(found)
         assert not recogniser(folder).stale
+    umount()
+
+
+def test_a_model_whose_classes_are_not_here_is_not_used():
+    folder = scratch()
+    train(filled(folder))
+    samples = SamplesFile.open(folder + "/drawings.uffs")
+    for number, name in enumerate(("a", "b", "3")):
+        samples.name_class(number, name)
+    samples.append(shape(0, 1), 0)
+    found = recogniser(folder)
+    assert found.network is None and found.wants_training
+    train(found)
+    assert recogniser(folder).network.names == ["a", "b", "3"]
     umount()
 
 
@@ -170,24 +205,210 @@ def test_a_name_changes_without_a_training():
     umount()
 
 
-def test_damaged_files_are_kept_and_named():
+def test_a_damaged_model_is_named_and_learnt_anew():
     folder = scratch()
     train(filled(folder))
-    model, samples = folder + "/drawings.uffm", folder + "/drawings.uffs"
-    data = bytearray(contents(model))
-    data[200] ^= 1
-    write(model, data)
+    path = folder + "/drawings.uffm"
+    whole = bytearray(contents(path))
+    whole[200] ^= 1
+    write(path, whole)
     found = recogniser(folder)
-    assert found.network is None and found.wants_training and "damaged" in found.notices[0]
+    assert found.network is None and found.wants_training and not found.harmed
+    assert "cannot be used" in found.notices[0] and "damaged" in found.notices[0]
     assert found.counts() == [4, 4, 4]
-    data = bytearray(contents(samples))
-    data[4] ^= 1
-    write(samples, data)
-    for number in (1, 2):
-        found = recogniser(folder)
-        assert found.counts() == [0, 0, 0] and "drawings.uffs.bad%d" % number in found.notices[0]
-        assert contents(samples + ".bad%d" % number) == bytes(data)
-        write(samples, data)
+    os.remove(path)
+    os.mkdir(path)
+    found = recogniser(folder)
+    assert found.network is None and "cannot be used: error 21" in found.notices[0]
+    umount()
+
+
+def harmed(folder, *parts):
+    """The recogniser that starts there: it says each of parts, goes on with the network it had,
+    and works. At the next start nothing is left to say."""
+    found = recogniser(folder)
+    said = " ".join(found.notices)
+    assert all(part in said for part in parts), said
+    assert found.harmed and found.network is not None and found.names == ["1", "2", "3"]
+    assert all(found.predict(shape(kind, 50)).label == kind for kind in range(3))
+    count = len(found.samples)
+    found.add(shape(0, 99), 0)
+    again = recogniser(folder)
+    assert again.notices == [] and not again.harmed and len(again.samples) == count + 1
+    return found
+
+
+def test_a_damaged_samples_file_is_said_kept_aside_and_the_network_goes_on():
+    folder = scratch(blocks=2048)
+    train(filled(folder))
+    path = folder + "/drawings.uffs"
+    whole, model = contents(path), contents(folder + "/drawings.uffm")
+    step = 4 + 784 + 4
+    start = len(whole) - 12 * step
+    flipped = bytearray(whole)
+    flipped[start + 5 * step + 50] ^= 4
+    header = bytearray(whole)
+    header[4] ^= 1
+    for number, (data, left, *parts) in enumerate(
+        (
+            (whole[: start + 6 * step + 17], 6, "6 drawings or changes are lost"),
+            (whole[: start + 11 * step + 40], 11, "A drawing is lost"),
+            (whole[:100], 0, "12 drawings or changes are lost"),
+            (flipped, 11, "A drawing is lost"),
+            (header, 0, "12 drawings or changes are lost", "samples format 0"),
+            (whole[:10], 0, "12 drawings or changes are lost", "10 bytes are no samples file"),
+            (b"", 0, "12 drawings or changes are lost", "0 bytes are no samples file"),
+        )
+    ):
+        place = "%s/%d" % (folder, number)
+        os.mkdir(place)
+        filled(place)  # so that the witness has seen 12
+        write(place + "/drawings.uffm", model)
+        for again in range(1, 3):
+            write(place + "/drawings.uffs", data)
+            aside = "drawings.uffs.bad%d" % again
+            found = harmed(place, "kept as " + aside, *parts[again > 1 :])
+            assert len(found.samples) == left + 1
+            assert contents(place + "/" + aside) == bytes(data)
+    umount()
+
+
+def test_drawings_that_are_gone_without_a_trace_are_missed():
+    # A disk that has gone back in time, or somebody who has removed the file.
+    folder = scratch()
+    found = filled(folder)
+    path = folder + "/drawings.uffs"
+    before = contents(path)
+    for kind in range(3):
+        found.add(shape(kind, 20), kind)
+    train(found)
+    write(path, before)
+    found = harmed(folder, "3 drawings or changes are lost")
+    for _ in range(3):
+        found.add(shape(0, 1), 0)
+    os.remove(path)
+    harmed(folder, "16 drawings or changes are lost")
+    os.remove(path)
+    os.remove(folder + "/drawings.uffs.kept/records")
+    harmed(folder, "The drawings are gone; the network is kept")
+    # Without witness and network it is a new board's disk.
+    for name in ("drawings.uffs", "drawings.uffm", "drawings.uffs.kept/records"):
+        os.remove(folder + "/" + name)
+    found = recogniser(folder)
+    assert found.fresh and not found.harmed and found.notices == []
+    assert not recogniser(folder).fresh
+    umount()
+
+
+def test_whatever_has_the_name_of_a_file_is_put_aside():
+    folder = scratch()
+    train(filled(folder))
+    path = folder + "/drawings.uffs"
+    os.remove(path)
+    os.mkdir(path)
+    harmed(folder, "cannot be read (error 21). It is kept as drawings.uffs.bad1")
+    assert os.stat(path + ".bad1")[0] & 0x4000
+    # A file that was being written, beside one whose header is damaged: neither rises again.
+    whole = contents(path)
+    write(path, b"UFFS?" + whole[5:])
+    write(path + ".new", whole)
+    found = harmed(folder, "bad2", "bad3")
+    assert len(found.samples) == 1 and contents(path + ".bad3") == whole
+    # Beside a sound one it goes.
+    write(path + ".new", whole)
+    assert recogniser(folder).notices == [] and not exists(path + ".new")
+    os.remove(path)
+    assert len(recogniser(folder).samples) == 0
+    umount()
+
+
+def test_samples_of_another_size_are_kept_aside():
+    folder = scratch()
+    SamplesFile.create(folder + "/drawings.uffs", 20, 28, ["a", "b"])
+    found = recogniser(folder)
+    assert "images of 20 x 28. It is kept as drawings.uffs.bad1" in found.notices[0]
+    assert found.names == ["1", "2", "3"] and found.harmed
+    umount()
+
+
+def test_a_disk_that_does_not_work_is_said_and_one_draws_on():
+    class Broken(RamDisk):
+        def writeblocks(self, block, buffer, offset=None):
+            return -5 if self.dead else super().writeblocks(block, buffer, offset)
+
+        def readblocks(self, block, buffer, offset=0):
+            dead, self.dead = self.dead, False
+            try:
+                return super().readblocks(block, buffer, offset)
+            finally:
+                self.dead = dead
+
+    disk = Broken(512)
+    folder = mount(disk, "VfsLfs2", format=True)
+    for where in (folder, "/nowhere"):
+        disk.dead = True
+        found = recogniser(where)
+        assert "The disk does not work" in found.notices[0] and found.harmed
+        for kind in range(2):
+            for i in range(3):
+                found.add(shape(kind, i), kind)
+        found.remove_class(2)
+        found.add_class("box")
+        found.relabel(5, 2)
+        found.rename_class(2, "roof")
+        found.delete(5)
+        found.add(shape(2, 1), 2)
+        raises(NotSaved, "", list, found.train())
+        assert not found.stale and found.predict(shape(1, 9)).label == 1
+        assert found.counts() == [3, 2, 1]
+    disk.dead = False
+    umount()
+
+
+def test_a_full_disk_costs_the_file_of_the_network_alone():
+    folder = scratch()
+    found = train(filled(folder))
+    before = contents(folder + "/drawings.uffm")
+    write(folder + "/fill", bytes((os.statvfs(folder)[3] - 30) * 512))
+    found.add(shape(0, 30), 0)
+    error = raises(NotSaved, "", list, found.train())
+    assert error.errno == 28
+    assert not found.stale and found.network.facts.images == 13
+    assert contents(folder + "/drawings.uffm") == before
+    again = recogniser(folder)
+    assert again.wants_training and again.predict(shape(1, 50)).label == 1
+    umount()
+
+
+def test_the_suspects_of_a_model_are_drawings_that_are_there():
+    folder = scratch()
+    found = filled(folder, each=8)
+    found.relabel(4, 2)
+    train(found)
+    path = folder + "/drawings.uffm"
+    data = bytearray(contents(path))
+    note = found.network.notes
+    at = bytes(data).index(note)
+    data[at + len(note) - 2] = 24  # one beyond the last
+    data[-4:] = pack("<I", crc32(data[:-4]))
+    write(path, data)
+    found = recogniser(folder)
+    assert found.suspects == [] and found.stale and found.network is not None
+    train(found)
+    assert recogniser(folder).suspects == found.suspects and 4 in found.suspects
+    umount()
+
+
+def test_another_program_that_writes_is_noticed():
+    folder = scratch()
+    found = train(filled(folder))
+    other = SamplesFile.open(folder + "/drawings.uffs")
+    other.append(shape(0, 40), 0)
+    raises(FileChanged, "another program has changed it", found.add, shape(1, 40), 1)
+    assert len(found.samples) == 13 and found.stale
+    found.add(shape(1, 40), 1)
+    raises(FileChanged, "another program has changed it", other.delete, 0)
+    assert recogniser(folder).counts() == [5, 5, 4]
     umount()
 
 

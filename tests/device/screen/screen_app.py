@@ -54,7 +54,8 @@ async def taught(user, each=4):
 
 def test_one_draws_captures_trains_and_it_recognises():
     async def script(user):
-        assert message(user) == "Draw “1” in the field."
+        assert message(user) == "There are no drawings yet. Draw “1” in the field."
+        assert not user.app.warning()
         await user.draw(0)
         assert message(user) == "Now tap the class it belongs to."
         await user.tap("class", 0)

@@ -54,8 +54,7 @@ class User:
         self.display = display or MemoryDisplay(*size)
         self.fingers = Fingers()
         self.recogniser = Recogniser(folder and folder + "/", arena, Options(**options))
-        notices = " ".join(self.recogniser.notices)
-        self.app = App(self.display, self.fingers, self.recogniser, message=notices)
+        self.app = App(self.display, self.fingers, self.recogniser)
 
     def run(self, script):
         """Runs the application while script(self), a coroutine, lasts."""
