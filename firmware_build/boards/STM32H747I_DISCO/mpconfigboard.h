@@ -25,6 +25,10 @@
 #define MICROPY_HW_SDRAM_TIMING_TXSR (7)
 #undef MICROPY_HW_SDRAM_TIMING_TRC
 #define MICROPY_HW_SDRAM_TIMING_TRC (7)
+// The controller wants TWR >= TRAS - TRCD and TWR >= TRC - TRCD - TRP (reference manual RM0399, FMC_SDTRx): 7 - 2 - 2 = 3.
+// Upstream's 2 fits its own TRC of 6; with 7 a row could close and open again a cycle before its time.
+#undef MICROPY_HW_SDRAM_TIMING_TWR
+#define MICROPY_HW_SDRAM_TIMING_TWR (3)
 
 // Flash at 200 / 4 = 50 MHz. BSP runs it at 100 and its maker allows more at the 10 dummy cycles in use (4 pairs and an
 // alternate byte), but nothing here waits for it, and no board was there to try.
