@@ -7,6 +7,7 @@ import json
 import os
 import sys
 
+import uctypes
 import vfs
 
 BLOCK, BLOCKS = 4096, 64
@@ -48,8 +49,23 @@ class Flash:
         return 0
 
 
+dtcm = bytearray(8 * 512)  # memory that the card's DMA does not reach
+
+
+class Addresses:
+    """As uctypes on the board: the heap lies in AXI SRAM, `dtcm` where the DTCM does."""
+
+    def addressof(self, buffer):
+        away = uctypes.addressof(buffer) - uctypes.addressof(dtcm)
+        return 0x20000000 + away if 0 <= away < len(dtcm) else 0x24001000
+
+
 class Card(Flash):
+    """As pyb.SDCard: whole sectors, and nothing for memory that its DMA does not reach."""
+
     data = None
+    failing = -1  # the sector that cannot be read or written
+    sectors = 0  # asked for
 
     def __init__(self):
         super().__init__()
@@ -57,13 +73,24 @@ class Card(Flash):
     def present(self):
         return Card.data is not None
 
-    def readblocks(self, number, buffer, offset=0):
-        buffer[:] = memoryview(Card.data)[512 * number : 512 * number + len(buffer)]
-        return 0
+    def _error(self, number, buffer):
+        count = len(buffer) // 512
+        Card.sectors += count
+        if addresses.addressof(buffer) < 0x24000000:
+            return -5
+        return -5 if number <= Card.failing < number + count else 0
 
-    def writeblocks(self, number, buffer, offset=0):
-        Card.data[512 * number : 512 * number + len(buffer)] = buffer
-        return 0
+    def readblocks(self, number, buffer):
+        error = self._error(number, buffer)
+        if not error:
+            buffer[:] = memoryview(Card.data)[512 * number : 512 * number + len(buffer)]
+        return error
+
+    def writeblocks(self, number, buffer):
+        error = self._error(number, buffer)
+        if not error:
+            Card.data[512 * number : 512 * number + len(buffer)] = buffer
+        return error
 
 
 class Pyb:
@@ -83,6 +110,7 @@ class Button:
 
 
 sys.modules["pyb"] = pyb = Pyb()
+sys.modules["uctypes"] = addresses = Addresses()
 sys.modules["board_h747"] = button = Button()
 home, path = os.getcwd(), list(sys.path)
 
@@ -179,6 +207,44 @@ print("card")
 assert start() == ["/sd", "/sd/lib", "/flash", "/flash/lib"]
 assert os.getcwd() == "/flash"
 write("/sd/x", "y")
+
+# A file on it goes into and out of memory that its DMA does not reach, whole sectors and parts.
+content = bytes(n * 7 & 255 for n in range(5000))
+with open("/sd/content", "wb") as file:
+    file.write(content)
+view = memoryview(dtcm)
+assert Card().readblocks(0, view[:512]) == -5  # what the wrapper is for
+for begin, length in ((0, 4096), (0, 512), (512, 1024), (100, 3000), (4608, 392)):
+    dtcm[:] = bytes(len(dtcm))
+    with open("/sd/content", "rb") as file:
+        file.seek(begin)
+        Card.sectors = 0
+        assert file.readinto(view[:length]) == length
+        assert Card.sectors <= length // 512 + 3
+    assert dtcm[:length] == content[begin : begin + length], (begin, length)
+    assert dtcm[length:] == bytes(len(dtcm) - length), (begin, length)
+    with open("/sd/copy", "wb") as file:
+        assert file.write(view[:length]) == length
+    with open("/sd/copy", "rb") as file:
+        assert file.read() == content[begin : begin + length], (begin, length)
+
+# A sector in the middle that cannot be read or written is an error there too.
+whole = bytes(Card.data)
+at = next(n for n in range(0, len(whole), 512) if whole[n : n + 512] == content[1024:1536])
+for mode in ("rb", "r+b"):
+    Card.failing = at // 512
+    try:
+        with open("/sd/content", mode) as file:
+            if mode == "rb":
+                file.readinto(view)
+            else:
+                file.write(view)
+        raise AssertionError(mode)
+    except OSError as error:
+        assert error.errno == 5, error
+    Card.failing = -1
+assert bytes(Card.data)[at : at + 512] == content[1024:1536]
+
 Card.data = bytearray(BLOCK * BLOCKS)
 assert start() == ["/flash", "/flash/lib"]
 print("OK")

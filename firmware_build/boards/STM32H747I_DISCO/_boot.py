@@ -13,6 +13,7 @@ import sys
 import board_h747
 import pyb
 import vfs
+from boards.stm32h747i_card import Card
 
 FLASH, CARD = "/flash", "/sd"
 DAMAGED = 84  # LFS_ERR_CORRUPT
@@ -55,9 +56,8 @@ def mount_flash(new):
 
 
 def mount_card():
-    card = pyb.SDCard()
-    if card.present():
-        vfs.mount(card, CARD)
+    if pyb.SDCard().present():
+        vfs.mount(Card(), CARD)
         return True
     return False
 
