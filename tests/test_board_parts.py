@@ -39,6 +39,7 @@ def test_each_packet_is_what_the_device_meant() -> None:
     assert wire.decode(b"B\x07") == wire.Button(7)
     assert wire.decode(b"R\x07\x38\x02\x0d") == wire.Read(7, 0x38, 2, 13)
     assert wire.decode(b"W\x07\x38\x86\0") == wire.Write(7, 0x38, 0x86, b"\0")
+    assert wire.decode(struct.pack("<cq", b"T", -5)) == wire.Clock(-5)
     packet = wire.decode(frame(3, 4, 2, 5))
     assert isinstance(packet, wire.Frame)
     assert (packet.x, packet.y, packet.width, packet.height, len(packet.pixels)) == (
@@ -51,7 +52,8 @@ def test_each_packet_is_what_the_device_meant() -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"?", b"L", b"L\0\0\0", b"B", b"R\0", b"\0\0", frame(0, 0, 2, 2)[:-1], b"F" * 8]
+    "data",
+    [b"", b"?", b"L", b"L\0\0\0", b"B", b"R\0", b"T\0", b"\0\0", frame(0, 0, 2, 2)[:-1], b"F" * 8],
 )
 def test_what_is_no_packet_is_refused(data: bytes) -> None:
     with pytest.raises(DeviceError, match="no packet"):

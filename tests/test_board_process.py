@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import os
 import re
@@ -13,13 +14,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import date, datetime
 from pathlib import Path
 
 import aiohttp
 import numpy as np
 import pytest
 from board import BANNER, Board, Page, Serial, open_page, uff_board
-from conftest import DEVICE_TESTS
+from conftest import DEVICE, DEVICE_TESTS
 from PIL import Image
 
 from uff_host.board import latency, session
@@ -110,6 +112,74 @@ def test_mpremote_executes_runs_copies_and_lists(board: Board, tmp_path: Path) -
     assert "hello linux hello" in board.mpremote("exec", "import hello")
     board.mpremote("fs", "rm", "-r", ":lib", ":data.bin")
     assert sorted(path.name for path in board.folder.iterdir()) == ["main.py"]
+
+
+def test_mpremote_tells_what_the_files_take_of_the_board_s_flash(board: Board) -> None:
+    def df() -> dict[str, list[int]]:
+        head, *lines = board.mpremote("df").splitlines()
+        assert head.split() == ["filesystem", "size", "used", "avail", "use%", "mounted", "on"]
+        rows = [line.split() for line in lines if line]
+        assert [row[0] for row in rows] == ["<Folder>", "<ReadOnly>"]
+        return {row[5]: [int(number) for number in row[1:5]] for row in rows}
+
+    flash, block = 16 << 20, 4096
+    used = -(-(board.folder / "main.py").stat().st_size // block) * block
+    size, *_ = df()["/checkout"]
+    taken = sum(-(-path.stat().st_size // block) for path in DEVICE.rglob("*") if path.is_file())
+    assert size == taken * block
+    assert df()["/checkout"] == [size, size, 0, 100]
+    assert df()["/flash"] == [flash, used, flash - used, 0]
+    folder = board.folder / "deep" / "er"
+    try:
+        folder.mkdir(parents=True)
+        (folder / "a.bin").write_bytes(bytes(5 * block + 1))
+        (folder / "empty").write_bytes(b"")
+        (folder / "loop").symlink_to(board.folder)
+        assert df()["/flash"] == [flash, used + 6 * block, flash - used - 6 * block, 0]
+        with (folder / "a.bin").open("r+b") as file:
+            file.truncate(flash)  # more than the board has room for
+        assert df()["/flash"] == [flash + used, flash + used, 0, 100]
+    finally:
+        shutil.rmtree(board.folder / "deep")
+
+
+def test_mpremote_reads_and_sets_the_clock(board: Board) -> None:
+    def clock() -> datetime:
+        told = ast.literal_eval(board.mpremote("rtc"))
+        assert told[3] == date(*told[:3]).weekday()
+        return datetime(*told[:3], *told[4:])
+
+    before = datetime.now()
+    assert before <= clock() <= datetime.now()
+    noon = "(2031, 2, 28, 0, 12, 30, 15, 123456)"
+    set_and_see = (
+        "import machine, time\n"
+        f"machine.RTC().datetime({noon})\n"
+        "seconds = time.time()\n"
+        "print(machine.RTC().datetime()[:6], time.localtime()[:5], time.localtime(seconds)[:5],"
+        " 0 <= time.time_ns() // 10**9 - seconds < 600)\n"
+    )
+    assert board.mpremote("exec", set_and_see) == (
+        "(2031, 2, 28, 4, 12, 30) (2031, 2, 28, 12, 30) (2031, 2, 28, 12, 30) True\n"
+    )
+    # It goes on over resets, as the board's does; all commands begin with a soft one.
+    assert datetime(2031, 2, 28, 12, 30, 15) < clock() < datetime(2031, 2, 28, 12, 40)
+    board.mpremote("reset")
+    assert datetime(2031, 2, 28, 12, 30, 15) < clock() < datetime(2031, 2, 28, 12, 40)
+    for wrong in (
+        "(2031, 2, 29, 0, 12, 30, 15, 0)",
+        "(2031, 2, 28, 0, 24, 0, 0, 0)",
+        "(1999, 2, 28, 0, 12, 0, 0, 0)",
+        "(2031, 2, 28, 0, 12, 0, 0, 1000000)",
+        "(2031, 2, 28)",
+    ):
+        said = board.mpremote(
+            "exec", f"import machine; machine.RTC().datetime({wrong})", check=False
+        )
+        assert "ValueError: " in said
+    before = datetime.now()
+    assert board.mpremote("rtc", "--set") == ""
+    assert before <= clock() <= datetime.now()
 
 
 def test_mpremote_resets_and_its_repl_talks(board: Board) -> None:

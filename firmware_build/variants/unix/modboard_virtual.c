@@ -6,7 +6,9 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "board_virtual.h"
@@ -23,6 +25,8 @@
 #endif
 
 static bool is_board; // start() was called
+static int wires; // the socket to the board's hardware
+static int64_t ahead_us; // how far the board's clock is set before the host's
 
 static void on_interrupt(int number) {
     (void)number;
@@ -98,12 +102,96 @@ void mp_hal_stdout_tx_strn_cooked(const char *text, size_t length) {
     }
 }
 
-// start(raw, boot, main, ready): be a board, for ever. `boot` and `main` are files to run, None for none; after a soft reset
-// out of the raw REPL (raw) main is left out. A zero byte is written to the descriptor `ready` as soon as Ctrl-C is heard.
+// ---- the clock: the host's, and as far before it as machine.RTC was set ----
+
+static int64_t now_us(void) {
+    struct timeval host;
+    gettimeofday(&host, NULL);
+    return (int64_t)host.tv_sec * 1000000 + host.tv_usec + ahead_us;
+}
+
+// In the place of the port's own, for time.time_ns().
+uint64_t mp_hal_time_ns(void) {
+    return (uint64_t)now_us() * 1000;
+}
+
+// What the module time calls as time() (mpconfigvariant.mk).
+time_t board_virtual_time(time_t *unused) {
+    (void)unused;
+    return (time_t)(now_us() / 1000000);
+}
+
+static mp_obj_t rtc_make_new(const mp_obj_type_t *type, size_t n_args, size_t n_kw, const mp_obj_t *args) {
+    (void)type;
+    (void)args;
+    mp_arg_check_num(n_args, n_kw, 0, 0, false);
+    static const mp_obj_base_t rtc = {&board_virtual_rtc_type};
+    return MP_OBJ_FROM_PTR(&rtc);
+}
+
+// The host's local time in microseconds since the Epoch. ValueError where there is no such date or time of day.
+static int64_t local_us(mp_obj_t tuple) {
+    mp_obj_t *items;
+    mp_obj_get_array_fixed_n(tuple, 8, &items);
+    struct tm wanted = {
+        .tm_year = (int)mp_obj_get_int(items[0]) - 1900, .tm_mon = (int)mp_obj_get_int(items[1]) - 1, .tm_mday = (int)mp_obj_get_int(items[2]),
+        .tm_hour = (int)mp_obj_get_int(items[4]), .tm_min = (int)mp_obj_get_int(items[5]), .tm_sec = (int)mp_obj_get_int(items[6]),
+    };
+    const mp_int_t microseconds = mp_obj_get_int(items[7]);
+    struct tm date = wanted; // as the calendar has it
+    if (wanted.tm_year < 100 || wanted.tm_year > 199 || timegm(&date) == -1 || date.tm_mon != wanted.tm_mon || date.tm_mday != wanted.tm_mday
+        || date.tm_hour != wanted.tm_hour || date.tm_min != wanted.tm_min || date.tm_sec != wanted.tm_sec
+        || microseconds < 0 || microseconds > 999999) {
+        mp_raise_ValueError(MP_ERROR_TEXT("datetime: want year (2000 to 2099), month, day, weekday, hour, minute, second, microsecond"));
+    }
+    wanted.tm_isdst = -1;
+    return (int64_t)mktime(&wanted) * 1000000 + microseconds;
+}
+
+// datetime([tuple]): year, month, day, weekday (0 is Monday; not looked at where set), hour, minute, second, microsecond.
+// As on the board what was set outlives a reset: the server hears of it (host/uff_host/board/wire.py).
+static mp_obj_t rtc_datetime(size_t n_args, const mp_obj_t *args) {
+    if (n_args == 2) {
+        ahead_us += local_us(args[1]) - now_us();
+        if (is_board) {
+            char packet[1 + sizeof(ahead_us)] = {'T'};
+            memcpy(packet + 1, &ahead_us, sizeof(ahead_us));
+            ssize_t sent;
+            MP_HAL_RETRY_SYSCALL(sent, write(wires, packet, sizeof(packet)), mp_raise_OSError(err));
+        }
+        return mp_const_none;
+    }
+    const int64_t now = now_us();
+    const time_t seconds = (time_t)(now / 1000000);
+    const struct tm *const local = localtime(&seconds);
+    const mp_obj_t items[] = {
+        MP_OBJ_NEW_SMALL_INT(local->tm_year + 1900), MP_OBJ_NEW_SMALL_INT(local->tm_mon + 1), MP_OBJ_NEW_SMALL_INT(local->tm_mday),
+        MP_OBJ_NEW_SMALL_INT((local->tm_wday + 6) % 7), MP_OBJ_NEW_SMALL_INT(local->tm_hour), MP_OBJ_NEW_SMALL_INT(local->tm_min),
+        MP_OBJ_NEW_SMALL_INT(local->tm_sec), MP_OBJ_NEW_SMALL_INT(now % 1000000),
+    };
+    return mp_obj_new_tuple(MP_ARRAY_SIZE(items), items);
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(rtc_datetime_obj, 1, 2, rtc_datetime);
+
+static const mp_rom_map_elem_t rtc_table[] = {
+    {MP_ROM_QSTR(MP_QSTR_datetime), MP_ROM_PTR(&rtc_datetime_obj)},
+};
+static MP_DEFINE_CONST_DICT(rtc_dict, rtc_table);
+
+MP_DEFINE_CONST_OBJ_TYPE(board_virtual_rtc_type, MP_QSTR_RTC, MP_TYPE_FLAG_NONE, make_new, rtc_make_new, locals_dict, &rtc_dict);
+
+// ---- the life of a board ----
+
+// start(raw, boot, main, wires): be a board, for ever. `boot` and `main` are files to run, None for none; after a soft
+// reset out of the raw REPL (raw) main is left out. `wires` is the descriptor of the socket to the hardware; a zero byte is
+// written to it as soon as Ctrl-C is heard. The clock goes on from ${UFF_BOARD_AHEAD_US}.
 // The process ends at a soft reset, with the status BOARD_SOFT_FRIENDLY or BOARD_SOFT_RAW, which says how the REPL stood.
 static mp_obj_t start(size_t n_args, const mp_obj_t *args) {
     (void)n_args;
     is_board = true;
+    wires = (int)mp_obj_get_int(args[3]);
+    const char *const ahead = getenv("UFF_BOARD_AHEAD_US");
+    ahead_us = ahead == NULL ? 0 : strtoll(ahead, NULL, 10);
     // __main__ anew: the REPL's name space holds nothing of the caller, who never goes on.
     mp_obj_dict_init(&MP_STATE_VM(dict_main), 1);
     mp_obj_dict_store(MP_OBJ_FROM_PTR(&MP_STATE_VM(dict_main)), MP_OBJ_NEW_QSTR(MP_QSTR___name__), MP_OBJ_NEW_QSTR(MP_QSTR___main__));
@@ -112,7 +200,7 @@ static mp_obj_t start(size_t n_args, const mp_obj_t *args) {
     readline_init0();
     pyexec_mode_kind = mp_obj_is_true(args[0]) ? PYEXEC_MODE_RAW_REPL : PYEXEC_MODE_FRIENDLY_REPL;
     mp_hal_set_interrupt_char(CHAR_CTRL_C);
-    if (write((int)mp_obj_get_int(args[3]), "", 1) != 1) {
+    if (write(wires, "", 1) != 1) {
         exit(EXIT_FAILURE);
     }
     int ret = 1;

@@ -174,6 +174,7 @@ class Device:
                 "UFF_BOARD_FOLDER": str(self._folder.resolve()),
                 "UFF_BOARD_LIBRARY": str(self._library.resolve()),
                 "UFF_BOARD_RAW": "01"[raw],
+                "UFF_BOARD_AHEAD_US": str(self._hardware.ahead_us),
             }
             start = self._library / "boards" / "power_on.py"
             try:

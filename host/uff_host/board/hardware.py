@@ -42,6 +42,7 @@ class Hardware:
         self.touch = FT6x06Model(width=width, height=height)
         self.leds = [False] * LEDS
         self.button = False
+        self.ahead_us = 0  # how far its clock is set before the host's; outlives resets
         self.meter = Meter()
         self.on_frame: Callable[[Rectangle, bool], None] = lambda part, answers: None
         self.on_leds: Callable[[], None] = lambda: None
@@ -69,6 +70,8 @@ class Hardware:
                 raise DeviceError(f"There is no LED {packet.number}.")
             self.leds[packet.number] = packet.on
             self.on_leds()
+        elif isinstance(packet, wire.Clock):
+            self.ahead_us = packet.ahead_us
         elif isinstance(packet, wire.Button):
             return wire.answer(packet.question, bytes([self.button]))
         elif isinstance(packet, wire.Read | wire.Write):

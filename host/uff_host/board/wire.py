@@ -9,6 +9,7 @@ device/boards/virtual.py, little-endian:
     <BBBBB   'R', question, address, register, n     I2C: read n bytes; asks
     <BBBB    'W', question, address, register; data  I2C: write; asks
     <BB      'B', question                           is the user button held? asks
+    <Bq      'T', microseconds                       the clock was set so far before the host's
 
 A question has a number, and its answer of 64 bytes begins with that number and a status: 0, or the
 errno of the OSError that the device is to raise.
@@ -76,7 +77,14 @@ class Button:
     question: int
 
 
-Packet = Hello | Frame | Led | Read | Write | Button
+@dataclass(frozen=True)
+class Clock:
+    """The board's clock was set."""
+
+    ahead_us: int
+
+
+Packet = Hello | Frame | Led | Read | Write | Button | Clock
 
 
 def decode(data: bytes) -> Packet:
@@ -101,6 +109,8 @@ def decode(data: bytes) -> Packet:
         elif kind == b"L":
             number, on = struct.unpack("<BB", view[1:])
             return Led(number, bool(on))
+        elif kind == b"T":
+            return Clock(*struct.unpack("<q", view[1:]))
         elif data == b"\0":
             return Hello()
     except struct.error:
