@@ -124,7 +124,7 @@ class Page:
         self.socket = socket
         self.acknowledges = True
         self.pixels: Any = None
-        self.frames = self.stamps = 0
+        self.frames = self.stamps = self.heard = 0
         self.text = ""
         self.said: dict[str, Any] = {}
         self.closed: int | None = None
@@ -136,7 +136,11 @@ class Page:
                 await self._frame(message.data)
             elif message.type == aiohttp.WSMsgType.TEXT:
                 told = json.loads(message.data)
-                self.text += told.pop("console", "")
+                if "console" in told:
+                    self.text += told.pop("console")
+                    self.heard += 1
+                    if self.acknowledges:
+                        await self.say(heard=self.heard)
                 self.said |= told
                 if "hello" in told:
                     size = told["hello"]["height"], told["hello"]["width"]

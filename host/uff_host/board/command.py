@@ -154,14 +154,18 @@ async def _serve(options: argparse.Namespace, folder: Path) -> None:
     console: Console = options.console
     session = Session(folder, options.size, heap=options.heap)
     async with session:
-        server = Server(session)
+
+        def complain(sentence: str) -> None:
+            console.print(sentence, highlight=False, markup=False, soft_wrap=True)
+
+        server = Server(session, complain)
         async with contextlib.AsyncExitStack() as stack:
             try:
                 await stack.enter_async_context(server.serve(options.port or PORT))
             except DeviceError:
                 if options.port:
                     raise
-                server = Server(session)
+                server = Server(session, complain)
                 await stack.enter_async_context(server.serve(None))
             assert session.port is not None
             for name, value in (
@@ -172,7 +176,7 @@ async def _serve(options: argparse.Namespace, folder: Path) -> None:
                 console.print(f"{name + ':':10}{value}", highlight=False, soft_wrap=True)
             console.print("Ctrl-C ends the board.", highlight=False)
             if not options.no_open and _has_desktop():
-                await asyncio.to_thread(webbrowser.open, server.url)
+                await asyncio.to_thread(webbrowser.open, server.ticket())
             try:
                 await session.ended()
             finally:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import os
 import signal
@@ -32,6 +33,8 @@ HELD = 1 << 16  # bytes of input that wait for the device before input() says so
 SHORT_S = 1.0  # a life that ended by itself so soon
 SHORT_LIVES = 3  # on end: something is wrong that starting again does not cure
 CTRL_C = b"\x03"
+SHORT_OF = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN)  # passes
+RETRY_S = 0.5
 
 
 class Device:
@@ -87,9 +90,31 @@ class Device:
 
     def input(self, data: bytes) -> bool:
         """Bytes for its console; they wait while it starts. False: no more until on_room()."""
-        self._input += self._interrupted(data)
+        if CTRL_C in data and self.interrupt():
+            data = data.replace(CTRL_C, b"")
+        self._input += data
         self._write()
         return len(self._input) < HELD
+
+    @property
+    def unread(self) -> int:
+        """Bytes of input that its console has not taken."""
+        return len(self._input)
+
+    def interrupt(self) -> bool:
+        """Ctrl-C, if code runs that hears it; whether it does.
+
+        The terminal would make a signal of the byte, too, but only once it has taken all that came
+        before, and it takes a few KB from a program that reads nothing. On a serial line an
+        interrupt overtakes them.
+        """
+        if not self._awake or self._console < 0 or self._process is None:
+            return False
+        with contextlib.suppress(OSError, termios.error):
+            if termios.tcgetattr(self._console)[3] & termios.ISIG:
+                self._process.send_signal(signal.SIGINT)
+                return True
+        return False
 
     @property
     def awake(self) -> bool:
@@ -107,7 +132,7 @@ class Device:
     def reset(self) -> None:
         """The reset button. What was on its way to the device is lost."""
         self._resetting = True
-        self._input.clear()
+        self._forget_input()
         self._kill()
 
     def stop(self) -> None:
@@ -123,15 +148,29 @@ class Device:
         Raises:
             DeviceError: It does not start, or ends again and again.
         """
-        raw, short = False, 0
+        raw, short, told = False, 0, False
         try:
             while not self._off():
                 begun = time.monotonic()
                 self._resetting = False
-                status = await self._life(raw)
+                try:
+                    start = self._start(raw)
+                except OSError as error:
+                    if error.errno not in SHORT_OF:
+                        why = f"{self._firmware} does not start: {error.strerror}."
+                        raise DeviceError(why) from None
+                    if not told:
+                        why = f"[MicroPython cannot start yet: {error.strerror}]"
+                        self._on_output(f"\r\n{why}\r\n".encode())
+                    told = True
+                    await asyncio.sleep(RETRY_S)
+                    continue
+                told = False
+                status = await self._life(*start)
                 if self._off():
                     return
                 raw = status == SOFT_RAW
+                self._hardware.settle()  # what fingers did to the life before is not for the next
                 if self._resetting or status == RESET:
                     self._hardware.reset()
                 if self._resetting or status in (SOFT_FRIENDLY, SOFT_RAW, RESET):
@@ -155,33 +194,39 @@ class Device:
             self._stopping = True
             self._kill()
 
-    async def _life(self, raw: bool) -> int:
-        """One process from its start to its end; its exit status."""
-        loop = asyncio.get_running_loop()
-        wires, its_wires = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        console, its_console = os.openpty()
-        try:
-            # Raw, and Ctrl-C an ordinary byte until MicroPython says otherwise.
-            tty.setraw(its_console, termios.TCSANOW)
-            os.set_blocking(console, False)
-            wires.setblocking(False)
-            environment = {
-                **os.environ,
-                "TERM": "xterm",
-                "MICROPYPATH": f"{self._library}:.frozen",
-                "UFF_BOARD_FD": str(its_wires.fileno()),
-                "UFF_BOARD_SIZE": f"{self._hardware.glass.width}x{self._hardware.glass.height}",
-                "UFF_BOARD_FOLDER": str(self._folder.resolve()),
-                "UFF_BOARD_LIBRARY": str(self._library.resolve()),
-                "UFF_BOARD_RAW": "01"[raw],
-                "UFF_BOARD_AHEAD_US": str(self._hardware.ahead_us),
-            }
-            start = self._library / "boards" / "power_on.py"
-            try:
+    def _start(self, raw: bool) -> tuple[socket.socket, int, int]:
+        """Start a process: its wires, and its console from both sides.
+
+        Raises:
+            OSError: It cannot be started.
+        """
+        glass = self._hardware.glass
+        with contextlib.ExitStack() as undo:
+            wires, its_wires = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            undo.callback(wires.close)
+            with its_wires:
+                console, its_console = os.openpty()
+                undo.callback(os.close, console)
+                undo.callback(os.close, its_console)
+                # Raw, and Ctrl-C an ordinary byte until MicroPython says otherwise.
+                tty.setraw(its_console, termios.TCSANOW)
+                os.set_blocking(console, False)
+                wires.setblocking(False)
+                start = self._library / "boards" / "power_on.py"
                 self._process = subprocess.Popen(
                     [str(self._firmware.resolve()), "-X", f"heapsize={self._heap}", str(start)],
                     cwd=self._folder,
-                    env=environment,
+                    env={
+                        **os.environ,
+                        "TERM": "xterm",
+                        "MICROPYPATH": f"{self._library}:.frozen",
+                        "UFF_BOARD_FD": str(its_wires.fileno()),
+                        "UFF_BOARD_SIZE": f"{glass.width}x{glass.height}",
+                        "UFF_BOARD_FOLDER": str(self._folder.resolve()),
+                        "UFF_BOARD_LIBRARY": str(self._library.resolve()),
+                        "UFF_BOARD_RAW": "01"[raw],
+                        "UFF_BOARD_AHEAD_US": str(self._hardware.ahead_us),
+                    },
                     stdin=its_console,
                     stdout=its_console,
                     stderr=its_console,
@@ -190,33 +235,34 @@ class Device:
                     # The console's Ctrl-C is its signal, and it hears when the server is gone.
                     preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
                 )
-            except OSError as error:
-                raise DeviceError(f"{self._firmware} does not start: {error.strerror}.") from None
-            self.lives += 1
-            self._console, self._awake, self._said = console, False, b""
-            os.close(its_console)
-            its_console = -1
-            its_wires.close()
-            ended = asyncio.Event()
-            if not self._held:
-                loop.add_reader(console, self._read_console)
-            loop.add_reader(wires, self._read_wires, wires, ended)
-            try:
-                return await self._ended(self._process, ended)
-            finally:
-                self._awake = False
-                loop.remove_reader(console)
-                loop.remove_writer(console)
-                loop.remove_reader(wires)
-                self._console = -1
-                self._drain(console)
+            undo.pop_all()
+        return wires, console, its_console
+
+    async def _life(self, wires: socket.socket, console: int, its_console: int) -> int:
+        """A process from its start to its end; its exit status."""
+        assert self._process is not None
+        loop, ended = asyncio.get_running_loop(), asyncio.Event()
+        self.lives += 1
+        self._console, self._awake, self._said = console, False, b""
+        if not self._held:
+            loop.add_reader(console, self._read_console)
+        loop.add_reader(wires, self._read_wires, wires, ended)
+        try:
+            return await self._ended(self._process, ended)
         finally:
             self._kill()
+            loop.remove_reader(console)
+            loop.remove_writer(console)
+            self._console = -1
+            while self._read_wires(wires, ended):  # packets from its last moment
+                pass
+            loop.remove_reader(wires)
             wires.close()
-            its_wires.close()
+            self._awake = False
+            self._keep_input(its_console)
+            os.close(its_console)
+            self._drain(console)
             os.close(console)
-            if its_console >= 0:
-                os.close(its_console)
 
     @staticmethod
     async def _ended(process: subprocess.Popen[bytes], ended: asyncio.Event) -> int:
@@ -240,15 +286,11 @@ class Device:
 
     def _read_console(self) -> None:
         """A piece of output; a program that prints for ever leaves others their turn."""
-        try:
+        with contextlib.suppress(BlockingIOError):
             self._output(os.read(self._console, 65536))
-        except BlockingIOError:
-            return
-        except OSError:  # EIO: nobody holds the other end any more
-            asyncio.get_running_loop().remove_reader(self._console)
 
     def _drain(self, console: int) -> None:
-        """What an ended process has left."""
+        """What an ended process has left, up to EIO: nobody holds the other end any more."""
         with contextlib.suppress(OSError):
             while data := os.read(console, 65536):
                 self._output(data)
@@ -265,50 +307,53 @@ class Device:
         had = len(self._input)
         with contextlib.suppress(BlockingIOError):
             while self._input:
-                try:
-                    written = os.write(self._console, self._input)
-                except BlockingIOError:
-                    raise
-                except OSError:  # EIO: it has ended; the next one gets it
-                    break
+                written = os.write(self._console, self._input)
                 del self._input[:written]
         if self._input:
             loop.add_writer(self._console, self._write)
         else:
             loop.remove_writer(self._console)
+        self._tell_room(had)
+
+    def _tell_room(self, had: int) -> None:
+        """Of what waited there is less now."""
         if had >= HELD > len(self._input):
             self.on_room()
 
-    def _interrupted(self, data: bytes) -> bytes:
-        """Input without the Ctrl-C that a running program has heard.
+    def _keep_input(self, its_console: int) -> None:
+        """What a process that has ended left unread is for the next one, unless that is a reset's:
+        a soft reset takes a moment, and who types in it knows nothing of two processes."""
+        if self._resetting:
+            return
+        tty.setraw(its_console, termios.TCSANOW)
+        os.set_blocking(its_console, False)
+        left = bytearray()
+        with contextlib.suppress(BlockingIOError):
+            while data := os.read(its_console, 65536):
+                left += data
+        self._input[:0] = left
 
-        The terminal would make a signal of it, too, but only once it has taken all that came
-        before, and it takes a few KB from a program that reads nothing. On a serial line an
-        interrupt overtakes them.
-        """
-        if CTRL_C not in data or not self._awake or self._console < 0 or self._process is None:
-            return data
-        with contextlib.suppress(OSError, termios.error):
-            if termios.tcgetattr(self._console)[3] & termios.ISIG:
-                self._process.send_signal(signal.SIGINT)
-                return data.replace(CTRL_C, b"")
-        return data
+    def _forget_input(self) -> None:
+        """What has come so far is for nobody."""
+        had = len(self._input)
+        self._input.clear()
+        self._tell_room(had)
 
     # ---- its hardware ----
 
-    def _read_wires(self, wires: socket.socket, ended: asyncio.Event) -> None:
-        """A few packets, so that the page gets its turn too."""
+    def _read_wires(self, wires: socket.socket, ended: asyncio.Event) -> bool:
+        """A few packets, so that the page gets its turn too; whether there may be more."""
         for _ in range(64):
             try:
                 data = wires.recv(wire.PACKET_BYTES)
             except BlockingIOError:
-                return
+                return False
             except OSError:
                 data = b""
             if not data:
                 asyncio.get_running_loop().remove_reader(wires)
                 ended.set()
-                return
+                return False
             try:
                 packet = wire.decode(data)
                 answer = self._hardware.take(packet)
@@ -317,8 +362,12 @@ class Device:
                 continue
             if isinstance(packet, wire.Hello):
                 self._awake = True
-                self._input[:] = self._interrupted(bytes(self._input))
+                had = len(self._input)
+                if CTRL_C in self._input and self.interrupt():
+                    self._input[:] = self._input.replace(CTRL_C, b"")
+                self._tell_room(had)
                 self._write()
             if answer is not None:
                 with contextlib.suppress(OSError):  # it has just ended
                     wires.send(answer)
+        return True

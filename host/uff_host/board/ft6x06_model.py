@@ -12,7 +12,7 @@ after power-on reads give all ones for a time.
 
 One thing is kinder than the real one: presses and lifts are taken in their order, each only when
 two scans have seen what was before, so that a click shorter than a scan is not lost and two clicks
-do not become two fingers.
+do not become two fingers; and a finger is lifted only when a scan has seen where it ended.
 """
 
 PRESS, LIFT, CONTACT = 0, 1, 2
@@ -42,6 +42,7 @@ class Finger:
 
     def __init__(self) -> None:
         self.down = False
+        self.moved = False  # to where no scan has seen it yet
         self.scans = 0  # since it was pressed or lifted
         self.held = SCANS_HELD  # scans before it can be lifted
         self.slot = -1
@@ -105,12 +106,40 @@ class FT6x06Model:
         self._waiting.append((finger, PRESS, x, y))
 
     def move(self, finger: int, x: int, y: int) -> None:
-        """A finger that is down moves to (x, y)."""
+        """A finger that is down moves to (x, y); of moves that no scan has seen, the last one."""
+        for i in range(len(self._waiting) - 1, -1, -1):
+            if self._waiting[i][0] == finger:
+                if self._waiting[i][1] == CONTACT:
+                    self._waiting[i] = (finger, CONTACT, x, y)
+                    return
+                break
         self._waiting.append((finger, CONTACT, x, y))
 
     def lift(self, finger: int) -> None:
         """A finger is lifted."""
         self._waiting.append((finger, LIFT, 0, 0))
+
+    def presses(self, fingers: set[int]) -> int:
+        """How many presses of these fingers no scan has seen."""
+        return sum(1 for event in self._waiting if event[0] in fingers and event[1] == PRESS)
+
+    def settle(self) -> None:
+        """What waits has happened while nobody looked: the next scan sees how it ended."""
+        for number, event, x, y in self._waiting:
+            self._do(number, event, x, y)
+        self._waiting.clear()
+        self._late = 0
+        for number in list(self._fingers):
+            if not self._fingers[number].down:
+                self._forget(number)
+
+    def let_go(self, fingers: set[int]) -> None:
+        """The hand of these fingers is gone: what it was about to do is not done, and those that
+        are down are lifted."""
+        self._waiting = [event for event in self._waiting if event[0] not in fingers]
+        for number, finger in self._fingers.items():
+            if number in fingers and finger.down:
+                self.lift(number)
 
     # ---- time ----
 
@@ -136,37 +165,55 @@ class FT6x06Model:
         return True
 
     def _take_waiting(self) -> None:
-        for finger in self._fingers.values():
+        for number in list(self._fingers):
+            finger = self._fingers[number]
             finger.scans += 1
-            if not finger.down and finger.slot >= 0 and finger.scans >= SCANS_HELD:
-                self._slots[finger.slot] = None
-                finger.slot = -1
+            finger.moved = False
+            if not finger.down and (finger.slot < 0 or finger.scans >= SCANS_HELD):
+                self._forget(number)
         while self._waiting:
             number, event, x, y = self._waiting[0]
-            if number not in self._fingers:
-                self._fingers[number] = Finger()
-            finger = self._fingers[number]
-            if event == LIFT and finger.down and finger.scans < finger.held:
+            if event == LIFT and self._unseen(number):
                 break
             if event == PRESS and self._just_lifted():
                 self._late += 1
                 break
             self._waiting.pop(0)
-            if event != LIFT and (event == PRESS or finger.down):
-                finger.x = min(max(x, 0), self.width - 1)
-                finger.y = min(max(y, 0), self.height - 1)
-            if event != CONTACT and finger.down != (event == PRESS):
-                finger.down = event == PRESS
-                finger.scans = 0
-                # One that came late stays as much longer.
-                finger.held = SCANS_HELD + self._late
-                self._late = 0
+            self._do(number, event, x, y)
         for number in sorted(self._fingers):
             finger = self._fingers[number]
             if finger.down and finger.slot < 0 and None in self._slots:
                 finger.slot = self._slots.index(None)
                 finger.scans = 0
                 self._slots[finger.slot] = number
+
+    def _do(self, number: int, event: int, x: int, y: int) -> None:
+        finger = self._fingers.get(number)
+        if finger is None:
+            if event != PRESS:
+                return  # it is up already
+            finger = self._fingers[number] = Finger()
+        if event == PRESS or (event == CONTACT and finger.down):
+            at = min(max(x, 0), self.width - 1), min(max(y, 0), self.height - 1)
+            finger.moved = finger.moved or at != (finger.x, finger.y)
+            finger.x, finger.y = at
+        if event != CONTACT and finger.down != (event == PRESS):
+            finger.down = event == PRESS
+            finger.scans = 0
+            # One that came late stays as much longer.
+            finger.held = SCANS_HELD + self._late
+            self._late = 0
+
+    def _forget(self, number: int) -> None:
+        """A finger that is up, and its slot is free."""
+        finger = self._fingers.pop(number)
+        if finger.slot >= 0:
+            self._slots[finger.slot] = None
+
+    def _unseen(self, number: int) -> bool:
+        """The finger is down, and scans have not yet seen enough of that."""
+        finger = self._fingers.get(number)
+        return bool(finger and finger.down and (finger.moved or finger.scans < finger.held))
 
     def _just_lifted(self) -> bool:
         return any(f.slot >= 0 and not f.down for f in self._fingers.values())

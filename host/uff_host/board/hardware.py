@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple
 
@@ -15,7 +16,9 @@ from uff_host.errors import DeviceError
 
 LEDS = 4
 SCAN_MS = 10.0
-STROKE_MS = 20  # a batch of moves is spread over this long at most
+STROKE_MS = 20.0  # a batch of moves is spread over this long at most
+AHEAD_MS = 40.0  # how far ahead moves are put that come faster than they can be done
+UNREAD_S = 5.0  # what the device has not looked at for so long is over
 
 Doing = Literal["press", "move", "lift"]
 
@@ -46,13 +49,21 @@ class Hardware:
         self.meter = Meter()
         self.on_frame: Callable[[Rectangle, bool], None] = lambda part, answers: None
         self.on_leds: Callable[[], None] = lambda: None
-        self._hand: deque[tuple[float, Move]] = deque()  # what is yet to be done, and when
+        # What each finger is yet to do, and when.
+        self._hand: defaultdict[int, deque[tuple[float, Move]]] = defaultdict(deque)
+        self._read_s = time.monotonic()  # when the device last looked
 
     def reset(self) -> None:
         """The reset line: LEDs off, controller as after power-on. The panel keeps its pixels."""
         self.leds = [False] * LEDS
+        self.settle()
         self.touch.reset()
         self.on_leds()
+
+    def settle(self) -> None:
+        """What fingers were about to do happens now, unseen: those that are down then stay so."""
+        self._carry_out(math.inf)
+        self.touch.settle()
 
     # ---- the device's side ----
 
@@ -79,10 +90,12 @@ class Hardware:
         return None
 
     def _transfer(self, packet: wire.Read | wire.Write) -> bytes:
-        now_ms = time.monotonic() * 1e3
-        while self._hand and self._hand[0][0] <= now_ms:
-            self._do(self._hand.popleft()[1])
-        self.touch.scan(int(now_ms))
+        now_s = time.monotonic()
+        if now_s - self._read_s > UNREAD_S:
+            self.settle()
+        self._read_s = now_s
+        self._carry_out(now_s * 1e3)
+        self.touch.scan(int(now_s * 1e3))
         try:
             if isinstance(packet, wire.Write):
                 self.touch.write_mem(packet.address, packet.register, packet.data)
@@ -98,28 +111,55 @@ class Hardware:
         """Let fingers do this now; whether a frame that answers is waited for from now on.
 
         A browser tells of several moves at once, as often as it paints; they are done as far
-        apart as they were made, so that the controller's 100 scans a second see them all.
+        apart as they were made, so that the controller's 100 scans a second see them all. Moves
+        that come faster than that join: what waits of a finger between two presses is bounded.
         """
         now_ms = time.monotonic() * 1e3
-        if self._hand:
-            now_ms = max(now_ms, self._hand[-1][0])
-        begun: float | None = None
+        begun: dict[int, float] = {}  # of each finger, when it is done with what it did before
+        first_ms: float | None = None
         waits = False
         for move in moves:
-            begun = move.at_ms if begun is None else begun
-            due = now_ms + min(max(move.at_ms - begun, 0.0), STROKE_MS)
-            if self._hand:
-                # A finger that is lifted has rested where it ends for a scan.
-                due = max(due, self._hand[-1][0] + (SCAN_MS if move.doing == "lift" else 0))
-            self._hand.append((due, move))
+            first_ms = move.at_ms if first_ms is None else first_ms
+            queue = self._hand[move.finger]
+            last_ms, last = queue[-1] if queue else (now_ms, None)
+            begin = begun.setdefault(move.finger, max(now_ms, last_ms))
+            due = max(last_ms, begin + min(max(move.at_ms - first_ms, 0.0), STROKE_MS))
+            if move.doing == "move":
+                due = max(last_ms, min(due, now_ms + AHEAD_MS))
+                if last and last.doing == "move" and due - last_ms < SCAN_MS / 2:
+                    due, _ = queue.pop()
+            queue.append((due, move))
             if move.doing != "lift":
                 waits = self.meter.touch(move.x, move.y) or waits
         return waits
 
-    def _do(self, move: Move) -> None:
-        if move.doing == "press":
-            self.touch.press(move.finger, move.x, move.y)
-        elif move.doing == "move":
-            self.touch.move(move.finger, move.x, move.y)
-        else:
-            self.touch.lift(move.finger)
+    def presses(self, fingers: set[int]) -> int:
+        """How many presses of these fingers the controller has not seen."""
+        return self.touch.presses(fingers) + sum(
+            move.doing == "press"
+            for finger, queue in self._hand.items()
+            if finger in fingers
+            for _, move in queue
+        )
+
+    def let_go(self, fingers: set[int]) -> None:
+        """The hand of these fingers is gone, and with it what it was about to do."""
+        for finger in fingers:
+            self._hand.pop(finger, None)
+        self.touch.let_go(fingers)
+
+    def _carry_out(self, until_ms: float) -> None:
+        """What is due, in its order."""
+        due: list[tuple[float, Move]] = []
+        for finger, queue in list(self._hand.items()):
+            while queue and queue[0][0] <= until_ms:
+                due.append(queue.popleft())
+            if not queue:
+                del self._hand[finger]
+        for _, move in sorted(due, key=lambda one: one[0]):
+            if move.doing == "press":
+                self.touch.press(move.finger, move.x, move.y)
+            elif move.doing == "move":
+                self.touch.move(move.finger, move.x, move.y)
+            else:
+                self.touch.lift(move.finger)

@@ -9,6 +9,7 @@ const context = screen.getContext("2d", { alpha: false });
 
 let socket = null;
 let patience = 250; // ms until the next try
+let heard = 0; // pieces of console
 
 function say(message) {
   if (socket && socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
@@ -19,6 +20,7 @@ function connect() {
   socket.binaryType = "arraybuffer";
   socket.onopen = () => {
     patience = 250;
+    heard = 0;
     fingers.clear();
     terminal.clear();
     $("away").hidden = true;
@@ -28,9 +30,11 @@ function connect() {
     if (typeof event.data === "string") hear(JSON.parse(event.data));
     else draw(event.data);
   };
-  socket.onclose = () => {
+  socket.onclose = (event) => {
     $("away").hidden = false;
-    $("away").textContent = "The board is off. Start it by `uff board`; a new start has a new address.";
+    $("away").textContent = event.code === 1013 // try again later
+      ? `${event.reason}, and the board has no room for more. Close one.`
+      : "The board is off. Start it by `uff board`; a new start has a new address.";
     $("status").textContent = "no connection";
     setTimeout(connect, patience);
     patience = Math.min(2 * patience, 4000);
@@ -47,6 +51,7 @@ function hear(message) {
     $("status").textContent = "connected";
   } else if ("console" in message) {
     terminal.write(message.console);
+    say({ heard: ++heard });
   } else if ("leds" in message) {
     message.leds.forEach((on, number) => {
       $(`led${number}`).classList.toggle("on", on);
@@ -95,12 +100,15 @@ function draw(buffer) {
 const fingers = new Set();
 const touchedAt = new Map(); // stamp of what was sent -> when the event arose
 const latencies = [];
+const MOVES = 64; // of a message
 let stamp = 0;
 
 function touch(event, doing) {
   const area = screen.getBoundingClientRect();
   const coalesced = doing === "move" && event.getCoalescedEvents ? event.getCoalescedEvents() : [];
-  const moves = (coalesced.length ? coalesced : [event]).map((one) => [
+  const step = Math.ceil(coalesced.length / MOVES); // a page that stood still has many
+  const few = coalesced.filter((one, number) => (coalesced.length - 1 - number) % step === 0);
+  const moves = (few.length ? few : [event]).map((one) => [
     event.pointerId, doing,
     Math.round((one.clientX - area.left) * screen.width / area.width * 8) / 8,
     Math.round((one.clientY - area.top) * screen.height / area.height * 8) / 8,
@@ -154,7 +162,9 @@ $("reset").addEventListener("click", () => say({ reset: true }));
 
 // ---- the console ----
 
-const terminal = new Terminal($("terminal"), (keys) => say({ keys }));
+const terminal = new Terminal($("terminal"), (text) => {
+  for (const keys of text.match(/[^]{1,4096}/gu) || []) say({ keys }); // a message has a limit
+});
 $("stop").addEventListener("click", () => say({ keys: "\x03" }));
 $("restart").addEventListener("click", () => say({ keys: "\x04" }));
 $("clear").addEventListener("click", () => terminal.clear());
