@@ -15,8 +15,12 @@ import job
 
 import ridge
 import uff.classlayer
+import uff.contrast
 import uff.embed
-import uff.network
+import uff.kernel
+import uff.linear
+import uff.patch
+import uff.statistics
 import uff.train
 from uff import Options, SamplesFile, Trainer
 from uff.arena import free_bytes, held_bytes
@@ -36,9 +40,10 @@ JOB = {
     "samples": "train.uffs",
     "model": None,  # where to save it, uncounted
     "network": "uff2",
-    "hidden": 500,
+    "hidden": None,
     "seed": 0,
     "form": "auto",
+    "copies": 0,
     "leave_one_out": False,  # train.py computes it, the talk's times do not hold it
     "kernels": None,  # "plain" for ridge's plain kernels
     "calls": False,  # count inside ridge's functions too; adds some hundred instructions a call
@@ -118,7 +123,16 @@ def cost():
     calls = None
     if asked.calls and COUNTED:
         calls = Calls(ridge)
-        for module in (uff.train, uff.classlayer, uff.embed, uff.network):
+        for module in (
+            uff.train,
+            uff.embed,
+            uff.contrast,
+            uff.patch,
+            uff.classlayer,
+            uff.linear,
+            uff.kernel,
+            uff.statistics,
+        ):
             module.ridge = calls
     uff.train.time = NoClock
     before = ridge.kernels(asked.kernels) if asked.kernels else ridge.kernels()
@@ -133,6 +147,7 @@ def cost():
         seed=asked.seed,
         form=asked.form,
         leave_one_out=asked.leave_one_out,
+        copies=asked.copies,
     )
     trainer = Trainer(samples, options, alloc)
     meter.collect(trainer.plan.check)
@@ -147,15 +162,15 @@ def cost():
         {"name": name, "instructions": count, "macs": macs.get(name, 0)}
         for name, count in meter.stages
     ]
-    facts = trainer.network.facts
+    network = trainer.network
     if not COUNTED:
         print("this machine has no counter of instructions; the counts are none")
     job.result(
-        network=asked.network,
-        classes=len(trainer.network.names),
-        images=facts.images,
-        form1=("dual" if facts.dual1 else "primal") if trainer.network.hidden else None,
-        form2="dual" if facts.dual2 else "primal",
+        network=network.name,
+        classes=len(network.names),
+        images=network.facts.images,
+        form1=("dual" if network.layer1.dual else "primal") if network.layer1 else None,
+        form2="dual" if network.layer.dual else "primal",
         counted=COUNTED,
         stages=stages,
         instructions=sum(stage["instructions"] for stage in stages) if COUNTED else None,

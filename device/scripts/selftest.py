@@ -696,8 +696,8 @@ def digest(network):
     import hashlib
 
     sha = hashlib.sha256()
-    if network.hidden:
-        sha.update(network.w1)
+    if network.layer1:
+        sha.update(network.layer1.w)
     sha.update(network.layer.w)
     sha.update(bytes(network.layer.v))
     sha.update(struct.pack("<ii", network.layer.exponent, network.facts.loo_correct))

@@ -13,13 +13,14 @@ JOB = {
     "samples": "train.uffs",
     "model": "model.uffm",
     "network": "uff2",
-    "hidden": 500,
+    "hidden": None,
     "strength": None,
-    "lambda1": 5.0,
+    "lambda1": None,
     "lambda2": None,
     "seed": 0,
     "form": "auto",
     "leave_one_out": True,
+    "copies": 0,
     # keep the exact Gram matrices in the model file, for verification and learning on
     "statistics": False,
 }
@@ -43,6 +44,7 @@ def train():
         seed=asked.seed,
         form=asked.form,
         leave_one_out=asked.leave_one_out,
+        copies=asked.copies,
     )
     alloc = job.arena()()
     trainer = Trainer(samples, options, alloc)
@@ -67,16 +69,16 @@ def train():
     network.save(
         asked.model,
         trainer.statistics if asked.statistics else None,
-        trainer.gram1 if asked.statistics else None,
+        trainer.statistics1 if asked.statistics else None,
     )
     facts = network.facts
     job.result(
-        network=asked.network,
+        network=network.name,
         classes=len(network.names),
         images=facts.images,
-        form1=("dual" if facts.dual1 else "primal") if network.hidden else None,
-        form2="dual" if facts.dual2 else "primal",
-        lambda2=facts.lambda2,
+        form1=("dual" if network.layer1.dual else "primal") if network.layer1 else None,
+        form2="dual" if network.layer.dual else "primal",
+        lambda2=network.layer.ridge_lambda,
         fitted_accuracy=facts.fitted_correct / facts.images,
         loo_accuracy=None if facts.loo_correct is None else facts.loo_correct / facts.images,
         stages=[

@@ -10,7 +10,6 @@ from array import array
 
 import job
 
-import ridge
 from uff import Network, SamplesFile
 
 try:
@@ -40,7 +39,7 @@ def look():
     network = Network.load(asked.model)
     samples = SamplesFile.open(asked.samples)
     n, k = min(len(samples), asked.limit or len(samples)), len(network.names)
-    size, m = network.embedding.size, network.features
+    size = network.embedding.size
     if (samples.height, samples.width) != (network.embedding.height, network.embedding.width):
         raise ValueError("%s: images of another size than the network's" % asked.samples)
     if not n or len(samples.names) > k:
@@ -50,7 +49,6 @@ def look():
     totals = np.zeros((k, size))
     goodness = array("f", bytes(4 * n * k))
     good = array("q", [0] * (BATCH * k))
-    work = bytearray(ridge.work_bytes(m, network.hidden))
     for first in range(0, n, BATCH):
         count = min(BATCH, n - first)
         buffer = bytearray(count * size)
@@ -59,13 +57,7 @@ def look():
         for i in range(count):
             c = samples.labels[first + i]
             totals[c] = totals[c] + images[i]
-        f = np.zeros((count, m), dtype=np.int16)
-        network.embedding.encode(images, f)  # ndarrays in and out
-        if network.hidden:
-            h = np.zeros((count, network.hidden), dtype=np.int16)
-            network.project(f, h, work)
-            f = h
-        network.layer.goodness(f, memoryview(good)[: count * k])
+        network.predict_many(buffer, bytearray(count), memoryview(good)[: count * k])
         for i in range(count * k):
             goodness[first * k + i] = network.layer.value(good[i])
 

@@ -18,13 +18,13 @@ except ImportError:
         "that `make mpy` builds"
     )
 
-from .classlayer import Statistics
 from .embed import MAX_CLASSES, LabelEmbedding
 from .errors import DoesNotFit, FileChanged, FormatError
 from .learner import Learner
 from .network import Network, Prediction
 from .plan import Options, plan
 from .samples import Samples, SamplesFile
+from .statistics import Statistics
 from .train import Trainer
 
 __all__ = [

@@ -77,8 +77,13 @@ class Part:
             start = self._memory.size("arena") // LINE * LINE - self.used
         return self._memory.take("arena", start, size)
 
+    @property
+    def fast_free(self):
+        """Bytes left of the workspace."""
+        return self._memory.size("workspace") - self._fast
+
     def fast(self, size):
-        if size > self._memory.size("workspace") - self._fast:
+        if size > self.fast_free:
             return self(size)
         start = self._fast
         self._fast += _lines(size)

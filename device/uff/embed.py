@@ -34,6 +34,7 @@ class LabelEmbedding:
         self.pixels = array("H", [y * width + x for y, x in order])
         labels = set(self.pixels)
         self.keep = array("H", [i for i in range(height * width) if i not in labels])
+        self._whole = None
 
     @property
     def size(self):
@@ -57,10 +58,12 @@ class LabelEmbedding:
         datum[self.pixels[label]] = 255
         return datum
 
-    def encode(self, images, x):
+    def encode(self, images, x, whole=False):
         """images (uint8, n of them) -> x (int16, n x features): root of each pixel, length 512
-        (the Hellinger map)."""
-        ridge.encode(images, self.keep, x)
+        (the Hellinger map). whole: all pixels, n x size, for a layer that sees them all."""
+        if whole and self._whole is None:
+            self._whole = array("H", range(self.size))
+        ridge.encode(images, self._whole if whole else self.keep, x)
 
     def check(self, image):
         if len(image) != self.size:

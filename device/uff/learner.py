@@ -9,10 +9,13 @@ anew changes the class layer's inputs; that is a Trainer's work.
 import ridge
 from ridge import crc32
 
-from .classlayer import ClassLayer, ClassSolver, Statistics, packed
+from .embed import LabelEmbedding
+from .linear import LinearClassLayer, LinearSolver
 from .network import Network
 from .plan import Options
 from .samples import check_names
+from .stage import packed
+from .statistics import Statistics
 
 
 class Learner:
@@ -26,6 +29,10 @@ class Learner:
     """
 
     def __init__(self, network, statistics=None, alloc=bytearray):
+        if not isinstance(network.layer, LinearClassLayer):
+            raise ValueError(
+                "a learner wants a linear class layer; this network is %s" % network.name
+            )
         self.network = network
         features, classes = network.layer.features, len(network.names)
         self._work = alloc(ridge.work_bytes(features))
@@ -41,9 +48,7 @@ class Learner:
                 "train with form primal"
             )
         self._factor = alloc(4 * packed(features))
-        self._f = bytearray(
-            2 * features
-        )  # the class layer's inputs, which nobody else writes over
+        self._f = bytearray(2 * features)  # inputs of the class layer; nobody else writes to it
         self._left = ()  # assignments that are still to be made
 
     @classmethod
@@ -51,13 +56,11 @@ class Learner:
         """A learner of a one-layer network that has seen nothing yet: add() images, then
         solve()."""
         options = options or Options(network="uff1")
-        if options.layers != 1 or options.choose_lambda:
+        if options.network != "uff1" or options.choose_lambda or options.copies:
             raise ValueError(
-                "a learner starts with a one-layer network (uff1) and a given lambda2"
+                "a learner starts with a one-layer network (uff1), a given lambda2 and no copies"
             )
-        network = Network(height, width, check_names(names), 0)
-        network.facts.strength = options.strength
-        network.facts.lambda2 = options.lambdas[0]
+        network = Network.of_options(LabelEmbedding(height, width), check_names(names), options)
         return cls(network, alloc=alloc)
 
     def _assign(self, *changes):
@@ -105,7 +108,7 @@ class Learner:
         """Adds all images of another Learner whose layer 1 is the same."""
         self._settle()
         other._settle()
-        if bytes(self.network.w1 or b"") != bytes(other.network.w1 or b""):
+        if not _same(self.network.layer1, other.network.layer1):
             raise ValueError("merge: the two networks have different first layers")
         if self.network.names != other.network.names:
             raise ValueError("merge: the two networks have different classes")
@@ -118,9 +121,9 @@ class Learner:
         names = check_names(self.network.names + [name])
         network = self.network
         # The layer keeps predicting the old classes until solve(): an empty row is never the best.
-        old, layer = network.layer, ClassLayer(network.layer.features, len(names))
+        old, layer = network.layer, network.layer.like(len(names))
         layer.w[: len(old.w)] = old.w
-        layer.exponent = old.exponent
+        layer.exponent, layer.v_exponent = old.exponent, old.v_exponent
         for c in range(old.classes):
             for label in range(old.classes):
                 layer.v[c * layer.classes + label] = old.v[c * old.classes + label]
@@ -148,11 +151,11 @@ class Learner:
             )
         names.pop(number)
         network = self.network
-        old, layer = network.layer, ClassLayer(network.layer.features, len(names))
+        old, layer = network.layer, network.layer.like(len(names))
         row = 2 * old.features
         layer.w[: number * row] = old.w[: number * row]
         layer.w[number * row :] = old.w[(number + 1) * row :]
-        layer.exponent = old.exponent
+        layer.exponent, layer.v_exponent = old.exponent, old.v_exponent
         kept = [c for c in range(old.classes) if c != number]
         for c, neuron in enumerate(kept):
             for at, label in enumerate(kept):
@@ -184,20 +187,30 @@ class Learner:
                     'class %d "%s" has no images; add some first' % (c, network.names[c])
                 )
         facts = network.facts
-        solver = ClassSolver(statistics, facts.strength, self._factor, self._work)
-        for last in solver.factorise(facts.lambda2):
+        layer = network.layer.like(statistics.classes)
+        solver = LinearSolver(statistics, layer.strength, self._factor, self._work)
+        for last in solver.factorise(layer.ridge_lambda):
             yield packed(last) / packed(statistics.features)
-        layer = ClassLayer(statistics.features, statistics.classes)
         solver.solve(layer)
+        layer.gram_crc = crc32(statistics.gram)
         self._assign(
             (network, "layer", layer),
             (facts, "images", statistics.images),
-            (facts, "dual2", False),
+            (facts, "copies", 0),
             (facts, "fitted_correct", 0),
             (facts, "loo_correct", None),
-            (facts, "gram2_crc" if network.hidden else "gram1_crc", crc32(statistics.gram)),
             (network, "fitted", None),
             (network, "left_out", None),
             (network, "residuals", None),
             (network, "margins", None),
         )
+
+
+def _same(a, b):
+    """Whether two feature layers (or None) are the same."""
+    if a is None or b is None or a.NAME != b.NAME:
+        return a is b
+    return all(
+        mine[:5] == other[:5] and bytes(mine[5]) == bytes(other[5])
+        for mine, other in zip(a.arrays(), b.arrays())
+    )

@@ -4,6 +4,9 @@ DESIGN.md.
 save() writes under another name, reads that back, then renames it: after a power cut there is the
 old file or the new one. On FAT, which cannot rename over a file, the old one goes first; load()
 then finds the new one under its other name.
+
+Version 1 holds a network with a linear class layer, alone or behind a contrast layer, trained
+without copies; such networks are written so, for older readers. Version 2 holds a table of layers.
 """
 
 from array import array
@@ -11,101 +14,167 @@ from struct import calcsize, pack, unpack, unpack_from
 
 from ridge import crc32
 
-from .embed import MAX_CLASSES
+from .contrast import ContrastLayer
+from .embed import MAX_CLASSES, LabelEmbedding
 from .errors import FormatError
 from .files import discard, finish_replacing, open_file, replace, sync
+from .layers import CLASS_LAYERS, FEATURE_LAYERS, layer_of_kind
+from .linear import LinearClassLayer
+from .network import Facts, Network
 from .samples import _pack_names, _padding, _unpack_names
+from .stage import MAX_COPIES
 
 MAGIC = b"UFFM"
-VERSION = 1
-# magic, version, header bytes, file bytes; layers, classes, label pixels, flags; height, width,
-# features, hidden; images, seed; strength, lambda1, lambda2; fitted correct, leave-one-out
-# correct, Gram CRCs of layer 1 and class layer
-HEADER = "<4sHHIBBBBHHHHIIfffIIII"
+# magic, version, header bytes, file bytes; then
+START = "<4sHHI"
+# version 1: layers, classes, label pixels, flags; height, width, features, hidden; images, seed;
+# strength, lambda1, lambda2; fitted correct, leave-one-out correct, Gram CRCs of layer 1 and class
+# layer
+VERSION_1 = "<BBBBHHHHIIfffIIII"
+# version 2: layers, classes, label pixels, flags; height, width, copies, 0; images, seed, fitted
+# correct, leave-one-out correct; then for each layer
+VERSION_2 = "<BBBBHHHHIIII"
+# kind, form, outputs (neurons, filters, classes), inputs, lambda, parameter, Gram CRC
+LAYER = "<BBHIffI"
 # tag, typecode (a letter), exponent, 0, rows, columns; then the elements and padding
 ARRAY = "<4sBbHII"
-DUAL1, DUAL2, LAMBDA_CHOSEN, STATISTICS = 1, 2, 4, 8
+DUAL1, DUAL2, LAMBDA_CHOSEN, STATISTICS, KEPT = 1, 2, 4, 8, 16
 NOT_COMPUTED = 0xFFFFFFFF
 SIZES = {"B": 1, "h": 2, "i": 4}
 CHUNK = 4096
 
 
-def _arrays(network, statistics, gram1):
+def _arrays(network, statistics, statistics1):
     """(tag, typecode, exponent, rows, columns, buffer) of every array the file will hold."""
-    layer, k = network.layer, len(network.names)
-    arrays = []
-    if network.hidden:
-        arrays.append((b"W1  ", "h", 14, network.hidden, network.features, network.w1))
-    arrays.append((b"W2  ", "h", layer.exponent, k, layer.features, layer.w))
-    arrays.append((b"V2  ", "i", layer.exponent + 9, k, k, layer.v))
+    for layer in (network.layer1, network.layer):
+        if layer:
+            yield from layer.arrays()
     if network.fitted is not None:
-        arrays.append((b"FIT ", "B", 0, 1, len(network.fitted), network.fitted))
+        yield b"FIT ", "B", 0, 1, len(network.fitted), network.fitted
     if network.left_out is not None:
-        arrays.append((b"LOO ", "B", 0, 1, len(network.left_out), network.left_out))
+        yield b"LOO ", "B", 0, 1, len(network.left_out), network.left_out
     if network.notes is not None:
-        arrays.append((b"NOTE", "B", 0, 1, len(network.notes), network.notes))
-    if gram1 is not None:
-        arrays.append((b"GRM1", "i", 18, 1, len(gram1) // 4, gram1))
+        yield b"NOTE", "B", 0, 1, len(network.notes), network.notes
+    if network.layer1 and statistics1 is not None:
+        yield from network.layer1.statistics_arrays(statistics1)
     if statistics is not None:
-        arrays.append((b"GRAM", "i", 18, 1, len(statistics.gram) // 4, statistics.gram))
-        arrays.append((b"SUMS", "i", 9, k, layer.features, statistics.sums))
-        arrays.append((b"CNT ", "i", 0, 1, k, statistics.counts))
-    return arrays
+        yield from network.layer.statistics_arrays(statistics)
 
 
-def save(network, path, statistics=None, gram1=None):
-    """Writes network to path. OSError where the disk is full or the file cannot be read back: the
-    old file stays."""
-    for _ in save_steps(network, path, statistics, gram1):
+def _version(network):
+    """1 where that can hold the network, else 2."""
+    facts = network.facts
+    old = isinstance(network.layer, LinearClassLayer) and not (facts.copies or facts.kept)
+    old = old and (network.layer1 is None or isinstance(network.layer1, ContrastLayer))
+    return 1 if old else 2
+
+
+def _header(network, statistics):
+    """The header behind START, without the names."""
+    facts, embedding = network.facts, network.embedding
+    layer1, layer, k = network.layer1, network.layer, len(network.names)
+    loo = NOT_COMPUTED if facts.loo_correct is None else facts.loo_correct
+    flags = facts.lambda_chosen * LAMBDA_CHOSEN | (statistics is not None) * STATISTICS
+    flags |= facts.kept * KEPT
+    if _version(network) == 1:
+        crcs = (layer1.gram_crc, layer.gram_crc) if layer1 else (layer.gram_crc, 0)
+        return pack(
+            VERSION_1,
+            2 if layer1 else 1,
+            k,
+            MAX_CLASSES,
+            flags | (layer1 is not None and layer1.dual) * DUAL1 | layer.dual * DUAL2,
+            embedding.height,
+            embedding.width,
+            embedding.features,
+            layer1.neurons if layer1 else 0,
+            facts.images,
+            facts.seed,
+            layer.strength,
+            layer1.ridge_lambda if layer1 else 0.0,
+            layer.ridge_lambda,
+            facts.fitted_correct,
+            loo,
+            crcs[0],
+            crcs[1],
+        )
+    layers = [each for each in (layer1, layer) if each]
+    head = pack(
+        VERSION_2,
+        len(layers),
+        k,
+        MAX_CLASSES,
+        flags,
+        embedding.height,
+        embedding.width,
+        facts.copies,
+        0,
+        facts.images,
+        facts.seed,
+        facts.fitted_correct,
+        loo,
+    )
+    for each in layers:
+        head += pack(
+            LAYER,
+            each.KIND,
+            each.dual,
+            each.neurons,
+            each.inputs,
+            each.ridge_lambda,
+            each.parameter,
+            each.gram_crc,
+        )
+    return head
+
+
+def save(network, path, statistics=None, statistics1=None):
+    """Writes network to path. statistics, statistics1: of class layer and layer 1, if they are to
+    be kept too. OSError where the disk is full or the file cannot be read back: the old file
+    stays."""
+    for _ in save_steps(network, path, statistics, statistics1):
         pass
 
 
-def save_steps(network, path, statistics=None, gram1=None):
+class _Alone:
+    """A feature layer alone, as a network to be saved."""
+
+    names = ()
+    layer = fitted = left_out = None
+
+    def __init__(self, layer1, embedding, notes):
+        self.layer1, self.embedding, self.notes = layer1, embedding, notes
+        self.facts = Facts()
+
+
+def save_layer(layer1, embedding, path, notes=None):
+    """Writes a trained feature layer to a file of its own, for trainings that keep it. notes:
+    bytes of the application's own. OSError as in save()."""
+    for _ in save_steps(_Alone(layer1, embedding, notes), path):
+        pass
+
+
+def save_steps(network, path, statistics=None, statistics1=None):
     """A generator: save() in slices of 4 KB, yielding the part done (0 to 1). Closing it, or any
     error, leaves the old file."""
-    facts = network.facts
     names = _pack_names(network.names)
-    head_bytes = calcsize(HEADER) + len(names) + len(_padding(calcsize(HEADER) + len(names)))
-    arrays = _arrays(network, statistics, gram1)
+    head = _header(network, statistics)
+    used = calcsize(START) + len(head) + len(names)
+    head_bytes = used + len(_padding(used))
+    arrays = list(_arrays(network, statistics, statistics1))
     total = head_bytes + 4
     for _, typecode, _, rows, columns, _ in arrays:
         size = rows * columns * SIZES[typecode]
         total += calcsize(ARRAY) + size + len(_padding(size))
-    head = pack(
-        HEADER,
-        MAGIC,
-        VERSION,
-        head_bytes,
-        total,
-        2 if network.hidden else 1,
-        len(network.names),
-        MAX_CLASSES,
-        facts.dual1 * DUAL1
-        | facts.dual2 * DUAL2
-        | facts.lambda_chosen * LAMBDA_CHOSEN
-        | (statistics is not None) * STATISTICS,
-        network.embedding.height,
-        network.embedding.width,
-        network.features,
-        network.hidden,
-        facts.images,
-        facts.seed,
-        facts.strength,
-        facts.lambda1,
-        facts.lambda2,
-        facts.fitted_correct,
-        NOT_COMPUTED if facts.loo_correct is None else facts.loo_correct,
-        facts.gram1_crc,
-        facts.gram2_crc,
-    )
+    head = pack(START, MAGIC, _version(network), head_bytes, total) + head + names
+    head += _padding(len(head))
     new = path + ".new"
     finish_replacing(path, _whole)  # else a second power cut could cost the only model there is
     saved = False
     written = 0
     try:
         with open_file(new, "wb") as file:
-            crc = _put(file, head + names, 0)
-            crc = _put(file, _padding(len(head) + len(names)), crc)
+            crc = _put(file, head, 0)
             for tag, typecode, exponent, rows, columns, data in arrays:
                 crc = _put(file, pack(ARRAY, tag, ord(typecode), exponent, 0, rows, columns), crc)
                 for piece in _pieces(data):
@@ -150,7 +219,7 @@ def _element(data):
 
 
 def _check(file, path):
-    """The file's header as unpacked, after length and CRC were found right."""
+    """(version, header bytes, file bytes), after length and CRC were found right."""
     steps = _checking(file, path)
     try:
         while True:
@@ -161,16 +230,17 @@ def _check(file, path):
 
 def _checking(file, path):
     """A generator: _check() in slices, yielding the part done (0 to 1)."""
-    head = file.read(calcsize(HEADER))
-    if len(head) < calcsize(HEADER):
+    head = file.read(calcsize(START))
+    if len(head) < calcsize(START):
         raise FormatError("%s: %d bytes are no model file" % (path, len(head)))
-    fields = unpack(HEADER, head)
-    if fields[0] != MAGIC:
-        raise FormatError("%s: not a model file (it starts with %r)" % (path, fields[0]))
-    if fields[1] != VERSION:
-        raise FormatError("%s: model format %d; this is format %d" % (path, fields[1], VERSION))
-    size, total = file.seek(0, 2), fields[3]
-    if size != total or fields[2] < len(head) or total < fields[2] + 4:
+    magic, version, head_bytes, total = unpack(START, head)
+    if magic != MAGIC:
+        raise FormatError("%s: not a model file (it starts with %r)" % (path, magic))
+    if version not in (1, 2):
+        raise FormatError("%s: model format %d; this reads 1 and 2" % (path, version))
+    size = file.seek(0, 2)
+    least = len(head) + calcsize(VERSION_1 if version == 1 else VERSION_2)
+    if size != total or head_bytes < least or total < head_bytes + 4:
         raise FormatError(
             "%s: want %d bytes, got %d; the file is cut short or damaged" % (path, total, size)
         )
@@ -186,7 +256,7 @@ def _checking(file, path):
         yield 1 - left / total
     if unpack("<I", file.read(4))[0] != crc:
         raise FormatError("%s: the file is damaged (CRC)" % path)
-    return fields
+    return version, head_bytes, total
 
 
 def _whole(path):
@@ -200,114 +270,189 @@ def _whole(path):
 
 
 def load(path):
-    """The Network in a model file, with `statistics` and `gram1` buffers where the file holds
-    them."""
+    """The Network in a model file, with `statistics` and `statistics1` where the file holds
+    them and one can learn on with them."""
     finish_replacing(path, _whole)
     with open_file(path, "rb") as file:
-        fields = _check(file, path)
+        version, head_bytes, total = _check(file, path)
         try:
-            network = _read(file, path, fields)
+            network = _read_header(file, version, head_bytes)
+            if network.layer is None:
+                raise ValueError("it holds a feature layer alone; want a whole network")
+            _read_network(file, network, head_bytes, total)
         except (ValueError, IndexError) as error:
             raise FormatError("%s: %s" % (path, error))
     discard(path + ".new")  # what was given up, or it could rise again
     return network
 
 
-def _read(file, path, fields):
-    from .classlayer import Statistics, packed
-    from .network import Network
+def load_layer(path):
+    """(feature layer, LabelEmbedding, notes or None) of a model file, or of a file of the layer
+    alone; nothing else is read. FormatError where it holds none."""
+    finish_replacing(path, _whole)
+    with open_file(path, "rb") as file:
+        version, head_bytes, total = _check(file, path)
+        try:
+            network = _read_header(file, version, head_bytes)
+            layer1 = network.layer1
+            if layer1 is None:
+                raise ValueError("it holds no feature layer")
+            found = _read_arrays(
+                file, _wanted(network), head_bytes, total, [b"NOTE"] + list(layer1.wanted(0))
+            )
+            layer1.load(found)
+            return layer1, network.embedding, found[b"NOTE"][0] if b"NOTE" in found else None
+        except (ValueError, IndexError) as error:
+            raise FormatError("%s: %s" % (path, error))
 
-    (
-        _,
-        _,
-        head_bytes,
-        total,
-        layers,
-        classes,
-        label_pixels,
-        flags,
-        height,
-        width,
-        features,
-        hidden,
-    ) = fields[:12]
+
+def _read_header(file, version, head_bytes):
+    file.seek(calcsize(START))
+    head = file.read(head_bytes - calcsize(START))
+    return (_read_1 if version == 1 else _read_2)(head)
+
+
+def _read_1(head):
+    """A Network without its arrays, from the header of version 1."""
+    fields = unpack_from(VERSION_1, head, 0)
+    layers, classes, label_pixels, flags, height, width, features, hidden = fields[:8]
+    images, seed, strength, lambda1, lambda2, fitted, loo, crc1, crc2 = fields[8:]
     if layers not in (1, 2) or label_pixels != MAX_CLASSES or (layers == 2) != (hidden > 0):
         raise ValueError("want 1 or 2 layers and %d label pixels" % MAX_CLASSES)
-    file.seek(calcsize(HEADER))
-    packed_names = file.read(head_bytes - calcsize(HEADER))
-    network = Network(height, width, _unpack_names(packed_names, classes), hidden)
-    if network.features != features or classes < 2:
-        raise ValueError("want %d features and 2 or more classes" % network.features)
+    embedding = LabelEmbedding(height, width)
+    if embedding.features != features:
+        raise ValueError("want %d features, got %d" % (embedding.features, features))
+    layer1 = None
+    if hidden:
+        layer1 = ContrastLayer(embedding, hidden)
+        layer1.ridge_lambda, layer1.dual, layer1.gram_crc = lambda1, bool(flags & DUAL1), crc1
+    layer = LinearClassLayer(hidden or features, classes)
+    layer.strength, layer.ridge_lambda, layer.dual = strength, lambda2, bool(flags & DUAL2)
+    layer.gram_crc = crc2 if hidden else crc1
+    for each in (layer1, layer) if layer1 else (layer,):
+        _check_numbers(each)
+    names = head[calcsize(VERSION_1) :]
+    return _network(embedding, names, layer1, layer, (images, 0, seed, fitted, loo), flags)
+
+
+def _read_2(head):
+    """A Network without its arrays, from the header of version 2; `layer` is None where the file
+    holds a feature layer alone."""
+    fields = unpack_from(VERSION_2, head, 0)
+    count, classes, label_pixels, flags, height, width, copies, zero = fields[:8]
+    images, seed, fitted, loo = fields[8:]
+    if count not in (1, 2) or label_pixels != MAX_CLASSES or zero or copies > MAX_COPIES:
+        raise ValueError(
+            "want 1 or 2 layers, %d label pixels and 0 to %d copies" % (MAX_CLASSES, MAX_COPIES)
+        )
+    at = calcsize(VERSION_2)
+    if len(head) < at + count * calcsize(LAYER):
+        raise ValueError("the table of layers is cut short")
+    table = [unpack_from(LAYER, head, at + i * calcsize(LAYER)) for i in range(count)]
+    embedding = LabelEmbedding(height, width)
+    rows = images * (1 + copies)
+    layer1, features = None, embedding.features
+    alone = count == 1 and not classes and not images
+    if count == 2 or alone:
+        kind = layer_of_kind(table[0][0], FEATURE_LAYERS)
+        kind.check(table[0][2])
+        layer1 = kind(embedding, table[0][2])
+        _fill(layer1, table[0])
+        features = layer1.outputs
+    if alone:
+        network = _Alone(layer1, embedding, None)
+        network.facts.seed = seed
+        return network
+    layer = layer_of_kind(table[-1][0], CLASS_LAYERS)(features, classes, rows)
+    _fill(layer, table[-1])
+    names = head[at + count * calcsize(LAYER) :]
+    facts = images, copies, seed, fitted, loo
+    return _network(embedding, names, layer1, layer, facts, flags)
+
+
+def _fill(layer, row):
+    """Takes what the table says of a layer."""
+    _, form, outputs, inputs, ridge_lambda, parameter, crc = row
+    if form > 1 or (outputs, inputs) != (layer.neurons, layer.inputs):
+        raise ValueError(
+            "%s layer: want %d inputs and %d outputs, got %d and %d"
+            % (layer.NAME, layer.inputs, layer.neurons, inputs, outputs)
+        )
+    layer.dual, layer.ridge_lambda, layer.gram_crc = bool(form), ridge_lambda, crc
+    layer.parameter = parameter
+    _check_numbers(layer)
+
+
+def _check_numbers(layer):
+    """ValueError where a training cannot have had these numbers."""
+    for name, value in (("lambda", layer.ridge_lambda), ("parameter", layer.parameter)):
+        if not 0 < value < 1e9 and (name, value) != ("parameter", layer.PARAMETER):
+            raise ValueError("%s layer: a %s of %r cannot be" % (layer.NAME, name, value))
+
+
+def _network(embedding, names, layer1, layer, counts, flags):
+    network = Network(embedding, _unpack_names(names, layer.classes), layer1, layer)
+    if layer.classes < 2:
+        raise ValueError("want 2 or more classes, got %d" % layer.classes)
     facts = network.facts
-    (
-        facts.images,
-        facts.seed,
-        facts.strength,
-        facts.lambda1,
-        facts.lambda2,
-        facts.fitted_correct,
-    ) = fields[12:18]
-    facts.loo_correct = None if fields[18] == NOT_COMPUTED else fields[18]
-    facts.gram1_crc, facts.gram2_crc = fields[19:21]
-    facts.dual1, facts.dual2 = bool(flags & DUAL1), bool(flags & DUAL2)
-    facts.lambda_chosen = bool(flags & LAMBDA_CHOSEN)
-    layer, f = network.layer, network.layer.features
-    order1, order2 = (
-        (facts.images if facts.dual1 else features),
-        (facts.images if facts.dual2 else f),
+    facts.images, facts.copies, facts.seed, facts.fitted_correct, loo = counts
+    facts.loo_correct = None if loo == NOT_COMPUTED else loo
+    facts.lambda_chosen, facts.kept = bool(flags & LAMBDA_CHOSEN), bool(flags & KEPT)
+    return network
+
+
+def _wanted(network):
+    """tag -> (typecode, exponent, rows, columns, needed) of the arrays of its file."""
+    images = network.facts.images
+    rows = images * (1 + network.facts.copies)
+    wanted = {}
+    for layer in (network.layer1, network.layer):
+        if layer:
+            wanted.update(layer.wanted(rows))
+    if network.layer:
+        wanted[b"FIT "] = wanted[b"LOO "] = ("B", 0, 1, images, False)
+    return wanted
+
+
+def _read_network(file, network, at, total):
+    found = _read_arrays(file, _wanted(network), at, total)
+    network.fitted, network.left_out, network.notes = (
+        found[tag][0] if tag in found else None for tag in (b"FIT ", b"LOO ", b"NOTE")
     )
-    want = {
-        b"W1  ": ("h", hidden, features),
-        b"W2  ": ("h", classes, f),
-        b"V2  ": ("i", classes, classes),
-        b"FIT ": ("B", 1, facts.images),
-        b"LOO ": ("B", 1, facts.images),
-        b"GRM1": ("i", 1, packed(order1)),
-        b"GRAM": ("i", 1, packed(order2)),
-        b"SUMS": ("i", classes, f),
-        b"CNT ": ("i", 1, classes),
-    }
+    layer1 = network.layer1
+    network.statistics1 = layer1.load(found) if layer1 else None
+    network.statistics = network.layer.load(found)
+
+
+def _read_arrays(file, wanted, at, total, tags=None):
+    """tag -> (buffer, exponent) of all arrays, or of those with these tags."""
     found = {}
-    at = head_bytes
+    seen = set()
     while at < total - 4:
         file.seek(at)
         tag, typecode, exponent, _, rows, columns = unpack(ARRAY, file.read(calcsize(ARRAY)))
         typecode = chr(typecode)
         if tag == b"NOTE":
-            want[tag] = ("B", 1, columns)
-        if want.get(tag) != (typecode, rows, columns) or tag in found:
+            wanted[tag] = ("B", 0, 1, columns, False)
+        want = wanted.get(tag)
+        if (
+            want is None
+            or tag in seen
+            or (typecode, rows, columns) != (want[0], want[2], want[3])
+            or want[1] not in (None, exponent)
+        ):
             raise ValueError("array %r of %d x %d is not wanted here" % (tag, rows, columns))
+        seen.add(tag)
         size = rows * columns * SIZES[typecode]
         if at + calcsize(ARRAY) + size > total - 4:
             raise ValueError("array %r is cut short" % tag)
-        data = layer.w if tag == b"W2  " else bytearray(size)
-        if file.readinto(data) != size:
-            raise ValueError("array %r is cut short" % tag)
-        found[tag] = data
-        if tag == b"W2  ":
-            layer.exponent = exponent
+        if tags is None or tag in tags:
+            data = bytearray(size)
+            if file.readinto(data) != size:
+                raise ValueError("array %r is cut short" % tag)
+            found[tag] = data, exponent
         at += calcsize(ARRAY) + size + len(_padding(size))
-    if b"W2  " not in found or b"V2  " not in found or (hidden and b"W1  " not in found):
-        raise ValueError("an array is missing")
-    layer.v = _ints(found[b"V2  "])
-    network.w1 = found.get(b"W1  ")
-    network.fitted = found.get(b"FIT ")
-    network.left_out = found.get(b"LOO ")
-    network.notes = found.get(b"NOTE")
-    network.gram1 = found.get(b"GRM1")
-    network.statistics = None
-    if flags & STATISTICS and not facts.dual2:
-        if not (b"GRAM" in found and b"SUMS" in found and b"CNT " in found):
-            raise ValueError("an array is missing")
-        network.statistics = Statistics(
-            f,
-            classes,
-            gram=found[b"GRAM"],
-            sums=found[b"SUMS"],
-            counts=_ints(found[b"CNT "]),
-        )
-    return network
-
-
-def _ints(data):
-    return array("i", (unpack_from("<i", data, i)[0] for i in range(0, len(data), 4)))
+    for tag, want in wanted.items():
+        if want[4] and tag not in seen:
+            raise ValueError("array %r is missing" % tag)
+    return found

@@ -4,10 +4,7 @@ machine agrees."""
 from array import array
 from collections import namedtuple
 
-import ridge
-
-from .classlayer import ClassLayer
-from .embed import LabelEmbedding
+from .layers import network_name
 
 # label: number of the class; goodness: tuple of floats, one a label; margin: best goodness minus
 # the second best.
@@ -15,26 +12,19 @@ Prediction = namedtuple("Prediction", ("label", "goodness", "margin"))
 
 
 class Facts:
-    """What is known of a training: hyper-parameters as used, counts, and checksums of the exact
-    Gram matrices."""
+    """What is known of a training: counts, seed, and how many images it has right."""
 
     images = 0
+    copies = 0  # of each image
     seed = 0
-    strength = 0.0
-    lambda1 = 0.0
-    lambda2 = 0.0
-    dual1 = False
-    dual2 = False
     lambda_chosen = False
+    kept = False  # whether layer 1 was trained before, elsewhere
     fitted_correct = 0
     loo_correct = None  # None: not computed
-    gram1_crc = 0
-    gram2_crc = 0
 
 
 class Network:
-    """Layers and class names. `w1` (int16, hidden x features, units of 2^-14) is None for the
-    one-layer network.
+    """Layers and class names: layer1, a feature layer or None, and layer, the class layer.
 
     fitted, left_out: fitted and leave-one-out label of every training image (uint8), or None;
     residuals: sum of squared leave-one-out errors of every training image (float32), large where
@@ -43,45 +33,60 @@ class Network:
     notes: bytes of the application's own, saved with the model, or None.
     """
 
-    def __init__(self, height, width, names, hidden, w1=None):
-        self.embedding = LabelEmbedding(height, width)
+    def __init__(self, embedding, names, layer1, layer):
+        self.embedding = embedding
         self.names = list(names)
-        self.hidden = hidden
-        self.w1 = w1
-        self.layer = ClassLayer(hidden or self.embedding.features, len(self.names))
+        self.layer1 = layer1
+        self.layer = layer
         self.facts = Facts()
         self.fitted = None
         self.left_out = None
         self.residuals = None
         self.margins = None
         self.notes = None
-        self._x = bytearray(2 * self.embedding.features)
-        self._work = bytearray(4 * hidden)  # enough for one image at a time
-        self._batch_work = None
-        self._h = bytearray(2 * hidden) if hidden else self._x
+        whole = layer1 is not None and layer1.WHOLE
+        self._whole = whole
+        self._x = bytearray(2 * (embedding.size if whole else embedding.features))
+        self._f = bytearray(2 * layer1.outputs) if layer1 else self._x
+        self._work = self._batch_work = None
+
+    @classmethod
+    def of_options(cls, embedding, names, options, images=0, layer1=None):
+        """An untrained network for so many training images; layer1: a trained one that is kept."""
+        facts = Facts()
+        facts.images, facts.copies, facts.seed = images, options.copies, options.seed
+        facts.lambda_chosen = options.choose_lambda
+        facts.kept = layer1 is not None
+        if options.first_layer and not layer1:
+            layer1 = options.first_layer(embedding, options.hidden)
+            layer1.ridge_lambda = options.lambda1
+        features = layer1.outputs if layer1 else embedding.features
+        layer = options.class_layer(features, len(names), images * (1 + options.copies))
+        layer.strength, layer.ridge_lambda = options.strength, options.lambdas[0]
+        network = cls(embedding, names, layer1, layer)
+        network.facts = facts
+        return network
+
+    @property
+    def name(self):
+        """ "uff2" and so on."""
+        return network_name(self.layer1, self.layer)
 
     @property
     def features(self):
-        """Length of the image part."""
-        return self.embedding.features
-
-    def project(self, x, h, work):
-        """x (int16, n x features) -> h (int16, n x hidden), the hidden values; only in a
-        two-layer network.
-
-        work: workspace of ridge.work_bytes(features, hidden); for a single image 4*hidden bytes
-        do.
-        """
-        ridge.project(x, self.w1, self.features, h, work)
+        """Length of an encoded image."""
+        return len(self._x) // 2
 
     def class_inputs(self, image):
         """The class layer's input for one image (uint8): an int16 buffer that the next call
         writes over."""
         self.embedding.check(image)
-        self.embedding.encode(image, self._x)
-        if self.hidden:
-            self.project(self._x, self._h, self._work)
-        return self._h
+        self.embedding.encode(image, self._x, self._whole)
+        if self.layer1:
+            if self._work is None:
+                self._work = bytearray(self.layer1.work_bytes)
+            self.layer1.forward(self._x, self._f, self._work)
+        return self._f
 
     def predict(self, image):
         """Prediction(label, goodness, margin) for an image (uint8, height*width). ValueError for
@@ -103,22 +108,22 @@ class Network:
                 "images: want %d x %d bytes, got %d" % (n, self.embedding.size, len(images))
             )
         x = bytearray(2 * n * self.features)
-        self.embedding.encode(images, x)
-        if self.hidden:
+        self.embedding.encode(images, x, self._whole)
+        if self.layer1:
             if self._batch_work is None:
-                self._batch_work = bytearray(ridge.work_bytes(self.features, self.hidden))
-            h = bytearray(2 * n * self.hidden)
-            self.project(x, h, self._batch_work)
-            x = h
+                self._batch_work = bytearray(self.layer1.batch_work_bytes)
+            f = bytearray(2 * n * self.layer1.outputs)
+            self.layer1.forward(x, f, self._batch_work)
+            x = f
         self.layer.goodness(
             x, bytearray(8 * n * len(self.names)) if good is None else good, labels
         )
 
-    def save(self, path, statistics=None, gram1=None):
+    def save(self, path, statistics=None, statistics1=None):
         """Writes the model file; the old one stays until the new one is whole. See model.py."""
         from .model import save
 
-        save(self, path, statistics, gram1)
+        save(self, path, statistics, statistics1)
 
     @staticmethod
     def load(path):
@@ -126,3 +131,18 @@ class Network:
         from .model import load
 
         return load(path)
+
+
+def check_kept(layer1, options, embedding):
+    """ValueError where a trained feature layer is not the one that the options want."""
+    want = options.first_layer
+    if want is None or want.NAME != layer1.NAME:
+        raise ValueError(
+            "layer 1: a %s layer cannot be kept in a network %s" % (layer1.NAME, options.network)
+        )
+    fresh = want(embedding, options.hidden)
+    if (fresh.inputs, fresh.neurons) != (layer1.inputs, layer1.neurons):
+        raise ValueError(
+            "layer 1: want %d inputs and %d neurons, got %d and %d"
+            % (fresh.inputs, fresh.neurons, layer1.inputs, layer1.neurons)
+        )

@@ -7,16 +7,13 @@ trainer.network
 """
 
 import time
-from array import array
 
 import ridge
-from ridge import crc32
 
-from .classlayer import ClassSolver, Statistics, packed
-from .contrast import contrast_pairs
 from .embed import LabelEmbedding
-from .network import Network
+from .network import Network, check_kept
 from .plan import Options, Plan
+from .stage import packed
 
 SLICE = 16  # images, neurons or rows handled between two steps
 
@@ -28,14 +25,21 @@ class Trainer:
     collected heap; where it has alloc.fast(bytes), the workspace, which nothing keeps, comes from
     there. ValueError where a class has no images, there is only one class, or there are
     more than 8,191 images. Ctrl-C or any error leaves samples and saved files as they were.
+
+    layer1: a trained feature layer that is kept, so that only the class layer is trained.
+
+    After the training: network; statistics, of the class layer, and statistics1, of layer 1, for
+    the model file; f, the inputs of the class layer (int16, rows x features); x, the encoded
+    images, where the layers keep them.
     """
 
-    def __init__(self, samples, options=None, alloc=bytearray):
+    def __init__(self, samples, options=None, alloc=bytearray, layer1=None):
         self.samples = samples
         self.options = options or Options()
         self.embedding = LabelEmbedding(samples.height, samples.width)
         self.classes = len(samples.names)
         self.images = len(samples)
+        self.copies = self.options.copies
         seen = set(samples.labels)
         for c, name in enumerate(samples.names):
             if c not in seen:
@@ -44,12 +48,18 @@ class Trainer:
                 )
         if len(seen) > self.classes:
             raise ValueError("labels: want 0 to %d, got %d" % (self.classes - 1, max(seen)))
-        self.plan = Plan(self.images, self.embedding.features, self.classes, self.options)
+        if layer1:
+            check_kept(layer1, self.options, self.embedding)
+        self.layer1 = layer1
+        self.plan = Plan(
+            self.images, self.embedding, self.classes, self.options, layer1 is not None
+        )
+        self.rows = self.plan.rows
         self.network = None
         self.statistics = None
-        self.gram1 = None
-        self.x = None  # the encoded images, int16, images x features
-        self._alloc = alloc
+        self.statistics1 = None
+        self.f = self.x = None
+        self.alloc = alloc
         self._work_all = sum(stage.work for stage in self.plan.stages)
 
     def run(self, progress=None):
@@ -63,258 +73,170 @@ class Trainer:
     def steps(self):
         """A generator: trains, yielding (stage name, done) after each slice, of less than 20
         million multiply-adds for images of 28x28 and 500 neurons."""
-        options, alloc, n = self.options, self._alloc, self.images
-        network = Network(
-            self.embedding.height, self.embedding.width, self.samples.names, options.hidden
+        alloc = self.alloc
+        network = self._untrained()
+        first, last = network.layer1, network.layer
+        last.dual = self.plan.last.dual
+        self.left_out = None
+        self._factor = None
+        self.work, work = self._workspaces()
+        if first:
+            f = yield from (first.apply if self.layer1 else first.fit)(self)
+        else:
+            f = self.x = alloc(2 * self.rows * self.embedding.features)
+            self.factor  # noqa: B018  big arrays first
+            yield from self.encode(f)
+        self.f, self.work = f, work
+        yield from last.fit(self, f)
+        network.fitted = bytearray(self.images)
+        yield from last.fitted(self, f, network.fitted)
+        labels, facts = self.labels_of_images, network.facts
+        facts.fitted_correct = sum(
+            1 for i, label in enumerate(labels) if network.fitted[i] == label
         )
-        facts = network.facts
-        facts.images = n
-        facts.seed = options.seed
-        facts.strength = options.strength
-        facts.lambda1 = options.lambda1
-        facts.lambda_chosen = options.choose_lambda
-        facts.dual1, facts.dual2 = self.plan.dual1, self.plan.dual2
+        if self.left_out:
+            facts.loo_correct = self.left_out.correct(labels)
+            network.left_out = self.left_out.predicted
+            network.residuals = self.left_out.residuals
+            network.margins = self.left_out.margins
+        self.network = network
+
+    def layer1_steps(self):
+        """A generator: trains a patch layer alone, as steps() does; returns it."""
+        layer1 = self._untrained().layer1
+        self.work = getattr(self.alloc, "fast", self.alloc)(self.plan.work_bytes)
+        yield from layer1.learn(self)
+        return layer1
+
+    def _untrained(self):
+        """The network before its training, which begins now."""
+        network = Network.of_options(
+            self.embedding, self.samples.names, self.options, self.images, self.layer1
+        )
+        if network.layer1 and not self.layer1:
+            network.layer1.dual = self.plan.first.dual
         for stage in self.plan.stages:
             stage.seconds = 0.0
         self._stages = iter(self.plan.stages)
         self._work_done = 0
+        self.labels_of_images = self.samples.labels
+        self.labels = self._labels_of_rows()
+        return network
 
-        # Big arrays first, each once; factor, panel and workspace serve both layers.
-        order = max(self.plan.order1, self.plan.order2)
-        x = alloc(2 * n * network.features)
-        h = alloc(2 * n * network.hidden) if network.hidden else x
-        factor = alloc(4 * packed(order))
-        panel = alloc(4 * ridge.PANEL * network.features) if network.hidden else None
-        self._work = getattr(alloc, "fast", alloc)(self.plan.work_bytes)
+    # ---- what the layers use ----
 
-        self.x = x
-        yield from self._encode(x)
-        if network.hidden:
-            network.w1 = alloc(2 * network.hidden * network.features)
-            yield from self._contrast_layer(network, x, factor, panel)
-            yield from self._hidden_values(network, x, h)
-        yield from self._class_layer(network, h, factor)
-        yield from self._fitted(network, h)
-        self.network = network
+    @property
+    def seed(self):
+        return self.options.seed
 
-    # ---- stages ----
+    @property
+    def factor(self):
+        """Room for the Cholesky factor of every layer: float32, packed."""
+        if self._factor is None:
+            self._factor = memoryview(self.alloc(4 * packed(self.plan.order)))
+        return self._factor
 
-    def _stage(self, done_units, units):
+    def stage(self, done_units, units):
         """What steps() yields when done_units of units of the present stage are done."""
         if done_units == units and self._now is self.plan.stages[-1]:
             return self._now.name, 1.0  # the sum of rounded parts may miss it
         done = (self._work_done + self._now.work * done_units / units) / self._work_all
         return self._now.name, min(done, 1.0)
 
-    def _begin(self):
-        self._now = next(self._stages)
+    def next_stage(self):
+        """The next Stage of the plan."""
+        return next(self._stages)
+
+    def begin(self, stage=None):
+        """Begins a stage, the next one where none is given."""
+        self._now = stage or self.next_stage()
         self._started = time.ticks_ms()
 
-    def _end(self):
-        self._now.seconds = time.ticks_diff(time.ticks_ms(), self._started) / 1000
-        self._work_done += self._now.work
+    def end(self, tries=1):
+        """Ends one of `tries` passes of the present stage."""
+        self._now.seconds += time.ticks_diff(time.ticks_ms(), self._started) / 1000
+        self._work_done += self._now.work / tries
 
-    def _slices(self, count, size=SLICE):
+    def slices(self, count, size=SLICE):
         """Begins the next stage and yields (first, last) of its slices, then ends it."""
-        self._begin()
+        self.begin()
         for first in range(0, count, size):
             yield first, min(first + size, count)
-        self._end()
+        self.end()
 
-    def _encode(self, x):
-        size, row = self.embedding.size, 2 * self.embedding.features
-        # Images pass through the workspace, many at a time: each slice opens their file.
-        images, rows = memoryview(self._work), memoryview(x)
-        for first, last in self._slices(self.images, len(images) // size):
-            batch = images[: (last - first) * size]
-            self.samples.read_into(batch, first, last)
-            self.embedding.encode(batch, rows[first * row : last * row])
-            yield self._stage(last, self.images)
-
-    def _contrast_layer(self, network, x, factor, panel):
-        n, m, q, work = self.images, network.features, network.hidden, self._work
+    def encode(self, x):
+        """A generator: the next stage; encodes all rows into x (int16, rows x features)."""
+        row = 2 * self.embedding.features
         rows = memoryview(x)
-        if self.plan.dual1:
-            order = n
-            gram = self._alloc(4 * packed(n))
-            yield from self._kernel(rows, m, gram)
-        else:
-            order = m
-            gram = self._alloc(4 * packed(m))
-            self._begin()
-            for first in range(0, n, ridge.BATCH):
-                last = min(first + ridge.BATCH, n)
-                ridge.gram(rows[2 * m * first : 2 * m * last], gram, work)
-                yield self._stage(last, n)
-            self._end()
-        self.gram1 = gram
-        network.facts.gram1_crc = crc32(gram)
-        trace = ridge.trace(gram)
-        if not trace:
-            raise ValueError("all images are blank; there is nothing to learn from")
-        lambda_abs = network.facts.lambda1 * (trace / m)
-        factor = memoryview(factor)[: 4 * packed(order)]
-        for first, last in self._slices(order):
-            ridge.factor(gram, factor, work, first=first, last=last, diagonal=lambda_abs)
-            yield self._stage(packed(last), packed(order))
+        for first, last in self.slices(self.images, self._batch(len(self.work))):
+            group = 1 + self.copies
+            self._encode(first, last, rows[first * group * row : last * group * row], False)
+            yield self.stage(last, self.images)
 
-        a, b = contrast_pairs(self.samples.labels, self.classes, q, network.facts.seed)
-        w1, panel = memoryview(network.w1), memoryview(panel)
-        if self.plan.dual1:
-            # Once, not for each slice: among big arrays the heap takes long to find a place.
-            targets, zeros = (array("f", bytes(4 * n * SLICE)) for _ in range(2))
-            targets, zeros = memoryview(targets), memoryview(zeros)
-        for first, last in self._slices(q):
-            count = last - first
-            target = panel[: 4 * m * count]
-            if self.plan.dual1:
-                alpha = targets[: n * count]
-                alpha[:] = zeros[: n * count]
-                for j in range(first, last):
-                    alpha[a[j] * count + j - first] = 1.0
-                    alpha[b[j] * count + j - first] = -1.0
-                ridge.solve(factor, alpha, alpha, work)
-                ridge.combine(x, alpha, n, target)
-            else:
-                ridge.contrast(x, m, a[first:last], b[first:last], target)
-                ridge.solve(factor, target, target, work)
-            ridge.unit_rows(target, m, w1[2 * m * first : 2 * m * last])
-            yield self._stage(last, q)
+    def batches(self, x):
+        """Begins the next stage and yields (first, last, rows first..last-1 encoded with all
+        pixels), a few rows at a time, in the buffer x; then ends it."""
+        row, group = 2 * self.embedding.size, 1 + self.copies
+        images = min(max(len(x) // row // group, 1), self._batch(len(self.work)))
+        rows = memoryview(x)
+        for first, last in self.slices(self.images, images):
+            batch = rows[: (last - first) * group * row]
+            self._encode(first, last, batch, True)
+            yield first * group, last * group, batch
 
-    def _kernel(self, rows, m, gram):
-        self._begin()
-        n = self.images
-        for first in range(0, n, SLICE):
-            last = min(first + SLICE, n)
-            ridge.kernel(rows[: 2 * m * last], m, gram, self._work, first)
-            yield self._stage(packed(last), packed(n))
-        self._end()
+    def kernel(self, rows, m, gram, phi=False):
+        """A generator: the next stage; inner products of all rows (int16, rows x m) into gram
+        (int32, packed), or phi of them."""
+        n = self.rows
+        for first, last in self.slices(n):
+            ridge.kernel(rows[: 2 * m * last], m, gram, self.work, first)
+            if phi:
+                ridge.powers(gram, first, last)
+            yield self.stage(packed(last), packed(n))
 
-    def _hidden_values(self, network, x, h):
-        m, q = network.features, network.hidden
-        inputs, outputs = memoryview(x), memoryview(h)
-        for first, last in self._slices(self.images, ridge.ROWS):
-            network.project(
-                inputs[2 * m * first : 2 * m * last],
-                outputs[2 * q * first : 2 * q * last],
-                self._work,
-            )
-            yield self._stage(last, self.images)
+    # ---- its own ----
 
-    def _class_layer(self, network, f, factor):
-        n, m = self.images, network.layer.features
-        labels = self.samples.labels
-        dual_gram = self._alloc(4 * packed(n)) if self.plan.dual2 else None
-        statistics = Statistics(m, self.classes, self._alloc, dual_gram, work=self._work)
-        rows = memoryview(f)
-        if self.plan.dual2:
-            statistics.add(f, labels, gram=False)
-            yield from self._kernel(rows, m, dual_gram)
-        else:
-            self._begin()
-            for first in range(0, n, ridge.BATCH):
-                last = min(first + ridge.BATCH, n)
-                statistics.add(rows[2 * m * first : 2 * m * last], labels[first:last])
-                yield self._stage(last, n)
-            self._end()
-        self.statistics = statistics
-        facts = network.facts
-        if network.hidden:
-            facts.gram2_crc = crc32(statistics.gram)
-        else:
-            facts.gram1_crc = crc32(statistics.gram)
-        order = self.plan.order2
-        solver = ClassSolver(
-            statistics,
-            facts.strength,
-            memoryview(factor)[: 4 * packed(order)],
-            self._work,
-            dual_gram,
-            f,
-            labels,
-        )
-        yield from self._solve(network, solver, f, labels)
+    def _workspaces(self):
+        """Buffers for layer 1 and for the class layer: one for both, in fast memory; where that is
+        too small, layer 1 alone has it."""
+        fast = getattr(self.alloc, "fast", self.alloc)
+        free = getattr(self.alloc, "fast_free", None)
+        need, first = self.plan.work_bytes, self.plan.first
+        if first is None or free is None or need <= free:
+            work = fast(need)
+            return work, work
+        size = self.embedding.size * (1 + self.copies)
+        return fast(max(first.work, size)), self.alloc(need)
 
-    def _solve(self, network, solver, f, labels):
-        """Cholesky, solve and leave-one-out, for every lambda to try; keeps the best."""
-        options, facts, n = self.options, network.facts, self.images
-        cholesky, solve = next(self._stages), next(self._stages)
-        left_out = next(self._stages) if options.leave_one_out else None
-        tries = len(options.lambdas)
-        best = None
-        leverage = array("f", bytes(4 * n))
-        predicted, residual, margin = (
-            bytearray(n),
-            array("f", bytes(4 * n)),
-            array("f", bytes(4 * n)),
-        )
-        layer = network.layer
-        rows, row = memoryview(f), 2 * layer.features
-        leverages, predictions = memoryview(leverage), memoryview(predicted)
-        residuals, margins = memoryview(residual), memoryview(margin)
-        for ridge_lambda in options.lambdas:
-            self._now, started = cholesky, time.ticks_ms()
-            order = self.plan.order2
-            for last in solver.factorise(ridge_lambda):
-                yield self._stage(packed(last), packed(order) * tries)
-            started = self._lap(cholesky, started, tries)
-            solver.solve(layer)
-            self._now = solve
-            yield self._stage(1, tries)
-            started = self._lap(solve, started, tries)
-            if not left_out:
-                facts.lambda2 = ridge_lambda
-                continue
-            self._now = left_out
-            by, targets = solver.left_out(layer)
-            first = 0
-            for last in solver.leverages(f, leverage):
-                ridge.leave_one_out(
-                    rows[first * row : last * row],
-                    layer.w,
-                    layer.v,
-                    labels[first:last],
-                    leverages[first:last],
-                    by,
-                    predictions[first:last],
-                    residuals[first:last],
-                    margins[first:last],
-                    targets,
-                )
-                first = last
-                yield self._stage(last, n * tries)
-            self._lap(left_out, started, tries)
-            correct = sum(1 for i in range(n) if predicted[i] == labels[i])
-            # Most right; then least squared error; then the larger lambda, which comes later.
-            rank = (correct, -sum(residual))
-            if best is None or rank >= best[0]:
-                best = rank, ridge_lambda, bytes(layer.w), array("i", layer.v), layer.exponent
-                network.left_out, network.residuals = bytearray(predicted), array("f", residual)
-                network.margins = array("f", margin)
-        if best:
-            facts.loo_correct = best[0][0]
-            facts.lambda2 = best[1]
-            layer.w[:] = best[2]
-            layer.v = best[3]
-            layer.exponent = best[4]
+    def _labels_of_rows(self):
+        group, labels = 1 + self.copies, self.labels_of_images
+        if group == 1:
+            return labels
+        rows = bytearray(self.rows)
+        for i, label in enumerate(labels):
+            for row in range(i * group, (i + 1) * group):
+                rows[row] = label
+        return rows
 
-    def _lap(self, stage, started, tries):
-        now = time.ticks_ms()
-        stage.seconds += time.ticks_diff(now, started) / 1000
-        self._work_done += stage.work / tries
-        return now
+    def _batch(self, work_bytes):
+        """Images read at a time: each slice opens their file."""
+        return max(work_bytes // self.embedding.size - self.copies, 1)
 
-    def _fitted(self, network, f):
-        m, n = network.layer.features, self.images
-        network.fitted = bytearray(n)
-        rows, fitted = memoryview(f), memoryview(network.fitted)
-        good = bytearray(8 * SLICE * self.classes)
-        for first, last in self._slices(n):
-            network.layer.goodness(
-                rows[2 * m * first : 2 * m * last],
-                memoryview(good)[: 8 * (last - first) * self.classes],
-                fitted[first:last],
-            )
-            yield self._stage(last, n)
-        labels = self.samples.labels
-        network.facts.fitted_correct = sum(1 for i in range(n) if network.fitted[i] == labels[i])
+    def _encode(self, first, last, x, whole):
+        """Images first..last-1 and their copies into x (int16, rows x features)."""
+        embedding, copies = self.embedding, self.copies
+        size = embedding.size
+        # They pass through the workspace.
+        images = memoryview(self.work)[: (last - first) * size]
+        self.samples.read_into(images, first, last)
+        if not copies:
+            embedding.encode(images, x, whole)
+            return
+        row, at = len(x) // ((last - first) * (1 + copies)), 0
+        distorted = memoryview(self.work)[len(images) : len(images) + copies * size]
+        for i in range(last - first):
+            image = images[i * size : (i + 1) * size]
+            ridge.copies(image, embedding.height, embedding.width, distorted)
+            embedding.encode(image, x[at : at + row], whole)
+            embedding.encode(distorted, x[at + row : at + (1 + copies) * row], whole)
+            at += (1 + copies) * row

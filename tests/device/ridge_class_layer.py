@@ -12,7 +12,10 @@ from ridge_values import text
 from uff_checks import Random
 
 import ridge
-from uff.classlayer import ClassLayer, ClassSolver, Statistics, packed
+from uff.classlayer import LeftOut
+from uff.linear import LinearClassLayer, LinearSolver
+from uff.stage import packed
+from uff.statistics import Statistics
 
 N, M, K = 12, 7, 3
 STRENGTH = 0.25  # exact in decimals and in binary, like the lambdas
@@ -43,19 +46,14 @@ def train(dual, ridge_lambda, n, m):
     if dual:
         ridge.kernel(f, m, gram, bytearray(ridge.work_bytes(m)))
     factor, work = bytearray(4 * packed(order)), bytearray(ridge.work_bytes(order))
-    solver = ClassSolver(statistics, STRENGTH, factor, work, gram, f, labels)
+    solver = LinearSolver(statistics, STRENGTH, factor, work, gram, f, labels)
     for _ in solver.factorise(ridge_lambda):
         gc.collect()
-    layer = ClassLayer(m, K)
+    layer = LinearClassLayer(m, K)
     solver.solve(layer)
-    leverage = array("f", bytes(4 * n))
-    for _ in solver.leverages(f, leverage):
+    left_out = LeftOut(n)
+    for _ in solver.leave_images(layer, left_out):
         gc.collect()
-    predicted, residual, margin = bytearray(n), array("f", bytes(4 * n)), array("f", bytes(4 * n))
-    numbers, targets = solver.left_out(layer)
-    ridge.leave_one_out(
-        f, layer.w, layer.v, labels, leverage, numbers, predicted, residual, margin, targets
-    )
 
     print("layer", "dual" if dual else "primal", ridge_lambda, STRENGTH)
     show("f", "h", f)
@@ -63,9 +61,9 @@ def train(dual, ridge_lambda, n, m):
     show("w", "h", layer.w)
     show("v", "i", layer.v)
     print("exponent", layer.exponent)
-    show("predicted", "B", predicted)
-    show("residual", "f", residual)
-    show("margin", "f", margin)
+    show("predicted", "B", left_out.predicted)
+    show("residual", "f", left_out.residuals)
+    show("margin", "f", left_out.margins)
 
 
 for ridge_lambda in (0.25, 0.015625):

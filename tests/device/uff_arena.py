@@ -117,7 +117,7 @@ def test_a_training_is_the_same_in_an_arena_and_on_the_heap():
         fast = [place for place in memory.found() if place[0] == "workspace"]
         assert fast == [("workspace", 0, trainer.plan.work_bytes)], fast
         for network in networks[-2:]:
-            assert bytes(network.w1) == bytes(plain.w1)
+            assert bytes(network.layer1.w) == bytes(plain.layer1.w)
             assert bytes(network.layer.w) == bytes(plain.layer.w)
 
 

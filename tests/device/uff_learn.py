@@ -81,7 +81,7 @@ def test_one_layer_learnt_image_by_image_is_the_trainers_network_byte_for_byte()
     learner = added(started(), range(12))
     learner.solve()
     assert weights(learner.network) == weights(trained)
-    assert learner.network.facts.gram1_crc == trained.facts.gram1_crc
+    assert learner.network.layer.gram_crc == trained.layer.gram_crc
     for number in range(1000, 1005):
         for label in range(3):
             a, b = (

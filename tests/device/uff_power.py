@@ -71,7 +71,7 @@ def cut_at_every_block(kind, torn, prepare, change, check):
 
 def model_survives(first):
     old, new = trained(1), trained(2)
-    old_bits, new_bits = bytes(old.w1), bytes(new.w1)
+    old_bits, new_bits = bytes(old.layer1.w), bytes(new.layer1.w)
 
     def prepare(folder):
         if first:
@@ -83,14 +83,14 @@ def model_survives(first):
     def check(folder, finished):
         path = folder + "/a.uffm"
         try:
-            bits = bytes(Network.load(path).w1)
+            bits = bytes(Network.load(path).layer1.w)
         except OSError:
             assert not first and not finished, "the model is lost"
             return
         assert bits == new_bits if finished else bits in (old_bits, new_bits)
         # And it goes on: the next save works.
         new.save(path)
-        assert bytes(Network.load(path).w1) == new_bits
+        assert bytes(Network.load(path).layer1.w) == new_bits
 
     for kind, torn in DISKS:
         cuts = cut_at_every_block(kind, torn, prepare, change, check)
@@ -348,7 +348,7 @@ class Installed:
 
 def loaded(path):
     try:
-        return bytes(Network.load(path).w1)
+        return bytes(Network.load(path).layer1.w)
     except (OSError, FormatError):
         return None
 
@@ -356,7 +356,7 @@ def loaded(path):
 def test_saves_cut_one_after_another_always_leave_a_model():
     # At every pair of calls: the second save meets what the first one left lying about.
     networks = [trained(seed, hidden=2) for seed in (1, 2, 3)]
-    bits = [bytes(network.w1) for network in networks]
+    bits = [bytes(network.layer1.w) for network in networks]
     for refuses in (False, True):
         with Installed(FakeDisk(refuses)) as disk:
             networks[0].save("m")
@@ -374,9 +374,9 @@ def test_saves_cut_one_after_another_always_leave_a_model():
                             disk.count, disk.cut_at = 0, cut
                             try:
                                 network.save("m")
-                                possible = [bytes(network.w1)]
+                                possible = [bytes(network.layer1.w)]
                             except OSError:
-                                possible = possible + [bytes(network.w1)]
+                                possible = possible + [bytes(network.layer1.w)]
                             disk.power_on()
                             if load_between:
                                 assert loaded("m") in possible, (refuses, first, second)
@@ -441,7 +441,7 @@ def test_a_saved_model_is_on_the_disk_when_save_returns():
                 network = trained(seed)
                 network.save("m")
                 disk.power_on()
-                assert loaded("m") == bytes(network.w1)
+                assert loaded("m") == bytes(network.layer1.w)
 
 
 def test_a_short_write_is_a_full_disk():
@@ -461,7 +461,7 @@ def test_a_short_write_is_a_full_disk():
         raises(OSError, "28", SamplesFile.create, "t", SIDE, SIDE, ["a", "b"])
     with Installed(disk):
         assert (
-            loaded("m") == bytes(network.w1)
+            loaded("m") == bytes(network.layer1.w)
             and "m.new" not in disk.files
             and "t" not in disk.files
         )
@@ -487,7 +487,7 @@ def test_what_cannot_be_read_back_does_not_replace_the_old_model():
         )
         raises(OSError, "cannot be read back", trained(2).save, "m")
     with Installed(disk):
-        assert loaded("m") == bytes(network.w1)
+        assert loaded("m") == bytes(network.layer1.w)
 
 
 run(globals())

@@ -48,14 +48,14 @@ def primal_and_dual(network_name, each):
     samples = small_samples(each)
     primal, _ = trained(samples, network=network_name, form="primal")
     dual, _ = trained(samples, network=network_name, form="dual")
-    assert (primal.facts.dual2, dual.facts.dual2) == (False, True)
+    assert (primal.layer.dual, dual.layer.dual) == (False, True)
     a, b = primal.layer, dual.layer
     assert a.exponent == b.exponent
-    if primal.hidden:
+    if primal.layer1:
         # Rows of length 2^14: the last float32 bits tip a step of rounding here and there.
-        assert largest_difference(int16(primal.w1), int16(dual.w1)) <= 1
+        assert largest_difference(int16(primal.layer1.w), int16(dual.layer1.w)) <= 1
     # One layer: likewise. Two: W1 a step apart moves hidden values by 1/512, and W2 with them.
-    assert largest_difference(int16(a.w), int16(b.w)) <= (128 if primal.hidden else 2)
+    assert largest_difference(int16(a.w), int16(b.w)) <= (128 if primal.layer1 else 2)
     assert bytes(primal.fitted) == bytes(dual.fitted)
     assert bytes(primal.left_out) == bytes(dual.left_out)
     assert predictions(primal) == predictions(dual)
@@ -80,7 +80,7 @@ def test_two_layers_are_the_same_in_primal_and_dual_form_with_many_images():
 def test_auto_takes_the_dual_form_with_few_images_and_the_primal_with_many():
     _, few = trained(small_samples(2), network="uff1")
     _, many = trained(small_samples(40), network="uff1")
-    assert few.plan.dual2 and not many.plan.dual2
+    assert few.plan.last.dual and not many.plan.last.dual
 
 
 def test_training_twice_gives_the_same_bits_and_another_seed_another_first_layer():
@@ -88,11 +88,11 @@ def test_training_twice_gives_the_same_bits_and_another_seed_another_first_layer
     a, b = trained(samples, seed=3)[0], trained(samples, seed=3)[0]
     other, _ = trained(samples, seed=4)
     assert (
-        bytes(a.w1) == bytes(b.w1)
+        bytes(a.layer1.w) == bytes(b.layer1.w)
         and bytes(a.layer.w) == bytes(b.layer.w)
         and a.layer.v == b.layer.v
     )
-    assert bytes(a.w1) != bytes(other.w1)
+    assert bytes(a.layer1.w) != bytes(other.layer1.w)
 
 
 def test_training_again_counts_its_time_and_progress_from_nothing():
@@ -136,7 +136,7 @@ def brute_force(samples, options, ridge_lambda):
     network, trainer = trained(samples, form="primal", lambda2=ridge_lambda, **options)
     learner = Learner(network, trainer.statistics)
     n, k = len(samples), len(samples.names)
-    network.facts.lambda2 *= n / (n - 1)
+    network.layer.ridge_lambda *= n / (n - 1)
     labels, errors = bytearray(n), []
     for i in range(n):
         learner.remove(samples.image(i), samples.labels[i])
@@ -190,11 +190,11 @@ def chosen_lambda(options):
         best = rank if best is None or rank > best else best
     for form in ("primal", "dual"):
         network, _ = trained(samples, form=form, lambda2="loo", **options)
-        facts = network.facts
-        assert facts.lambda_chosen and abs(facts.lambda2 - best[2]) < 1e-4, (facts.lambda2, best)
+        facts, chosen = network.facts, network.layer.ridge_lambda
+        assert facts.lambda_chosen and abs(chosen - best[2]) < 1e-4, (chosen, best)
         assert facts.loo_correct == best[0]
         # The network returned is that of the chosen lambda, not that of the last one tried.
-        again, _ = trained(samples, form=form, lambda2=facts.lambda2, **options)
+        again, _ = trained(samples, form=form, lambda2=chosen, **options)
         assert bytes(again.layer.w) == bytes(network.layer.w) and again.layer.v == network.layer.v
         assert bytes(again.left_out) == bytes(network.left_out) and bytes(again.fitted) == bytes(
             network.fitted
@@ -305,12 +305,18 @@ def test_predicting_an_image_of_another_shape_is_refused():
 
 def test_options_out_of_range_are_refused_with_the_range():
     for name, part, values in (
-        ("network", 'want "uff1" or "uff2"', ("uff3", 2, None)),
+        (
+            "network",
+            "want one of uff1, uff2, uff_conv, uff_kernel",
+            ("uff3", 2, None, "patch", ""),
+        ),
+        ("network", "want one of", ("linear+linear", "kernel+contrast", "contrast+patch+linear")),
         ("form", 'want "auto", "primal" or "dual"', ("Dual", None)),
-        ("hidden", "want 2 to 4096 neurons", (1, 4097, -5, 24.0, "24", None)),
+        ("hidden", "want 2 to 4096 neurons", (1, 4097, -5, 24.0, "24")),
+        ("copies", "want 0 to 15", (-1, 16, 1.0, None)),
         ("seed", "want 0 to 4294967295", (-1, 1 << 32, 0.5, "0", None)),
         ("strength", "want 0.001 to 1000", (0, -1, 2000, float("nan"), float("inf"), "0.2")),
-        ("lambda1", "want 0.0001 to 10000", (0, 1e5, float("nan"), "5", None)),
+        ("lambda1", "want 0.0001 to 10000", (0, 1e5, float("nan"), "5")),
         ("lambda2", "want 1e-05 to 10000", (0, -0.1, 1e5, float("nan"), "best")),
     ):
         for value in values:
@@ -378,7 +384,9 @@ def test_ctrl_c_in_any_stage_leaves_the_saved_model_as_it_was():
         assert contents(path) == old, stop
     # And the interrupted Trainer can start again, from the beginning.
     assert next(again.steps())[1] < 0.5
-    assert bytes(again.run().w1) == bytes(trained(samples, lambda2="loo", seed=1)[0].w1)
+    assert bytes(again.run().layer1.w) == bytes(
+        trained(samples, lambda2="loo", seed=1)[0].layer1.w
+    )
     assert Network.load(path).facts.seed == 0
     umount()
 

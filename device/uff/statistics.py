@@ -1,0 +1,170 @@
+"""What a linear class layer knows of its images: exact sums, in which images come and go."""
+
+from array import array
+
+import ridge
+
+from .stage import packed
+
+
+class Statistics:
+    """What the class layer knows of its images: Gram matrix F'F, class sums, counts. Exact, so
+    images can be added, taken away, given another label and merged in any order with the same
+    bits as the result.
+
+    gram: int32, packed, features*(features+1)/2; sums: int32, classes x features; counts: int32,
+    classes. Where gram is given it is taken as it is; that of a dual training, of the images,
+    cannot learn on. work: workspace of ridge.work_bytes(features); made when it is first needed
+    where none is given.
+
+    All three change or none does. What an error or Ctrl-C stopped between two of them is taken
+    back at once, or where another Ctrl-C came, by the next call: until then f and labels must stay
+    as they are.
+    """
+
+    def __init__(
+        self, features, classes, alloc=bytearray, gram=None, work=None, sums=None, counts=None
+    ):
+        self.features = features
+        self.gram = alloc(4 * packed(features)) if gram is None else gram
+        # Sums and counts in one attribute, so that one assignment changes both.
+        self.held = (
+            alloc(4 * features * classes) if sums is None else sums,
+            array("i", [0] * classes) if counts is None else counts,
+        )
+        self._begun = None  # what may be half done
+        self._work = work
+        self._alloc = alloc
+
+    @property
+    def sums(self):
+        return self.held[0]
+
+    @property
+    def counts(self):
+        return self.held[1]
+
+    @property
+    def classes(self):
+        return len(self.held[1])
+
+    @property
+    def images(self):
+        return sum(self.held[1])
+
+    def settle(self):
+        """Takes back, or ends, what was stopped half-way."""
+        if self._begun is None:
+            return
+        images, trace, f, labels, remove, held = self._begun
+        # Each call of ridge is done or not, and what it changes tells.
+        moved = trace is not None and ridge.trace(self.gram) != trace
+        if held is not None:
+            if moved:
+                self.held = held
+        elif self.images != images and not moved:
+            ridge.class_sums(f, labels, self.sums, self.counts, not remove)
+        self._begun = None
+
+    def _change(self, f, labels, remove):
+        self.settle()
+        if self._work is None:
+            self._work = self._alloc(ridge.work_bytes(self.features))
+        self._begun = self.images, ridge.trace(self.gram), f, labels, remove, None
+        try:
+            ridge.class_sums(f, labels, self.sums, self.counts, remove)
+            ridge.gram(f, self.gram, self._work, remove)
+            self._begun = None
+        except BaseException:
+            self.settle()
+            raise
+
+    def add(self, f, labels, gram=True):
+        """Adds the rows of f (int16, n x features) with their labels (uint8, n). OverflowError
+        beyond 8,191 images.
+
+        gram=False leaves the Gram matrix out: a dual solution takes the images themselves.
+        """
+        if gram:
+            self._change(f, labels, False)
+        else:
+            ridge.class_sums(f, labels, self.sums, self.counts)
+
+    def remove(self, f, labels):
+        """Takes rows away that were added. ValueError where they cannot have been; nothing is
+        changed then."""
+        self._change(f, labels, True)
+
+    def relabel(self, f, old, new):
+        """Gives rows other labels (uint8, n each); the Gram matrix does not depend on them."""
+        self.settle()
+        self._begun = self.images, None, f, old, True, None
+        try:
+            ridge.class_sums(f, old, self.sums, self.counts, True)
+            ridge.class_sums(f, new, self.sums, self.counts)
+            self._begun = None
+        except BaseException:
+            self.settle()
+            raise
+
+    def merge(self, other):
+        """Adds all images of another Statistics, for instance of another board."""
+        self.settle()
+        other.settle()
+        if (other.features, other.classes) != (self.features, self.classes):
+            raise ValueError(
+                "merge: want %d features and %d classes, got %d and %d"
+                % (self.features, self.classes, other.features, other.classes)
+            )
+        if self.images + other.images > 8191:
+            raise OverflowError(
+                "merge: %d images; want at most 8191" % (self.images + other.images)
+            )
+        held = self._room_for(0), array("i", self.counts)
+        ridge.merge(held[0], other.sums)
+        ridge.merge(held[1], other.counts)
+        self._begun = None, ridge.trace(self.gram), None, None, None, held
+        try:
+            ridge.merge(self.gram, other.gram)
+            self.held = held
+            self._begun = None
+        except BaseException:
+            self.settle()
+            raise
+
+    def _room_for(self, more):
+        """A copy of the sums, with room for so many classes more."""
+        sums = self._alloc(len(self.sums) + 4 * self.features * more)
+        sums[: len(self.sums)] = self.sums
+        return sums
+
+    def targets(self):
+        """What each neuron is told on positive data of its class: the mean number of images a
+        class, over that of this class. So every class counts the same, however many images it
+        has; with equally many it is 1."""
+        return [self.images / (self.classes * count) if count else 0.0 for count in self.counts]
+
+    def with_class(self):
+        """Sums and counts with one more class, without images yet. Nothing is changed."""
+        return self._room_for(1), array("i", list(self.counts) + [0])
+
+    def without_class(self, number):
+        """Sums and counts without a class whose images have been removed: its count must be
+        0. Nothing is changed."""
+        if self.counts[number]:
+            raise ValueError("remove class: want no images of it, got %d" % self.counts[number])
+        row = 4 * self.features
+        sums = self._alloc(len(self.sums) - row)
+        sums[: number * row] = self.sums[: number * row]
+        sums[number * row :] = self.sums[(number + 1) * row :]
+        return sums, array("i", [n for c, n in enumerate(self.counts) if c != number])
+
+    def add_class(self):
+        """One more class, without images yet."""
+        self.settle()
+        self.held = self.with_class()
+
+    def remove_class(self, number):
+        """One class less, whose images have been removed."""
+        self.settle()
+        self.held = self.without_class(number)
