@@ -17,7 +17,7 @@ from ridge import crc32
 from .classlayer import LeftOut
 from .kernel import KernelSolver
 from .network import Network, check_kept
-from .stage import packed
+from .stage import MAX_COPIES, packed
 
 SLICE = 16
 
@@ -26,50 +26,49 @@ class KernelLearner:
     """Images, their copies and the network that knows them.
 
     layer1: a trained feature layer; rows: images and copies that there is room for. The arrays
-    come from alloc(bytes), the workspace from alloc.fast(bytes) where there is one.
+    come from alloc(bytes), the workspace from alloc.fast(bytes) where there is one; they serve any
+    number of copies (restart()).
 
     network: of the last update(), or None before one, and after an image was taken away.
     """
 
     def __init__(self, layer1, embedding, names, options, rows, alloc=bytearray):
-        check_kept(layer1, options, embedding)
-        if options.class_layer.NAME != "kernel" or options.choose_lambda:
-            raise ValueError(
-                "learning image by image wants a kernel class layer and a given lambda2, got %s"
-                % options.network
-            )
-        self.layer1 = layer1
+        _check(layer1, embedding, options)
         self.embedding = embedding
-        self.names = list(names)
-        self.options = options
         self.room = rows
-        self.group = 1 + options.copies
-        self.network = None
-        self.solver = None
-        self._labels = bytearray()  # of the images
-        self._valid = 0  # rows of the kernel matrix and the factor that are there
         features = layer1.outputs
         self._rows = memoryview(alloc(2 * rows * features))
         self._gram = alloc(4 * packed(rows))
         self._factor = alloc(4 * packed(rows))
-        self._work = getattr(alloc, "fast", alloc)(self.work_bytes(layer1, embedding, rows))
-        self._x = bytearray(2 * self.group * layer1.inputs)
-        self._copies = bytearray(options.copies * embedding.size)
+        self._work = getattr(alloc, "fast", alloc)(self.work_bytes(layer1, rows))
+        self._x = bytearray(2 * (1 + MAX_COPIES) * layer1.inputs)
+        self._copies = bytearray(MAX_COPIES * embedding.size)
+        self.restart(layer1, names, options)
+
+    def restart(self, layer1, names, options):
+        """Begins again without images, with another layer 1 of the same size, other classes, or
+        another number of copies."""
+        _check(layer1, self.embedding, options)
+        self._labels = bytearray()  # of the images
+        self._valid = 0  # rows of the kernel matrix and the factor that are there
+        self.network = self.solver = None
+        self.layer1, self.names, self.options = layer1, list(names), options
+        self.group = 1 + options.copies
 
     @staticmethod
-    def work_bytes(layer1, embedding, rows):
+    def work_bytes(layer1, rows):
+        """Workspace for so many rows."""
         return max(layer1.batch_work_bytes, ridge.work_bytes(max(rows, layer1.outputs)))
 
     @staticmethod
-    def memory_bytes(layer1, embedding, options, rows):
-        """What the arrays take."""
-        group = 1 + options.copies
+    def memory_bytes(layer1, embedding, rows):
+        """What the arrays of a learner take."""
         return (
             2 * rows * layer1.outputs
             + 2 * 4 * packed(rows)
-            + KernelLearner.work_bytes(layer1, embedding, rows)
-            + 2 * group * layer1.inputs
-            + options.copies * embedding.size
+            + KernelLearner.work_bytes(layer1, rows)
+            + 2 * (1 + MAX_COPIES) * layer1.inputs
+            + MAX_COPIES * embedding.size
         )
 
     def __len__(self):
@@ -91,11 +90,12 @@ class KernelLearner:
                 "images: want at most %d with %d copies each" % (self.room // group, group - 1)
             )
         whole, row = self.layer1.WHOLE, 2 * self.layer1.inputs
-        x = memoryview(self._x)
+        x = memoryview(self._x)[: group * row]
         self.embedding.encode(image, x[:row], whole)
         if group > 1:
-            ridge.copies(image, self.embedding.height, self.embedding.width, self._copies)
-            self.embedding.encode(self._copies, x[row:], whole)
+            copies = memoryview(self._copies)[: (group - 1) * self.embedding.size]
+            ridge.copies(image, self.embedding.height, self.embedding.width, copies)
+            self.embedding.encode(copies, x[row:], whole)
         at = 2 * self.layer1.outputs * group
         self.layer1.forward(x, self._rows[n * at : (n + 1) * at], self._work)
         self._labels = self._labels + bytes([label])
@@ -198,3 +198,12 @@ class KernelLearner:
     def _check_number(self, i):
         if not 0 <= i < len(self._labels):
             raise ValueError("image: want 0 to %d, got %d" % (len(self._labels) - 1, i))
+
+
+def _check(layer1, embedding, options):
+    check_kept(layer1, options, embedding)
+    if options.class_layer.NAME != "kernel" or options.choose_lambda:
+        raise ValueError(
+            "learning image by image wants a kernel class layer and a given lambda2, got %s"
+            % options.network
+        )

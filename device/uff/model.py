@@ -291,19 +291,23 @@ def load_layer(path):
     alone; nothing else is read. FormatError where it holds none."""
     finish_replacing(path, _whole)
     with open_file(path, "rb") as file:
-        version, head_bytes, total = _check(file, path)
-        try:
-            network = _read_header(file, version, head_bytes)
-            layer1 = network.layer1
-            if layer1 is None:
-                raise ValueError("it holds no feature layer")
-            found = _read_arrays(
-                file, _wanted(network), head_bytes, total, [b"NOTE"] + list(layer1.wanted(0))
-            )
-            layer1.load(found)
-            return layer1, network.embedding, found[b"NOTE"][0] if b"NOTE" in found else None
-        except (ValueError, IndexError) as error:
-            raise FormatError("%s: %s" % (path, error))
+        return read_layer(file, path)
+
+
+def read_layer(file, name):
+    """load_layer() of an open file, such as io.BytesIO; name: for messages."""
+    version, head_bytes, total = _check(file, name)
+    try:
+        network = _read_header(file, version, head_bytes)
+        layer1 = network.layer1
+        if layer1 is None:
+            raise ValueError("it holds no feature layer")
+        tags = [b"NOTE"] + list(layer1.wanted(0))
+        found = _read_arrays(file, _wanted(network), head_bytes, total, tags)
+        layer1.load(found)
+        return layer1, network.embedding, found[b"NOTE"][0] if b"NOTE" in found else None
+    except (ValueError, IndexError) as error:
+        raise FormatError("%s: %s" % (name, error))
 
 
 def _read_header(file, version, head_bytes):

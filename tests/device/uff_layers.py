@@ -196,6 +196,7 @@ def test_images_added_one_by_one_give_the_bytes_of_a_training_from_the_start():
     folder = scratch()
     samples = samples_of(6)
     layer1 = trained(samples_of(5), "uff_kernel", seed=9)[0].layer1
+    samples_layer = trained(samples, "uff_kernel")[0].layer1
     for copies in (0, 1, 15):
         options = options_of("uff_kernel", copies=copies)
         want = saved(
@@ -204,6 +205,10 @@ def test_images_added_one_by_one_give_the_bytes_of_a_training_from_the_start():
         learner = KernelLearner(
             layer1, trained_embedding(samples), samples.names, options, 18 * (1 + copies)
         )
+        if copies == 1:  # begun again with other copies, another layer 1 and other classes
+            learner.restart(samples_layer, ["a"], options_of("uff_kernel", copies=15))
+            learner.add(samples.image(1), 0)
+            learner.restart(layer1, samples.names, options)
         for i in range(len(samples)):
             learner.add(samples.image(i), samples.labels[i])
             if i in (3, 7, 8, 12):
