@@ -26,6 +26,7 @@
 #define RIDGE_PATCH_LEN (RIDGE_PATCH * RIDGE_PATCH)
 #define RIDGE_GRID (4)     // responses of a filter are pooled over the cells of a 4 x 4 grid of places
 #define RIDGE_MAX_FILTERS (64)
+#define RIDGE_POOL_ROOM(q) ((q) / 4 * 124 + 294) // words that hold q filters and what is in work of an image
 #define RIDGE_FILTER_BOUND (1 << 29) // squares of a filter stay below it: then two elements of it sum to an int16
 
 enum ridge_error {
@@ -68,7 +69,7 @@ static inline size_t ridge_patch_gram_work_bytes(void) {
 }
 
 static inline size_t ridge_patch_features_work_bytes(size_t q) {
-    return RIDGE_GRID * RIDGE_GRID * 2 * q * sizeof(uint32_t);
+    return (RIDGE_GRID * RIDGE_GRID * 2 * q + RIDGE_POOL_ROOM(q)) * sizeof(uint32_t);
 }
 
 // ---- integers: encoding, Gram matrices, inference ----

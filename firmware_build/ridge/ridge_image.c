@@ -44,33 +44,43 @@ static struct warp warp_of(uint32_t seed, int32_t height, int32_t width) {
     return by;
 }
 
-static inline uint32_t pixel(const uint8_t *image, int32_t height, int32_t width, int32_t row, int32_t column) {
-    return (uint32_t)row < (uint32_t)height && (uint32_t)column < (uint32_t)width ? image[row * width + column] : 0;
+static int32_t pixel(const uint8_t *image, int32_t height, int32_t width, int32_t row, int32_t column) {
+    return row >= 0 && row < height && column >= 0 && column < width ? image[row * width + column] : 0;
+}
+
+// Of a and b, part 256ths of the way.
+static inline int32_t between(int32_t a, int32_t b, int32_t part) {
+    return a * 256 + (b - a) * part;
 }
 
 static void warp(const uint8_t *image, int32_t height, int32_t width, const struct warp *by, uint8_t *out) {
+    const uint32_t rows = (uint32_t)height - 1, columns = (uint32_t)width - 1;
+    const int32_t xx = by->xx, yx = by->yx;
     // Places in 256ths of a pixel, rounded.
     int32_t x0 = by->x0 + 128, y0 = by->y0 + 128;
     for (int32_t i = 0; i < height; ++i, x0 += by->xy, y0 += by->yy) {
         int32_t x = x0, y = y0;
-        for (int32_t j = 0; j < width; ++j, x += by->xx, y += by->yx) {
+        for (int32_t j = 0; j < width; ++j, x += xx, y += yx) {
             const int32_t column = x >> 16, row = y >> 16;
-            const uint32_t right = x >> 8 & 255, low = y >> 8 & 255;
-            uint32_t a, b, c, d;
-            if ((uint32_t)row < (uint32_t)height - 1 && (uint32_t)column < (uint32_t)width - 1) {
+            int32_t a = 0, b = 0, c = 0, d = 0;
+            if ((uint32_t)row < rows && (uint32_t)column < columns) {
                 const uint8_t *at = image + row * width + column;
                 a = at[0];
                 b = at[1];
                 c = at[width];
                 d = at[width + 1];
-            } else {
+            } else if ((uint32_t)row + 1 < rows + 2 && (uint32_t)column + 1 < columns + 2) { // at the edge
                 a = pixel(image, height, width, row, column);
                 b = pixel(image, height, width, row, column + 1);
                 c = pixel(image, height, width, row + 1, column);
                 d = pixel(image, height, width, row + 1, column + 1);
             }
-            const uint32_t above = a * (256 - right) + b * right, below = c * (256 - right) + d * right;
-            *out++ = (uint8_t)((above * (256 - low) + below * low + 32768) >> 16);
+            int32_t value = a | b | c | d; // most are blank, all four
+            if (value != 0) {
+                const int32_t right = x >> 8 & 255, down = y >> 8 & 255;
+                value = (between(between(a, b, right), between(c, d, right), down) + 32768) >> 16;
+            }
+            *out++ = (uint8_t)value;
         }
     }
 }

@@ -300,18 +300,26 @@ int ridge_goodness(const int16_t *f, size_t n, size_t m, const int16_t *w, const
 
 // Whether all inner products are from -1 to 1.25, so that their powers fit int32.
 static bool powers_fit(const int32_t *u, size_t count) {
+#pragma GCC unroll 4
     for (size_t i = 0; i < count; ++i) {
-        if (u[i] < -ONE || u[i] > LARGEST_PRODUCT) {
+        if ((uint32_t)u[i] + ONE > LARGEST_PRODUCT + ONE) {
             return false;
         }
     }
     return true;
 }
 
+static inline uint32_t high_word(uint32_t a, uint32_t b) {
+    return (uint32_t)((uint64_t)a * b >> 32);
+}
+
+// t = (1 + u)/2 in units of 2^-19, its square t*t >> 8 and that one's square >> 30 in units of 2^-30.
 static void power_all(int32_t *u, size_t count) {
+#pragma GCC unroll 4
     for (size_t i = 0; i < count; ++i) {
-        const uint64_t sum = (uint32_t)(u[i] + ONE), square = sum * sum >> 8; // (1 + u)/2 in 2^-19, its square in 2^-30
-        u[i] = (int32_t)(square * square >> 30);
+        const uint32_t t = ((uint32_t)u[i] << 12) + ((uint32_t)ONE << 12);
+        const uint32_t twice = high_word(t, t) * 2;
+        u[i] = (int32_t)high_word(twice, twice);
     }
 }
 
@@ -330,6 +338,7 @@ static bool kernel_goodness_fits(const int16_t *alpha, size_t stored, const int3
     const int64_t room = OUTPUT_BOUND - largest_size(v, classes * classes);
     for (size_t c = 0; c < classes; ++c) {
         int64_t sum = 0;
+#pragma GCC unroll 4
         for (size_t i = 0; i < stored; ++i) {
             const int32_t a = alpha[c * stored + i];
             sum += a < 0 ? -a : a;
@@ -348,6 +357,7 @@ static uint8_t goodness_of_powers(const int32_t *phi, const int16_t *alpha, size
     for (size_t c = 0; c < classes; ++c) {
         const int16_t *const weight = alpha + c * stored;
         int64_t sum = 0;
+#pragma GCC unroll 4
         for (size_t j = 0; j < stored; ++j) {
             sum += (int64_t)weight[j] * phi[j];
         }

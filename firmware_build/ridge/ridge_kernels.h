@@ -7,6 +7,8 @@
 
 #include <math.h>
 
+#define RIDGE_POOL_SIDE (6) // sums of 36 relus, each below 2^26, fit 32 bits
+
 // A patch layer: w (q,36), bias (q).
 struct ridge_filters {
     const int16_t *w;
@@ -33,12 +35,12 @@ struct ridge_kernels {
     void (*square)(const float *b, size_t m, float *sum);
     // out (m,p) = x^T c, x (n,m), c (n,p).
     void (*combine)(const int16_t *x, size_t n, size_t m, const float *c, size_t p, float *out);
-    // room: the filters as pool wants them. room: ridge_pool_work_len(q).
-    void (*pack_filters)(const struct ridge_filters *by, void *room);
-    // sums (2q): of relu(z - threshold), then of relu(-z - threshold), over the patches at rows x columns places, the first
-    // of them at x, whose rows are `width` apart.
-    void (*pool)(const int16_t *x, size_t width, size_t rows, size_t columns, const struct ridge_filters *by, void *room,
-        uint64_t *sums);
+    // room: the filters as pool wants them. RIDGE_POOL_ROOM(q) words.
+    void (*pack_filters)(const struct ridge_filters *by, uint32_t *room);
+    // sums (2q): of relu(z - threshold), then of relu(-z - threshold), over the patches at rows x columns places, both at
+    // most RIDGE_POOL_SIDE, the first of them at x, whose rows are `width` apart.
+    void (*pool)(const int16_t *x, size_t width, size_t rows, size_t columns, const struct ridge_filters *by,
+        uint32_t *room, uint32_t *sums);
 };
 
 extern const struct ridge_kernels ridge_plain;

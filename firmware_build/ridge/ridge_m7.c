@@ -9,6 +9,7 @@
 
 #ifdef RIDGE_HAS_M7
 
+#include <arm_acle.h>
 #include <string.h>
 
 #define P RIDGE_PANEL
@@ -19,6 +20,19 @@
 static inline uint32_t word_at(const int16_t *x) {
     uint32_t word;
     memcpy(&word, x, sizeof word); // one LDR: the core allows unaligned words
+    return word;
+}
+
+// The low halves of two words, and the high ones, the first of them below.
+static inline uint32_t low_halves(uint32_t a, uint32_t b) {
+    uint32_t word;
+    __asm__("pkhbt %0, %1, %2, lsl #16" : "=r"(word) : "r"(a), "r"(b));
+    return word;
+}
+
+static inline uint32_t high_halves(uint32_t a, uint32_t b) {
+    uint32_t word;
+    __asm__("pkhtb %0, %1, %2, asr #16" : "=r"(word) : "r"(b), "r"(a));
     return word;
 }
 
@@ -79,10 +93,10 @@ static void pack_columns(const int16_t *x, size_t count, size_t m, uint32_t *out
             for (; p < count / 2; ++p, to += 4) {
                 const int16_t *even = x + 2 * p * m + j, *odd = even + m;
                 const uint32_t a = word_at(even), b = word_at(odd), c = word_at(even + 2), d = word_at(odd + 2);
-                to[0] = (a & 0xffff) | b << 16;
-                to[1] = a >> 16 | (b & 0xffff0000);
-                to[2] = (c & 0xffff) | d << 16;
-                to[3] = c >> 16 | (d & 0xffff0000);
+                to[0] = low_halves(a, b);
+                to[1] = high_halves(a, b);
+                to[2] = low_halves(c, d);
+                to[3] = high_halves(c, d);
             }
         }
         for (; p < pairs; ++p, to += 4) {
@@ -202,46 +216,74 @@ static void kernel(const int16_t *x, size_t first, size_t last, size_t m, int32_
     }
 }
 
-// One row against many without packing: four words a step, as many loads as multiplications.
-static int32_t dot(const int16_t *a, const int16_t *b, size_t m) {
+// out[0], out[1] = inner products of x with two rows, over `count` elements, a multiple of 8 above 0; all begin at whole
+// words. LDM brings 8 elements at once, those of x for both rows: 11 instructions for 16 multiply-adds.
+// r0 x, r1 r2 rows, r3 elements left, r4-r7 of x, r8-r11 of a row, r12 lr sums; out on the stack.
+static __attribute__((naked, noinline)) void dot_1x2(const int16_t *x, const int16_t *row0, const int16_t *row1,
+    size_t count, int32_t *out) {
+#define EIGHT \
+    "ldmia r0!, {r4-r7}\n" \
+    "ldmia r1!, {r8-r11}\n" \
+    "smlad r12, r4, r8, r12\n" \
+    "smlad r12, r5, r9, r12\n" \
+    "smlad r12, r6, r10, r12\n" \
+    "smlad r12, r7, r11, r12\n" \
+    "ldmia r2!, {r8-r11}\n" \
+    "smlad lr, r4, r8, lr\n" \
+    "smlad lr, r5, r9, lr\n" \
+    "smlad lr, r6, r10, lr\n" \
+    "smlad lr, r7, r11, lr\n"
+    __asm__ volatile(
+        "push {r4-r11, lr}\n"
+        "mov r12, #0\n"
+        "mov lr, #0\n"
+        "subs r3, r3, #64\n"
+        "blo 2f\n"
+        "1:\n" EIGHT EIGHT EIGHT EIGHT EIGHT EIGHT EIGHT EIGHT
+        "subs r3, r3, #64\n"
+        "bhs.w 1b\n"
+        "2:\n"
+        "adds r3, r3, #64\n"
+        "beq 4f\n"
+        "3:\n" EIGHT
+        "subs r3, r3, #8\n"
+        "bne 3b\n"
+        "4:\n"
+        "ldr r3, [sp, #36]\n"
+        "strd r12, lr, [r3]\n"
+        "pop {r4-r11, pc}\n");
+#undef EIGHT
+}
+
+static inline int32_t dot(const int16_t *a, const int16_t *b, size_t first, size_t m) {
     int32_t sum = 0;
-    size_t i = 0;
-    if (((uintptr_t)a | (uintptr_t)b) % 4 == 0) { // LDRD wants whole words
-        for (; i + 16 <= m; i += 16) {
-            __asm__ volatile(
-                "ldrd r2, r3, [%[a]], #8\n"
-                "ldrd r4, r5, [%[b]], #8\n"
-                "smlad %[s], r2, r4, %[s]\n"
-                "smlad %[s], r3, r5, %[s]\n"
-                "ldrd r2, r3, [%[a]], #8\n"
-                "ldrd r4, r5, [%[b]], #8\n"
-                "smlad %[s], r2, r4, %[s]\n"
-                "smlad %[s], r3, r5, %[s]\n"
-                "ldrd r2, r3, [%[a]], #8\n"
-                "ldrd r4, r5, [%[b]], #8\n"
-                "smlad %[s], r2, r4, %[s]\n"
-                "smlad %[s], r3, r5, %[s]\n"
-                "ldrd r2, r3, [%[a]], #8\n"
-                "ldrd r4, r5, [%[b]], #8\n"
-                "smlad %[s], r2, r4, %[s]\n"
-                "smlad %[s], r3, r5, %[s]\n"
-                : [s] "+r"(sum), [a] "+r"(a), [b] "+r"(b)
-                :
-                : "r2", "r3", "r4", "r5", "memory");
-        }
-    }
-    for (; i < m; ++i) {
-        sum += (int32_t)*a++ * *b++;
+    for (size_t i = first; i < m; ++i) {
+        sum += (int32_t)a[i] * b[i];
     }
     return sum;
+}
+
+// z (q) = x w^T for one row without packing.
+static void row_product(const int16_t *x, size_t m, const int16_t *w, size_t q, int32_t *z) {
+    // Whole words, for LDM: all rows, or none but of m = 1.
+    const size_t fast = ((uintptr_t)x | (uintptr_t)w | m * sizeof *w) % 4 == 0 ? m / 8 * 8 : 0;
+    for (size_t j = 0; j < q; j += 2) {
+        const int16_t *row0 = w + j * m, *row1 = j + 1 < q ? row0 + m : row0;
+        int32_t sum[2] = {0};
+        if (fast > 0) {
+            dot_1x2(x, row0, row1, fast, sum);
+        }
+        z[j] = sum[0] + dot(x, row0, fast, m);
+        if (j + 1 < q) {
+            z[j + 1] = sum[1] + dot(x, row1, fast, m);
+        }
+    }
 }
 
 static void product(const int16_t *x, size_t n, size_t m, const int16_t *w, size_t q, int32_t *z, int16_t *work) {
     if (n < 4) { // too few rows to pay for packing the weights
         for (size_t i = 0; i < n; ++i) {
-            for (size_t j = 0; j < q; ++j) {
-                z[i * q + j] = dot(x + i * m, w + j * m, m);
-            }
+            row_product(x + i * m, m, w, q, z + i * q);
         }
         return;
     }
@@ -260,13 +302,195 @@ static void product(const int16_t *x, size_t n, size_t m, const int16_t *w, size
     }
 }
 
-static void pack_filters(const struct ridge_filters *by, void *room) {
-    ridge_plain.pack_filters(by, room);
+// ---- patches ----
+//
+// Places are taken in pairs side by side, (y,s) and (y,s+1), as they share products. With the even columns of a filter in u
+// and the odd ones in v, and at the same places of the patch o = x[s+1], x[s+3], x[s+5], d = x[s] - o, ... and
+// e = o - x[s+2], ..., all exact in int16 and int32:
+//     z(s) = d.u + o.(u+v)        z(s+1) = o.(u+v) - e.v
+// which is 54 multiplications in the place of 72. Words hold an element of one row and that below it.
+//
+// Filters are packed by fours into records: what sums start from (-bias - threshold), the same for no place at all
+// (-threshold, which no relu lets through), u+v, u, -v, and the sums of both relus of each filter.
+#define WORDS (9) // of d, o and e: 3 columns in 3 pairs of rows
+#define RECORD (4 + 4 + 3 * 4 * WORDS + 2 * 4)
+#define SUMS (RECORD - 2 * 4)
+#define QUAD (3 * 2 * WORDS) // words of two pairs: o, d and e, each [word][pair]
+#define STRIDE (12) // words of a row of a block, which has 11 columns and 10 rows of words at most
+#define PLANE (10 * STRIDE)
+
+_Static_assert(RIDGE_POOL_ROOM(4) == RECORD + QUAD + 2 * PLANE, "ridge.h");
+
+static void pack_filters(const struct ridge_filters *by, uint32_t *room) {
+    uint32_t *record = room;
+    for (size_t j = 0; j < by->q; j += 4, record += RECORD) {
+        for (size_t f = 0; f < 4; ++f) {
+            const int16_t *w = by->w + (j + f) * RIDGE_PATCH_LEN;
+            uint32_t *to = record + f;
+            to[0] = (uint32_t)(-by->bias[j + f] - by->threshold);
+            to[4] = (uint32_t)-by->threshold;
+            record[SUMS + 2 * f] = record[SUMS + 2 * f + 1] = 0;
+            to += 8;
+            for (size_t i = 0; i < WORDS; ++i, to += 4) {
+                const int16_t *above = w + i / 3 * 2 * RIDGE_PATCH + i % 3 * 2, *below = above + RIDGE_PATCH;
+                to[0] = low_halves((uint32_t)(above[0] + above[1]), (uint32_t)(below[0] + below[1]));
+                to[4 * WORDS] = low_halves((uint32_t)above[0], (uint32_t)below[0]);
+                to[8 * WORDS] = low_halves((uint32_t)-above[1], (uint32_t)-below[1]);
+            }
+        }
+    }
 }
 
-static void pool(const int16_t *x, size_t width, size_t rows, size_t columns, const struct ridge_filters *by, void *room,
-    uint64_t *sums) {
-    ridge_plain.pool(x, width, rows, columns, by, room, sums);
+// Adds the relus of two pairs of places to the sums of all records up to `end`. second: where in a record, in bytes, the
+// sums of the second pair start from. single: the pairs have no second place. All registers are in use, as in dot_2x4:
+// r0 quad, r1 record, r4-r11 sums, r2 r3 r12 lr operands; on the stack: the sums of o.(u+v), end (#32), -2 threshold
+// (#36), then second (#76) and single (#80).
+static __attribute__((naked, noinline)) void respond(const uint32_t *quad, uint32_t *record, const uint32_t *end,
+    int32_t minus_twice, size_t second, size_t single) {
+#define STEP(data, filter) \
+    "ldrd r2, r3, [r0, #" data "]\n" \
+    "ldrd r12, lr, [r1, #" filter "]\n" \
+    "smlad r4, r2, r12, r4\n" \
+    "smlad r8, r3, r12, r8\n" \
+    "smlad r5, r2, lr, r5\n" \
+    "smlad r9, r3, lr, r9\n" \
+    "ldrd r12, lr, [r1, #" filter "+8]\n" \
+    "smlad r6, r2, r12, r6\n" \
+    "smlad r10, r3, r12, r10\n" \
+    "smlad r7, r2, lr, r7\n" \
+    "smlad r11, r3, lr, r11\n"
+#define DOT(data, filter) \
+    STEP(data, filter) STEP(data "+8", filter "+16") STEP(data "+16", filter "+32") STEP(data "+24", filter "+48") \
+    STEP(data "+32", filter "+64") STEP(data "+40", filter "+80") STEP(data "+48", filter "+96") \
+    STEP(data "+56", filter "+112") STEP(data "+64", filter "+128")
+    // a, b: z - threshold of a filter at both places; USAT takes what is below 0 to 0.
+#define ADD_RELUS(a, b, sums) \
+    "ldrd r2, r3, [r1, #" sums "]\n" \
+    "usat r12, #31, " a "\n" \
+    "add r2, r2, r12\n" \
+    "sub " a ", lr, " a "\n" \
+    "usat r12, #31, " b "\n" \
+    "add r2, r2, r12\n" \
+    "sub " b ", lr, " b "\n" \
+    "usat " a ", #31, " a "\n" \
+    "add r3, r3, " a "\n" \
+    "usat " b ", #31, " b "\n" \
+    "add r3, r3, " b "\n" \
+    "strd r2, r3, [r1, #" sums "]\n"
+#define POOL \
+    "ldr lr, [sp, #36]\n" \
+    ADD_RELUS("r4", "r8", "464") ADD_RELUS("r5", "r9", "472") ADD_RELUS("r6", "r10", "480") ADD_RELUS("r7", "r11", "488")
+    __asm__ volatile(
+        "push {r2-r11, lr}\n"
+        "sub sp, sp, #32\n"
+        "1:\n"
+        "ldr r12, [sp, #76]\n"
+        "ldmia r1, {r4-r7}\n"
+        "add r12, r12, r1\n"
+        "ldmia r12, {r8-r11}\n"
+        DOT("0", "32")
+        "stmia sp, {r4-r11}\n"
+        DOT("72", "176")
+        POOL
+        "ldr r12, [sp, #80]\n"
+        "cmp r12, #0\n"
+        "bne.w 2f\n"
+        "ldmia sp, {r4-r11}\n"
+        DOT("144", "320")
+        POOL
+        "2:\n"
+        "add r1, r1, #496\n"
+        "ldr r12, [sp, #32]\n"
+        "cmp r1, r12\n"
+        "bne.w 1b\n"
+        "add sp, sp, #32\n"
+        "pop {r2-r11, pc}\n");
+#undef STEP
+#undef DOT
+#undef ADD_RELUS
+#undef POOL
+}
+
+// quad: o, d and e of the pairs of places that begin at words a and b of a block; d and e lie PLANE words behind o.
+static __attribute__((noinline)) void pack_quad(const uint32_t *a, const uint32_t *b, uint32_t *quad) {
+#define WORD(from, to) \
+    "ldr r2, [%[a], #" from "+4]\n" \
+    "ldr r3, [%[b], #" from "+4]\n" \
+    "strd r2, r3, [%[to], #" to "]\n" \
+    "ldrd r2, r3, [%[a], #" from "+480]\n" \
+    "ldrd r4, r5, [%[b], #" from "+480]\n" \
+    "strd r2, r4, [%[to], #" to "+72]\n" \
+    "strd r3, r5, [%[to], #" to "+144]\n"
+    __asm__ volatile(
+        WORD("0", "0") WORD("8", "8") WORD("16", "16")
+        WORD("96", "24") WORD("104", "32") WORD("112", "40")
+        WORD("192", "48") WORD("200", "56") WORD("208", "64")
+        :
+        : [a] "r"(a), [b] "r"(b), [to] "r"(quad)
+        : "r2", "r3", "r4", "r5", "memory");
+#undef WORD
+}
+
+// The words of a block of rows x columns places, and their differences along the row.
+static void pack_block(const int16_t *x, size_t width, size_t rows, size_t columns, uint32_t *out) {
+    const size_t wide = columns + RIDGE_PATCH - 1;
+    for (size_t r = 0; r < rows + RIDGE_PATCH - 2; ++r, x += width, out += STRIDE) {
+        for (size_t c = 0; c + 2 <= wide; c += 2) {
+            const uint32_t above = word_at(x + c), below = word_at(x + width + c);
+            out[c] = low_halves(above, below);
+            out[c + 1] = high_halves(above, below);
+        }
+        if (wide % 2) {
+            out[wide - 1] = low_halves((uint16_t)x[wide - 1], (uint16_t)x[width + wide - 1]);
+        }
+        for (size_t c = 0; c + 1 < wide; ++c) {
+            out[PLANE + c] = (uint32_t)__ssub16((int16x2_t)out[c], (int16x2_t)out[c + 1]);
+        }
+    }
+}
+
+// Two at a time, the pairs of places at every other word of a block's rows, `count` in each; or the places that have no
+// neighbour, one in each row.
+static __attribute__((noinline)) void respond_all(const uint32_t *block, size_t rows, size_t count, size_t single,
+    const struct ridge_filters *by, uint32_t *records, uint32_t *quad) {
+    const uint32_t *const end = records + by->q / 4 * RECORD;
+    const uint32_t *first = NULL;
+    for (size_t r = 0; r < rows; ++r, block += STRIDE) {
+        for (const uint32_t *at = block; at < block + 2 * count; at += 2) {
+            if (!first) {
+                first = at;
+                continue;
+            }
+            pack_quad(first, at, quad);
+            respond(quad, records, end, -2 * by->threshold, 0, single);
+            first = NULL;
+        }
+    }
+    if (first) { // one is left: zeros for the other, and no bias
+        pack_quad(first, first, quad);
+        for (size_t i = 1; i < QUAD; i += 2) {
+            quad[i] = 0;
+        }
+        respond(quad, records, end, -2 * by->threshold, 16, single);
+    }
+}
+
+static void pool(const int16_t *x, size_t width, size_t rows, size_t columns, const struct ridge_filters *by,
+    uint32_t *room, uint32_t *sums) {
+    uint32_t *const records = room, *const quad = room + by->q / 4 * RECORD, *const block = quad + QUAD;
+    pack_block(x, width, rows, columns, block);
+    respond_all(block, rows, columns / 2, 0, by, records, quad);
+    if (columns % 2) {
+        respond_all(block + columns - 1, rows, 1, 1, by, records, quad);
+    }
+    uint32_t *sum = records + SUMS;
+    for (size_t j = 0; j < by->q; j += 4, sum += RECORD, sums += 4) {
+        for (size_t f = 0; f < 4; ++f) {
+            sums[f] = sum[2 * f];
+            sums[by->q + f] = sum[2 * f + 1];
+            sum[2 * f] = sum[2 * f + 1] = 0;
+        }
+    }
 }
 
 // ---- floats ----
@@ -554,7 +778,7 @@ static void square(const float *b, size_t m, float *sum) {
     }
 }
 
-#define BLOCK (64) // rows of x converted to float at a time
+#define BATCH (64) // rows of x converted to float at a time
 
 static void combine(const int16_t *x, size_t n, size_t m, const float *c, size_t p, float *out) {
     if (p % 4 != 0) {
@@ -566,9 +790,9 @@ static void combine(const int16_t *x, size_t n, size_t m, const float *c, size_t
         for (size_t q = 0; q < p; q += P) {
             const size_t columns = p - q < P ? p - q : P;
             float tile[4 * P] = {0};
-            for (size_t i = 0; i < n; i += BLOCK) {
-                float values[4 * BLOCK];
-                const size_t rows = n - i < BLOCK ? n - i : BLOCK;
+            for (size_t i = 0; i < n; i += BATCH) {
+                float values[4 * BATCH];
+                const size_t rows = n - i < BATCH ? n - i : BATCH;
                 const int16_t *from = x + i * m + j;
                 for (size_t r = 0; r < rows; ++r, from += m) {
                     float *to = values + 4 * r;

@@ -56,11 +56,11 @@ static size_t own_patches(const int16_t *image, size_t height, size_t width, siz
     for (size_t j = 0; j < PER_IMAGE; ++j) {
         int16_t *const patch = out + count * ELEMENTS;
         copy_patch(patch_at(image, width, place), width, patch);
-        bool blank = true;
-        for (size_t k = 1; k < ELEMENTS; ++k) {
-            blank = blank && patch[k] == patch[0];
+        size_t same = 1;
+        while (same < ELEMENTS && patch[same] == patch[0]) {
+            ++same;
         }
-        count += !blank;
+        count += same < ELEMENTS;
         place += step;
         place -= place < places ? 0 : places;
     }
@@ -237,10 +237,37 @@ static inline size_t border(size_t k, size_t places) {
     return (2 * k * places + RIDGE_GRID) / (2 * RIDGE_GRID);
 }
 
-// sum / count, rounded down, for sums below 2^44: by 32-bit divisions, as a native module has no others.
-static inline uint32_t mean_of(uint64_t sum, uint32_t count) {
-    const uint32_t high = (uint32_t)(sum >> 12), low = (uint32_t)sum & 0xfff;
-    return (high / count << 12) + ((high % count << 12) + low) / count;
+// mean (2q): of the relus over the patches at rows x columns places, rounded down.
+static void pool_cell(const int16_t *x, size_t width, size_t rows, size_t columns, const struct ridge_filters *by,
+    uint32_t *room, uint32_t *mean) {
+    const uint32_t count = (uint32_t)(rows * columns);
+    const size_t channels = 2 * by->q;
+    if (rows <= RIDGE_POOL_SIDE && columns <= RIDGE_POOL_SIDE) {
+        ridge_kernels->pool(x, width, rows, columns, by, room, mean);
+#pragma GCC unroll 4
+        for (size_t k = 0; k < channels; ++k) {
+            mean[k] /= count;
+        }
+        return;
+    }
+    // Of a large cell, block by block: quotients and remainders, as a sum may not fit 32 bits.
+    uint32_t sums[2 * RIDGE_MAX_FILTERS], rest[2 * RIDGE_MAX_FILTERS];
+    memset(mean, 0, channels * sizeof *mean);
+    memset(rest, 0, channels * sizeof *rest);
+    for (size_t r = 0; r < rows; r += RIDGE_POOL_SIDE) {
+        const size_t high = rows - r < RIDGE_POOL_SIDE ? rows - r : RIDGE_POOL_SIDE;
+        for (size_t c = 0; c < columns; c += RIDGE_POOL_SIDE) {
+            const size_t wide = columns - c < RIDGE_POOL_SIDE ? columns - c : RIDGE_POOL_SIDE;
+            ridge_kernels->pool(x + r * width + c, width, high, wide, by, room, sums);
+            for (size_t k = 0; k < channels; ++k) {
+                mean[k] += sums[k] / count;
+                rest[k] += sums[k] % count;
+            }
+        }
+    }
+    for (size_t k = 0; k < channels; ++k) {
+        mean[k] += rest[k] / count;
+    }
 }
 
 int ridge_patch_features(const int16_t *x, size_t n, size_t height, size_t width, const int16_t *w, const int32_t *bias,
@@ -258,27 +285,26 @@ int ridge_patch_features(const int16_t *x, size_t n, size_t height, size_t width
     }
     const struct ridge_filters filters = {w, bias, q, threshold};
     const size_t down = height - SIDE + 1, across = width - SIDE + 1, channels = 2 * q;
-    uint64_t sums[2 * RIDGE_MAX_FILTERS];
     uint32_t *const means = work, *const room = means + CELLS * channels;
     ridge_kernels->pack_filters(&filters, room);
     for (size_t i = 0; i < n; ++i, x += height * width, f += CELLS * channels) {
-        uint32_t *mean = means;
         uint64_t total = 0;
         for (size_t cell = 0; cell < CELLS; ++cell) {
             const size_t r = cell / RIDGE_GRID, c = cell % RIDGE_GRID;
             const size_t top = border(r, down), left = border(c, across);
-            const size_t rows = border(r + 1, down) - top, columns = border(c + 1, across) - left;
-            ridge_kernels->pool(x + top * width + left, width, rows, columns, &filters, room, sums);
-            for (size_t k = 0; k < channels; ++k) {
-                *mean = mean_of(sums[k], (uint32_t)(rows * columns));
-                total += *mean++;
-            }
+            pool_cell(x + top * width + left, width, border(r + 1, down) - top, border(c + 1, across) - left, &filters,
+                room, means + cell * channels);
+        }
+#pragma GCC unroll 4
+        for (size_t k = 0; k < CELLS * channels; ++k) {
+            total += means[k];
         }
         if (total == 0) {
             memset(f, 0, CELLS * channels * sizeof *f);
             continue;
         }
         const float scale = ridge_unit_scale((float)total);
+#pragma GCC unroll 4
         for (size_t k = 0; k < CELLS * channels; ++k) {
             f[k] = ridge_round_unit(sqrtf((float)means[k]) * scale);
         }

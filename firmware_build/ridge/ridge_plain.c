@@ -55,13 +55,13 @@ static void product(const int16_t *x, size_t n, size_t m, const int16_t *w, size
     }
 }
 
-static void pack_filters(const struct ridge_filters *by, void *room) {
+static void pack_filters(const struct ridge_filters *by, uint32_t *room) {
     (void)by;
     (void)room;
 }
 
-static void pool(const int16_t *x, size_t width, size_t rows, size_t columns, const struct ridge_filters *by, void *room,
-    uint64_t *sums) {
+static void pool(const int16_t *x, size_t width, size_t rows, size_t columns, const struct ridge_filters *by,
+    uint32_t *room, uint32_t *sums) {
     (void)room;
     memset(sums, 0, 2 * by->q * sizeof *sums);
     for (size_t r = 0; r < rows; ++r) {
