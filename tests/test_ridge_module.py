@@ -15,6 +15,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from core.cores import RIDGE
+from core.layers import (
+    LENGTH,
+    contrast_by_hand,
+    copy_by_hand,
+    counted_patches,
+    features_by_hand,
+    phi,
+)
 
 SCRIPTS = Path(__file__).resolve().parent / "device"
 STUBS = RIDGE / "ridge.pyi"
@@ -277,6 +285,110 @@ def test_leave_one_out_follows_its_formula(of: Of) -> None:
         right = goodness[np.arange(9), labels]
         goodness[np.arange(9), labels] = -1
         close(call.out[8], right - goodness.max(1), 40 * U)
+
+
+def test_copies_and_the_patch_layer_are_their_integer_formulas(of: Of) -> None:
+    for call in of("copies"):
+        image, height, width, _, *first = call.args
+        made = call.out[3].reshape(-1, height, width)
+        for number, copy in enumerate(made, first[0] if first else 1):
+            assert copy.tolist() == copy_by_hand(image.reshape(height, width), number)
+    for call in of("patch_gram"):
+        x, height, width, g, sums, _, *remove = call.args
+        p = counted_patches(x.reshape(-1, height * width), (height, width))
+        sign = -1 if remove else 1
+        assert int(call.result) == len(p) > 24
+        assert np.array_equal(call.out[3], g + sign * lower_half(p.T @ p))
+        assert np.array_equal(call.out[4], sums + sign * p.sum(0))
+    for call in of("patch_contrast"):
+        x, height, width, a, b, seed, _ = call.args
+        shape = height, width
+        want = contrast_by_hand(x.reshape(-1, height * width), shape, a, b, seed)
+        assert np.array_equal(call.out[6].reshape(want.shape), want)
+    for call in of("patch_features"):
+        x, height, width, w, bias, threshold, _, _ = call.args
+        shape = height, width
+        x, w = x.reshape(-1, height * width), w.reshape(-1, LENGTH)
+        want = features_by_hand(x, shape, w, bias, threshold)
+        assert np.array_equal(call.out[6].reshape(want.shape), want)
+        assert np.count_nonzero(want) > want.size // 8
+
+
+def test_patch_filters_have_responses_of_variance_1(of: Of) -> None:
+    for call in of("patch_filters"):
+        b, g, sums, count = (np.asarray(a, float) for a in call.args[:4])
+        b, mean = b.reshape(LENGTH, -1), sums / count
+        covariance = matrix(g) / count - np.outer(mean, mean)
+        scale = (
+            UNIT * 2.0 ** int(call.result) / np.sqrt(np.einsum("ij,ik,kj->j", b, covariance, b))
+        )
+        # Halves from rounding; a variance of four dozen patches loses a digit or two.
+        assert (
+            np.max(np.abs(call.out[4].reshape(-1, LENGTH).T - b * scale)) <= 0.5 + 2.0**15 * 99 * U
+        )
+        close(call.out[5], mean @ (b * scale), 999 * U)
+
+
+def test_the_kernel_class_layer_is_its_integer_formula(of: Of) -> None:
+    for call in of("powers"):
+        k, first, last = call.args
+        rows = slice(first * (first + 1) // 2, last * (last + 1) // 2)
+        want = k.copy()
+        want[rows] = phi(k[rows])
+        assert np.array_equal(call.out[0], want)
+    for call in of("outputs"):
+        f, w, m, _ = call.args
+        want = f.reshape(-1, m).astype(int) @ w.reshape(-1, m).T.astype(int)
+        assert np.array_equal(call.out[3], want.ravel())
+    seen = []
+    for name in ("kernel_goodness", "gram_goodness"):
+        for call in of(name):
+            if name == "kernel_goodness":
+                f, rows, alpha, v, shift, *_ = call.args
+                powers = phi(f.reshape(9, 6).astype(int) @ rows.reshape(9, 6).T.astype(int))
+            else:
+                k, _, first, last, alpha, v, shift, *_ = call.args
+                powers = matrix(k).astype(int)[first:last]
+            z = powers @ alpha.reshape(3, -1).T.astype(int) >> shift
+            good = np.sum(np.maximum(z[:, :, None] + v.reshape(3, 3), 0).astype(object) ** 2, 1)
+            out = sorted(call.out)
+            assert call.out[out[0]].reshape(good.shape).tolist() == good.tolist()
+            assert call.out[out[-1]].tolist() == [list(g).index(max(g)) for g in good]
+            seen.append(good.tolist())
+    assert seen[1] == seen[0][2:6]  # the same images, by their features and by their powers
+
+
+def test_blocks_are_those_of_the_inverse(of: Of) -> None:
+    for call in of("inverse_block"):
+        chol, _, first, last, _, _ = call.args
+        inverse = np.linalg.inv(cholesky_of(chol) @ cholesky_of(chol).T)
+        close(call.out[4], inverse[first:last, first:last].ravel(), 120 * U)
+    for call in of("leverage_block"):
+        chol, f, total, ratio, _, _ = call.args
+        inverse = np.linalg.inv(cholesky_of(chol) @ cholesky_of(chol).T)
+        u = f.reshape(-1, 6) / UNIT - ratio * total.astype(float)
+        close(call.out[4], (u @ inverse @ u.T).ravel(), 120 * U)
+
+
+def test_leave_group_out_follows_its_formula(of: Of) -> None:
+    for call in of("leave_group_out"):
+        block, residual, size, labels, numbers = call.args[:5]
+        k, r = 3, size * len(labels)
+        targets, gain, across, own = numbers.reshape(4, k).astype(float)
+        block, residual = block.reshape(r, r).astype(float), residual.reshape(r, k).astype(float)
+        for i, label in enumerate(labels):
+            rows = slice(i * size, i * size + size)
+            right = np.arange(k) == label
+            error = np.linalg.solve(block[rows, rows], residual[rows])[0]
+            apart = np.where(right, own, across)[:, None] * (np.eye(k) - 1 / k)
+            output = np.where(right, targets / k, 0)[:, None] - error[:, None] + apart
+            output *= np.where(right, gain, 1)[:, None]
+            told = np.outer(right, right) * targets
+            goodness = np.sum(np.maximum(output, 0) ** 2, 0)
+            assert call.out[5][i] == goodness.argmax()
+            close(call.out[6][i], np.sum((told - output) ** 2), 99 * U)
+            margin = goodness[label] - np.delete(goodness, label).max()
+            assert abs(call.out[7][i] - margin) <= 99 * U * goodness.max()
 
 
 # ---- arguments ----

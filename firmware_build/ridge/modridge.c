@@ -528,10 +528,14 @@ static mp_obj_t mod_kernel_goodness(size_t n_args, const mp_obj_t *args) {
     const struct array v = get_input(args[3], "kernel_goodness: v", 'i');
     const struct array good = get_output(args[5], "kernel_goodness: good", 'q');
     const size_t classes = square_order(&v), stored = alpha.len / classes;
-    if (stored == 0 || alpha.len % classes != 0 || rows.len == 0 || rows.len % stored != 0) {
+    if (stored == 0 || stored > 65535 || alpha.len % classes != 0) {
         mp_raise_msg_varg(&mp_type_ValueError,
-            MP_ERROR_TEXT("kernel_goodness: want %u rows in alpha, and in rows as many as it has columns, "
-                "got %u and %u elements"), (unsigned)classes, (unsigned)alpha.len, (unsigned)rows.len);
+            MP_ERROR_TEXT("kernel_goodness: alpha: want %u rows of 1 to 65535 stored images, got %u elements"),
+            (unsigned)classes, (unsigned)alpha.len);
+    }
+    if (rows.len == 0 || rows.len % stored != 0) {
+        mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("kernel_goodness: rows: want %u rows, got %u elements"),
+            (unsigned)stored, (unsigned)rows.len);
     }
     const size_t m = rows.len / stored, n = rows_of(&f, m);
     want_len(&good, product(n, classes), "a goodness for each label");

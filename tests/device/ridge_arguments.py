@@ -118,7 +118,7 @@ def test_outputs_must_be_writable():
 def test_other_things_than_buffers_are_refused():
     for call in calls():
         for i in places(call):
-            if call.name == "goodness" and i == 4:
+            if (call.name, i) in (("goodness", 4), ("kernel_goodness", 7), ("gram_goodness", 9)):
                 continue  # labels may be None
             for thing in (None, 3, [1, 2, 3], 1.5, "text"):
                 args = call.copies()
@@ -250,16 +250,38 @@ def test_sizes_out_of_range_are_refused():
         ("quantise", 3, (-101, 101)),
         ("inverse_diagonal", 3, (-1, 6)),
         ("inverse_diagonal", 4, (-1, 7)),
+        ("inverse_block", 1, (0, -1, 65536)),
+        ("inverse_block", 2, (-1, 5)),
+        ("inverse_block", 3, (0, -1, 7)),
+        ("leave_group_out", 2, (0, -1, 17)),
+        ("powers", 1, (-1, 10)),
+        ("powers", 2, (-1, 65536)),
+        ("kernel_goodness", 4, (-1, 64)),
+        ("gram_goodness", 1, (0, -1, 65536)),
+        ("gram_goodness", 2, (-1, 7)),
+        ("gram_goodness", 3, (-1, 10)),
+        ("gram_goodness", 6, (-1, 64)),
+        ("outputs", 2, (0, -1, 65536)),
+        ("copies", 4, (0, -1, 256)),
+        ("patch_filters", 3, (0, -1)),
+        ("patch_features", 5, (-1,)),
+        ("patch_work_bytes", 0, (-1, 65)),
     ):
         for value in values:
             slices = ("kernel", 4), ("inverse_diagonal", 3), ("inverse_diagonal", 4)
-            number = 1 if (name, i) in slices or name == "work_bytes" else 0
+            number = 1 if (name, i) in slices or name in ("work_bytes", "patch_work_bytes") else 0
             call, args = with_args(name, {i: value}, number)
             refused(call, args, ValueError, "got %d" % value)
             args[i] = "6"
             refused(call, args, TypeError, "", False)
             args[i] = 1 << 70
             refused(call, args, OverflowError, "", False)
+    for name, low in (
+        ("copies", 1), ("patch_gram", 9), ("patch_contrast", 9), ("patch_features", 9),
+    ):  # fmt: skip
+        for sides in ((low - 1, 11), (9, low - 1), (-9, 11), (9, 4097), (4097, 9), (256, 256)):
+            call, args = with_args(name, {1: sides[0], 2: sides[1]})
+            refused(call, args, ValueError, "want sides from %d to 4096" % low)
     for changes in ({"first": 4, "last": 3}, {"first": -1}, {"last": 7}, {"last": -1}):
         raises(ValueError, "factor: ", first("factor"), **changes)
 
@@ -270,7 +292,7 @@ def test_numbers_must_be_finite():
             raises(
                 ValueError, "factor: %s: want a finite number" % key, first("factor"), **{key: bad}
             )
-        for name, i in (("leverage", 3), ("class_targets", 2)):
+        for name, i in (("leverage", 3), ("leverage_block", 3), ("class_targets", 2)):
             call, args = with_args(name, {i: bad})
             refused(call, args, ValueError, "ratio: want a finite number")
         for i in range(4):
@@ -295,6 +317,10 @@ def test_images_and_pixels_out_of_range_are_refused():
     for i in (2, 3):
         call, args = with_args("contrast", {i: array("H", [1, 2, 3, 4, 9])})
         refused(call, args, ValueError, "want images below 9, got the pair")
+        call, args = with_args("patch_contrast", {i + 1: array("H", [0, 1, 2, 3])})
+        refused(call, args, ValueError, "want images below 3, got the pair")
+    call, args = with_args("copies", {4: 254})
+    refused(call, args, ValueError, "want copies up to number 255, got 3 from 254 on")
 
 
 def test_more_than_16_classes_are_refused():
@@ -305,7 +331,39 @@ def test_more_than_16_classes_are_refused():
     )  # fmt: skip
 
 
+def test_numbers_of_filters_rows_and_groups_are_refused():
+    for q in (0, 2, 68):
+        call, args = with_args("patch_features", {3: array("h", [0] * 36 * q)})
+        refused(call, args, ValueError, "want 4, 8, ... 64 filters, got %d" % q)
+    for rows in (0, 17):
+        call, args = with_args("leverage_block", {1: array("h", [0] * 6 * rows)})
+        refused(call, args, ValueError, "want 1 to 16 rows, got %d" % rows)
+    for groups in (0, 9):
+        call, args = with_args("leave_group_out", {3: bytearray(groups)})
+        refused(call, args, ValueError, "got %d groups of 2" % groups)
+    call, args = with_args("leave_group_out", {4: array("f", [0] * 4 * 17)})
+    refused(call, args, ValueError, "2 to 16 classes")
+    for stored in (0, 65536):
+        call, args = with_args("kernel_goodness", {2: bytearray(2 * 3 * stored)})
+        refused(call, args, ValueError, "want 3 rows of 1 to 65535 stored images")
+
+
 def test_values_that_overflow_raise_overflow_error():
+    for name, i, value in (
+        ("powers", 0, array("i", [-(1 << 18) - 1] * 45)),
+        ("kernel_goodness", 0, array("h", [-600] * 54)),
+        ("kernel_goodness", 3, array("i", [1 << 30] * 9)),
+        ("gram_goodness", 0, array("i", [-1] * 45)),
+        ("gram_goodness", 5, array("i", [1 << 30] * 9)),
+        ("outputs", 0, array("h", [32767] * 54)),
+        ("patch_gram", 0, array("h", [32767] * 297)),
+        ("patch_features", 0, array("h", [300] * 297)),
+        ("patch_features", 3, array("h", [4000] * 144)),
+        ("patch_features", 4, array("i", [1 << 26] * 4)),
+        ("patch_features", 5, 1 << 26),
+    ):
+        call, args = with_args(name, {i: value})
+        refused(call, args, OverflowError, "a sum could leave its integer type")
     call, args = with_args("gram", {0: array("h", [-32768] * 12)})
     refused(call, args, OverflowError, "a sum could leave its integer type")
     call, args = with_args("kernel", {0: array("h", [-32768] * 54)})
@@ -332,11 +390,20 @@ def test_values_that_make_no_sense_raise_value_error():
     refused(call, args, ValueError, "these images were never added")
     call, args = with_args("class_sums", {1: bytearray(9)}, 1)
     refused(call, args, ValueError, "these images were never added")
+    call, args = with_args("patch_gram", {3: array("i", [0] * 666)}, 1)
+    refused(call, args, ValueError, "these images were never added")
+    call, args = with_args("leave_group_out", {0: array("f", [0] * 36)})
+    refused(call, args, ValueError, "want a diagonal above 0")
+    call, args = with_args("leave_group_out", {3: bytearray([0, 3, 0])})
+    refused(call, args, ValueError, "a label is not below the number of classes")
     for name in ("class_sums", "leave_one_out"):
         call, args = with_args(name, {1 if name == "class_sums" else 3: bytearray([3] * 9)})
         refused(call, args, ValueError, "a label is not below the number of classes")
     bad = float("nan")
-    for name, i in (("unit_rows", 0), ("quantise", 0), ("leave_one_out", 4)):
+    for name, i in (
+        ("unit_rows", 0), ("quantise", 0), ("leave_one_out", 4), ("patch_filters", 0),
+        ("leave_group_out", 0), ("leave_group_out", 1), ("leave_group_out", 4),
+    ):  # fmt: skip
         call = first(name)
         args = call.copies()
         args[i][len(args[i]) - 1] = bad

@@ -148,5 +148,79 @@ def calls():
     numbers = (1 - ratio, -float(K), 2.0**-21, 1 - ratio)
     outputs = [zeros("B", N), zeros("f", N), zeros("f", N)]
     yield Call("leave_one_out", [x, w, v, labels, leverage, numbers] + outputs, [6, 7, 8])
+    numbers = "f", array("f", ((i * 7 % 5 + 1) / 8 for i in range(4 * K)))
+    block = zeros("f", 6 * 6)
+    call = Call(
+        "leverage_block", [factor, ("h", x[1][: 6 * M]), total, ratio, block, None], [4, 5], 5
+    )
+    yield call
+    call()
+    for i in range(6):
+        block[1][7 * i] += 0.5
+    outputs = [zeros("B", 3), zeros("f", 3), zeros("f", 3)]
+    residual = "f", array("f", alpha[1][: 6 * K])
+    three = "B", array("B", [1, 2, 0])
+    yield Call("leave_group_out", [block, residual, 2, three, numbers] + outputs, [5, 6, 7])
+    yield Call("inverse_block", [factor, M, 2, 5, zeros("f", 9), None], [4, 5], 5, [0])
     yield Call("work_bytes", [M])
     yield Call("work_bytes", [M, Q])
+    for call in kernel_layer(x, v):
+        yield call
+    for call in patch_layer():
+        yield call
+
+
+def kernel_layer(x, v):
+    """Calls of the kernel class layer; x has a blank row, and twice the same one."""
+    rows = "h", array("h", x[1])
+    rows[1][2 * M : 3 * M] = rows[1][M : 2 * M]
+    k = zeros("i", N * (N + 1) // 2)
+    kernel = Call("kernel", [rows, M, k, None], [2, 3], 3, [2])
+    kernel()
+    yield Call("powers", [k, 3, N], [0], None, [0])
+    call = Call("powers", [k, 0, N], [0], None, [0])
+    yield call
+    call()
+    alpha = "h", array("h", (i * 37 % 101 * 60 - 3000 for i in range(K * N)))
+    outputs = [zeros("q", N * K), None, zeros("B", N)]
+    yield Call("kernel_goodness", [rows, rows, alpha, v, 21] + outputs, [5, 6, 7], 6)
+    outputs = [zeros("q", 4 * K), None, zeros("B", 4)]
+    yield Call("gram_goodness", [k, N, 2, 6, alpha, v, 21] + outputs, [7, 8, 9], 8, [0])
+    yield Call("outputs", [rows, ("h", array("h", x[1][: 4 * M])), M, zeros("i", N * 4)], [3])
+
+
+PATCHED = 9, 11  # height and width of images for the patch layer
+FILTERS = 4
+
+
+def patch_layer():
+    """Calls of the patch layer, from copies of an image on."""
+    height, width = PATCHED
+    size = height * width
+    random = Random(11)
+    image = "B", array("B", (random.below(256) * (i % 7 > 1) for i in range(size)))
+    images = zeros("B", 3 * size)
+    call = Call("copies", [image, height, width, images, 2], [3])
+    yield call
+    call()
+    yield Call("copies", [image, height, width, zeros("B", size)], [3])
+    x = zeros("h", 3 * size)
+    Call("encode", [images, ("H", array("H", range(size))), x], [2])()
+    g, sums = zeros("i", 36 * 37 // 2), zeros("i", 36)
+    call = Call("patch_gram", [x, height, width, g, sums, None], [3, 4, 5], 5)
+    yield call
+    patches = call()
+    yield Call("patch_gram", [x, height, width, g, sums, None, True], [3, 4, 5], 5)
+    a, b = ("H", array("H", [0, 1, 2, 0])), ("H", array("H", [1, 2, 0, 2]))
+    differences = zeros("f", 36 * FILTERS)
+    call = Call("patch_contrast", [x, height, width, a, b, 12345, differences], [6])
+    yield call
+    call()
+    w, bias = zeros("h", FILTERS * 36), zeros("i", FILTERS)
+    call = Call("patch_filters", [differences, g, sums, patches, w, bias], [4, 5])
+    yield call
+    threshold = int(0.4 * 2.0 ** (call() + 9))
+    outputs = [zeros("h", 3 * 32 * FILTERS), None]
+    yield Call("patch_features", [x, height, width, w, bias, threshold] + outputs, [6, 7], 7)
+    yield Call("patch_work_bytes", [])
+    yield Call("patch_work_bytes", [FILTERS])

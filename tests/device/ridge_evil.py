@@ -184,6 +184,54 @@ def test_leave_one_out():
     evil("leave_one_out", 4)
 
 
+def test_leverage_block():
+    evil("leverage_block", 1)
+
+
+def test_inverse_block():
+    evil("inverse_block", 3)
+
+
+def test_leave_group_out():
+    evil("leave_group_out", 1)
+
+
+def test_powers():
+    evil("powers", 2 + 2)
+
+
+def test_kernel_goodness():
+    evil("kernel_goodness", 1)
+
+
+def test_gram_goodness():
+    evil("gram_goodness", 4)
+
+
+def test_outputs():
+    evil("outputs", 1)
+
+
+def test_copies():
+    evil("copies", 3 + 2)
+
+
+def test_patch_gram():
+    evil("patch_gram", 2 + 3)
+
+
+def test_patch_contrast():
+    evil("patch_contrast", 3)
+
+
+def test_patch_filters():
+    evil("patch_filters", 1)
+
+
+def test_patch_features():
+    evil("patch_features", 3)
+
+
 def test_crc32():
     for size in (16, 1000):
         victim = Victim("B", bytes(size))
