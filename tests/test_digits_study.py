@@ -23,7 +23,10 @@ from uff_host.errors import DataError
 from uff_host.hand import Hand
 from uff_host.imports import Classes
 from uff_host.lesson import layout_of
-from uff_host.reference import ClassProblem, Options
+from uff_host.reference import Options
+from uff_host.reference.arithmetic import inner
+from uff_host.reference.class_layer import goodness_of
+from uff_host.reference.class_linear import LinearProblem
 from uff_host.samples import Samples
 from uff_host.target import UnixTarget
 
@@ -93,8 +96,11 @@ def test_the_network_is_the_application_s():
     """Options(lambda1=LAMBDA1), the rest as the library has it; the reference has the same."""
     assert "options or Options(lambda1=LAMBDA1)" in RECOGNISER
     model = digits_study.learn(glyphs.samples(3, 0))
-    assert (model.network, model.n_hidden, model.lambda1) == (2, 500, 100.0)
-    assert (model.strength, model.lambda2) == (reference.snap(0.2), reference.snap(0.05))
+    assert (model.network, model.layers[0].outputs, model.layers[0].ridge) == ("uff2", 500, 100.0)
+    assert (model.class_layer.parameter, model.class_layer.ridge) == (
+        reference.snap(0.2),
+        reference.snap(0.05),
+    )
 
 
 @given(st.lists(st.floats(-2, 2, width=16), min_size=1, max_size=60))
@@ -225,13 +231,13 @@ def test_a_hand_s_drawings_come_out_of_the_application(micropython, tmp_path):
 def test_plain_targets_are_1_and_with_even_classes_nothing_changes():
     f = np.random.default_rng(0).integers(0, 200, (9, 20)).astype(np.int16)
     labels = np.array([0, 0, 0, 0, 0, 1, 1, 1, 2])
-    plain = ClassProblem(f, labels, 3, 0.2, balanced=False)
+    plain = LinearProblem(f, labels, 3, 0.2, balanced=False)
     assert plain.targets.tolist() == [1, 1, 1]
-    built = ClassProblem(f, labels, 3, 0.2)
+    built = LinearProblem(f, labels, 3, 0.2)
     assert np.allclose(built.targets, [9 / 15, 1, 3])
     assert np.allclose(built.solve(0.05).w, plain.solve(0.05).w * built.targets[:, None])
     even = np.arange(9) % 3
-    layers = [ClassProblem(f, even, 3, 0.2, balanced=yes).solve(0.05) for yes in (True, False)]
+    layers = [LinearProblem(f, even, 3, 0.2, balanced=yes).solve(0.05) for yes in (True, False)]
     assert np.array_equal(layers[0].w, layers[1].w)
     assert np.array_equal(layers[0].v, layers[1].v)
 
@@ -244,11 +250,11 @@ def test_leave_one_out_is_training_again(balanced, corrected, n, m):
     k, s, lambda2 = 3, 0.2, 0.05
     f = np.random.default_rng(m).integers(0, 200, (n, m)).astype(np.int16)
     labels = np.array([0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2])
-    problem = ClassProblem(f, labels, k, s, balanced=balanced)
+    problem = LinearProblem(f, labels, k, s, balanced=balanced)
     found = problem.leave_one_out(lambda2, corrected=corrected)
     for i in range(n):
         rest = np.arange(n) != i
-        without = ClassProblem(f[rest], labels[rest], k, s, balanced=balanced)
+        without = LinearProblem(f[rest], labels[rest], k, s, balanced=balanced)
         layer = without.solve(lambda2 * n / (n - 1))  # the same absolute lambda
         told = np.ones(k)
         if balanced:
@@ -270,10 +276,10 @@ def test_what_leave_one_out_says_is_what_training_again_says(mnist):
     right = 0
     for i in range(n):
         rest = np.arange(n) != i
-        problem = ClassProblem(f[rest], train.labels[rest], 10, model.strength)
-        layer = problem.solve(model.lambda2 * n / (n - 1))
-        weights = reference.quantise(layer, reference.exponent_of(layer))
-        said = reference.predict(reference.goodness(f[i : i + 1], *weights))
+        problem = LinearProblem(f[rest], train.labels[rest], 10, model.class_layer.parameter)
+        layer = problem.solve(model.class_layer.ridge * n / (n - 1))
+        w2, v2 = reference.quantise(layer, reference.exponent_of(layer))
+        said = reference.predict(goodness_of(inner(f[i : i + 1], w2), v2))
         right += int(said[0] == train.labels[i])
     assert figures.corrected == right / n
     whole = reference.train(train, Options(lambda1=100.0))

@@ -9,14 +9,16 @@ from hypothesis import strategies as st
 
 from uff_host import glyphs, reference
 from uff_host.errors import DataError
-from uff_host.reference import ClassProblem, Options
+from uff_host.reference import Options, arithmetic, class_layer, contrast, encoding
+from uff_host.reference.class_linear import LinearProblem
+from uff_host.reference.xorshift import Xorshift32
 from uff_host.samples import Samples
 
 
 def test_label_pixels_start_with_the_four_outermost_corners():
-    assert reference.label_pixels(28, 28)[:6] == [0, 27, 756, 783, 1, 26]
-    assert len(set(reference.label_pixels(4, 4))) == 16
-    assert len(reference.kept_pixels(28, 28)) == 768
+    assert encoding.label_pixels(28, 28)[:6] == [0, 27, 756, 783, 1, 26]
+    assert len(set(encoding.label_pixels(4, 4))) == 16
+    assert len(encoding.kept_pixels(28, 28)) == 768
 
 
 def test_encoding_follows_float32_step_by_step():
@@ -25,7 +27,7 @@ def test_encoding_follows_float32_step_by_step():
     images[3] = 0
     encoded = reference.encode(images)
     for image, row in zip(images, encoded, strict=True):
-        kept = image.reshape(-1)[reference.kept_pixels(6, 5)]
+        kept = image.reshape(-1)[encoding.kept_pixels(6, 5)]
         total = np.float32(int(kept.sum()))
         for pixel, value in zip(kept, row, strict=True):
             if total == 0:
@@ -39,7 +41,7 @@ def test_encoding_follows_float32_step_by_step():
 def test_label_pixels_do_not_reach_the_encoding():
     images = np.random.default_rng(0).integers(0, 256, (4, 8, 8), np.uint8)
     drawn = images.copy()
-    drawn.reshape(4, -1)[:, reference.label_pixels(8, 8)] = 255
+    drawn.reshape(4, -1)[:, encoding.label_pixels(8, 8)] = 255
     assert np.array_equal(reference.encode(images), reference.encode(drawn))
 
 
@@ -48,7 +50,7 @@ def test_hidden_values_follow_integers_and_float32_step_by_step():
     x = random.integers(0, 200, (5, 7)).astype(np.int16)
     w1 = random.integers(-16384, 16385, (6, 7)).astype(np.int16)
     x[2] = 0
-    for row, found in zip(x, reference.hidden(x, w1), strict=True):
+    for row, found in zip(x, contrast.hidden(x, w1), strict=True):
         z = [max(0, sum(int(a) * int(b) for a, b in zip(row, w, strict=True))) for w in w1]
         squares = np.float32(sum(r * r for r in z))
         scale = np.float32(512) / np.sqrt(squares) if squares else np.float32(0)
@@ -60,33 +62,32 @@ def test_hidden_values_follow_integers_and_float32_step_by_step():
 
 def test_gram_and_kernel_are_exact_and_refuse_too_many_images():
     x = np.full((10, 3), 512, np.int16)
-    assert reference.gram(x)[1, 2] == 10 * 512 * 512
-    assert reference.kernel(x)[0, 9] == 3 * 512 * 512
+    assert arithmetic.gram(x)[1, 2] == 10 * 512 * 512
+    assert arithmetic.kernel(x)[0, 9] == 3 * 512 * 512
     with pytest.raises(DataError):
-        reference.gram(np.zeros((8192, 1), np.int16))
+        arithmetic.gram(np.zeros((8192, 1), np.int16))
 
 
 def test_packed_triangle_goes_row_by_row():
     square = np.array([[1, 9, 9], [2, 3, 9], [4, 5, 6]])
-    assert reference.pack_lower(square).tolist() == [1, 2, 3, 4, 5, 6]
+    assert arithmetic.pack_lower(square).tolist() == [1, 2, 3, 4, 5, 6]
 
 
 def test_random_numbers_are_those_of_xorshift32():
     # xorshift32 from state 1 is a published sequence: its 9th number follows 8 thrown away.
-    state = reference.xorshift32(0)
     s = 1
     for _ in range(9):
         s ^= (s << 13) % 2**32
         s ^= s >> 17
         s ^= (s << 5) % 2**32
-    assert reference.next_random(state) == s
-    assert reference.xorshift32(0) != reference.xorshift32(1)
+    assert Xorshift32(0).next() == s
+    assert Xorshift32(1).next() != s
 
 
 @given(st.lists(st.integers(1, 6), min_size=2, max_size=5), st.integers(1, 40), st.integers(0, 9))
 def test_each_pair_is_of_two_classes_and_images_are_used_evenly(counts, q, seed):
     labels = np.concatenate([np.full(n, c) for c, n in enumerate(counts)])
-    a, b = reference.pairs(labels, len(counts), q, seed)
+    a, b = contrast.pairs(labels, len(counts), q, seed)
     k = len(counts)
     order = [(c, (c + shift) % k) for shift in range(1, k) for c in range(k)]
     assert [(labels[i], labels[j]) for i, j in zip(a, b, strict=True)] == [
@@ -99,7 +100,7 @@ def test_each_pair_is_of_two_classes_and_images_are_used_evenly(counts, q, seed)
 
 @pytest.mark.parametrize(("k", "n"), [(2, 50), (3, 100), (3, 300), (5, 100)])
 def test_pairs_do_not_come_round_again(k, n):
-    a, b = reference.pairs(np.tile(np.arange(k), n), k, 500, 0)
+    a, b = contrast.pairs(np.tile(np.arange(k), n), k, 500, 0)
     # Independent draws of 500 among k(k-1)n^2 ordered pairs would repeat 25 at k=2, n=50.
     assert len(set(zip(a, b, strict=True))) > 500 - 25 * 2
 
@@ -107,7 +108,7 @@ def test_pairs_do_not_come_round_again(k, n):
 def test_pairs_need_two_classes_with_images():
     for labels, k in (([0, 0], 1), ([0, 0], 2), ([1, 1], 2)):
         with pytest.raises(DataError):
-            reference.pairs(np.array(labels), k, 4, 0)
+            contrast.pairs(np.array(labels), k, 4, 0)
 
 
 @pytest.mark.parametrize(("n", "m"), [(6, 20), (30, 12)])
@@ -115,8 +116,8 @@ def test_both_forms_of_layer_1_are_one_and_the_same(n, m):
     random = np.random.default_rng(n)
     x = random.integers(0, 100, (n, m)).astype(np.int16)
     a, b = [0, 1, 2], [3, 4, 5]
-    primal = reference.contrast_layer(x, a, b, 5.0, dual=False)
-    dual = reference.contrast_layer(x, a, b, 5.0, dual=True)
+    primal = contrast.solve(x, a, b, 5.0, dual=False)
+    dual = contrast.solve(x, a, b, 5.0, dual=True)
     assert np.abs(primal - dual).max() < 1e-12
     assert np.allclose((primal**2).sum(axis=1), 1)
 
@@ -145,7 +146,7 @@ def test_the_class_layer_solves_the_regression_over_all_data(n, m, lambda2):
     k, s = 3, 0.5
     f = random.integers(0, 200, (n, m)).astype(np.int16)
     y = np.arange(n) % k
-    layer = ClassProblem(f, y, k, s).solve(lambda2)
+    layer = LinearProblem(f, y, k, s).solve(lambda2)
     w = full_problem(f, y, k, s, lambda2)
     assert np.abs(layer.w - w[:m].T).max() < 1e-9
     assert np.abs(layer.v - s * w[m:].T).max() < 1e-9
@@ -157,7 +158,7 @@ def test_leave_one_out_is_training_without_the_image(n, m):
     k, s, lambda2 = 3, 0.2, 0.1
     f = random.integers(0, 200, (n, m)).astype(np.int16)
     y = np.arange(n) % k
-    found = ClassProblem(f, y, k, s).leave_one_out(lambda2)
+    found = LinearProblem(f, y, k, s).leave_one_out(lambda2)
     for i in range(n):
         rest = np.arange(n) != i
         # The same absolute lambda and mean number of images a class: those of all n images.
@@ -170,17 +171,17 @@ def test_leave_one_out_is_training_without_the_image(n, m):
 @settings(max_examples=50)
 @given(st.floats(1e-6, 100), st.floats(1e-6, 100))
 def test_quantised_weights_use_all_of_int16_and_label_weights_fit(largest, label):
-    layer = reference.ClassLayer(np.array([[largest, -largest / 3]]), np.array([[label]]))
-    e = reference.exponent_of(layer)
-    w2, v2 = reference.quantise(layer, e)
-    assert w2[0, 0] == int(reference.round_half_away(np.array(largest * 2.0**e)))
+    layer = class_layer.ClassLayer(np.array([[largest, -largest / 3]]), np.array([[label]]))
+    e = class_layer.exponent_of(layer)
+    w2, v2 = class_layer.quantise(layer, e)
+    assert w2[0, 0] == int(arithmetic.round_half_away(np.array(largest * 2.0**e)))
     assert abs(int(v2[0, 0])) <= 2**28
-    up = reference.round_half_away(np.array(largest * 2.0 ** (e + 1)))
+    up = arithmetic.round_half_away(np.array(largest * 2.0 ** (e + 1)))
     assert up > 32767 or e == 40 or label * 2.0 ** (e + 10) >= 2**28
 
 
 def test_halves_are_rounded_away_from_zero():
-    assert reference.round_half_away(np.array([0.5, -0.5, 1.5, -2.5, 0.49])).tolist() == [
+    assert arithmetic.round_half_away(np.array([0.5, -0.5, 1.5, -2.5, 0.49])).tolist() == [
         1,
         -1,
         2,
@@ -205,7 +206,9 @@ def test_the_reference_learns_drawn_glyphs(network):
 def test_lambda_is_chosen_by_leave_one_out():
     model = reference.train(glyphs.samples(20, 0), Options(hidden=50, lambda2="loo"))
     assert model.lambda_chosen
-    assert any(math.isclose(model.lambda2, grid, rel_tol=1e-4) for grid in reference.LAMBDA_GRID)
+    assert any(
+        math.isclose(model.class_layer.ridge, grid, rel_tol=1e-4) for grid in LinearProblem.grid
+    )
 
 
 def test_training_says_what_it_cannot_use():

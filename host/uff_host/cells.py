@@ -13,7 +13,7 @@ import numpy as np
 
 from uff_host.errors import DataError
 from uff_host.fashion import CLASS_NAMES, PER_CLASS, TEST_IMAGES
-from uff_host.reference import MAX_IMAGES
+from uff_host.model import MAX_ROWS
 from uff_host.rivals import RIVALS, Score
 
 UFF = {"uff2": "µFF, two layers", "uff1": "µFF, one layer"}
@@ -96,10 +96,10 @@ def check(networks: Sequence[str], cells: Sequence[Cell], seeds: int) -> None:
             )
         if not 1 <= n <= pool:
             raise DataError(f"{n} images a class: 1 to {pool:,} can be drawn.")
-        if n * len(ids) > MAX_IMAGES:
+        if n * len(ids) > MAX_ROWS:
             raise DataError(
                 f"{len(ids)} classes x {n} images are {n * len(ids):,}: µFF's exact sums hold "
-                f"{MAX_IMAGES:,} at most, so take {MAX_IMAGES // len(ids)} a class or fewer."
+                f"{MAX_ROWS:,} at most, so take {MAX_ROWS // len(ids)} a class or fewer."
             )
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from rich.console import Console
 
-from uff_host import digits_report, files, lesson, reference
+from uff_host import digits_report, files, lesson
 from uff_host.errors import DataError, UffError
 from uff_host.model import read_model
 from uff_host.samples import Samples, read_samples, write_samples
@@ -341,7 +341,7 @@ def _add_train_parser(commands: Commands) -> None:
     train.add_argument(
         "--hidden",
         type=positive,
-        default=reference.HIDDEN,
+        default=500,
         help="neurons of layer 1 (default: 500)",
     )
     train.add_argument(

@@ -1,6 +1,6 @@
 """What the capture application's choices rest on, measured anew: `uff digits --study`.
 
-Everything is computed by the numpy reference (reference.py) with the application's settings: two
+Everything is computed by the numpy reference (reference/) with the application's settings: two
 layers, 500 neurons, lambda1 100, lambda2 0.05, strength 0.2. Images are the 5,000 digits of MNIST
 (digits.py), of which 2,000 are always the test; and what made-up hands (hand/) draw in the
 application, which makes the images itself, by touches, on a target.
@@ -29,7 +29,10 @@ from uff_host.imports import Classes
 from uff_host.lesson import DIGITS, SAMPLES, replay
 from uff_host.model import Model
 from uff_host.progress import OnProgress, Steps
-from uff_host.reference import ClassProblem, Float64, Int16, Int64, Options
+from uff_host.reference import Float64, Int16, Int64, Options
+from uff_host.reference.arithmetic import inner
+from uff_host.reference.class_layer import goodness_of
+from uff_host.reference.class_linear import LinearProblem
 from uff_host.samples import Samples, read_samples
 from uff_host.session import write_session
 from uff_host.target import Target
@@ -66,7 +69,7 @@ def alike(x: Int16) -> int:
     if n < 2:
         return 0
     chosen = np.arange(0, n, -(-n // ALIKE))
-    products = _inner(x[chosen], x)
+    products = inner(x[chosen], x)
     products[np.arange(len(chosen)), chosen] = np.iinfo(np.int64).min
     nearest = np.sort(products.max(axis=1))
     return int(nearest[len(nearest) // 20]) * 19 // 20
@@ -74,12 +77,7 @@ def alike(x: Int16) -> int:
 
 def likeness(x: Int16, trained: Int16) -> Int64:
     """Inner product of each x, int16 (n, m), with the most similar of those trained: (n,)."""
-    return np.asarray(_inner(x, trained).max(axis=1))
-
-
-def _inner(a: Int16, b: Int16) -> Int64:
-    """a b^T, exact: every sum is below 2^53."""
-    return (a.astype(np.float64) @ b.astype(np.float64).T).astype(np.int64)
+    return np.asarray(inner(x, trained).max(axis=1))
 
 
 def sure(good: Int64, like: Int64, least: int) -> Bools:
@@ -226,10 +224,11 @@ def learn(train: Samples, lambda1: float = LAMBDA1) -> Model:
     return reference.train(train, Options(lambda1=lambda1, leave_one_out=False))
 
 
-def problem_of(model: Model, train: Samples, *, balanced: bool = True) -> ClassProblem:
+def problem_of(model: Model, train: Samples, *, balanced: bool = True) -> LinearProblem:
     """The class layer's problem over the frozen layer 1 of a model of these samples."""
     f = reference.class_features(model, train.images)
-    return ClassProblem(f, train.labels, model.n_classes, model.strength, balanced=balanced)
+    strength = model.class_layer.parameter
+    return LinearProblem(f, train.labels, model.n_classes, strength, balanced=balanced)
 
 
 def accuracy(good: npt.NDArray[Any], labels: npt.NDArray[Any]) -> float:
@@ -240,9 +239,9 @@ def accuracy(good: npt.NDArray[Any], labels: npt.NDArray[Any]) -> float:
 def balance(train: Samples, test: Samples) -> Balance:
     """Both kinds of targets, over the same layer 1."""
     model = learn(train)
-    layer = problem_of(model, train, balanced=False).solve(model.lambda2)
-    weights = reference.quantise(layer, reference.exponent_of(layer))
-    plain = reference.goodness(reference.class_features(model, test.images), *weights)
+    layer = problem_of(model, train, balanced=False).solve(model.class_layer.ridge)
+    w2, v2 = reference.quantise(layer, reference.exponent_of(layer))
+    plain = goodness_of(inner(reference.class_features(model, test.images), w2), v2)
     return Balance(
         accuracy(plain, test.labels),
         accuracy(reference.infer(model, test.images), test.labels),
@@ -254,7 +253,9 @@ def left_out(train: Samples, test: Samples) -> LeftOut:
     model = learn(train)
     problem = problem_of(model, train)
     corrected, uncorrected = (
-        accuracy(problem.leave_one_out(model.lambda2, corrected=yes).goodness, train.labels)
+        accuracy(
+            problem.leave_one_out(model.class_layer.ridge, corrected=yes).goodness, train.labels
+        )
         for yes in (True, False)
     )
     return LeftOut(
@@ -284,7 +285,7 @@ def sureness(train: Samples, test: Samples) -> Sureness:
 def suspicion(train: Samples, wrong: Bools) -> Suspicion:
     """How many of the wrong labels, bool (n,), look wrong to the network that learnt them."""
     model = learn(train)
-    good = problem_of(model, train).leave_one_out(model.lambda2).goodness
+    good = problem_of(model, train).leave_one_out(model.class_layer.ridge).goodness
     flagged = suspects(margins(good, train.labels))
     return Suspicion(int(wrong.sum()), len(flagged), int(wrong[flagged].sum()))
 

@@ -1,0 +1,213 @@
+"""Training and inference: the layers of a network, one after the other.
+
+A new kind of layer is a file of this package and a line in FEATURE_LAYERS or CLASS_LAYERS.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from uff_host.errors import DataError
+from uff_host.model import MAX_COPIES, MAX_ROWS, PATCH_SIDE, Array, Layer, Model, layer_alone
+from uff_host.networks import Kinds, kinds_of
+from uff_host.reference import class_kernel, class_linear, contrast, encoding, patch
+from uff_host.reference.arithmetic import UNIT_BITS, Form, Int16, Int64, UInt8, crc, snap
+from uff_host.reference.class_layer import (
+    ClassLayerModule,
+    ClassProblem,
+    exponent_of,
+    predict,
+    quantise,
+)
+from uff_host.reference.copies import with_copies
+from uff_host.reference.feature_layer import FeatureLayer, Fitted, Task
+from uff_host.samples import MAX_CLASSES, Samples
+
+FEATURE_LAYERS: dict[str, FeatureLayer] = {"contrast": contrast, "patch": patch}
+CLASS_LAYERS: dict[str, ClassLayerModule] = {"linear": class_linear, "kernel": class_kernel}
+
+PIXEL_STRENGTH, STRENGTH = 0.5, 0.2  # of the label beside pixels, and beside features
+
+
+@dataclass
+class Options:
+    """What train.py takes; None stands for the network's own default."""
+
+    network: str = "uff2"
+    hidden: int | None = None
+    strength: float | None = None
+    lambda1: float | None = None
+    lambda2: float | Literal["loo"] | None = None
+    seed: int = 0
+    form: Form = "auto"
+    statistics: bool = False
+    leave_one_out: bool = True
+    copies: int = 0
+
+
+def train(samples: Samples, options: Options | None = None, layer1: Model | None = None) -> Model:
+    """Train as train.py does, but with float64 where the device has float32.
+
+    layer1: holds a feature layer that is kept as it is; then the class layer alone is trained.
+
+    Raises:
+        DataError: There are too few or too many images or classes, all images are blank, or
+            layer1 does not fit.
+    """
+    options = options or Options()
+    kinds = kinds_of(options.network)
+    _check(samples, options, kinds)
+    if layer1:
+        _check_kept(samples, options, kinds, layer1)
+    k, group = len(samples.class_names), 1 + options.copies
+    images, labels = rows_of(samples, options.copies)
+    model = Model(
+        height=samples.height,
+        width=samples.width,
+        copies=options.copies,
+        n_images=len(samples),
+        seed=options.seed,
+        class_names=list(samples.class_names),
+        layers=[],
+        fitted_correct=0,
+        loo_correct=None,
+        kept=layer1 is not None,
+    )
+    statistics: dict[bytes, Array] = {}
+
+    *first, last = kinds
+    f = encoded(kinds, images)
+    for kind in first:
+        if layer1:
+            fitted = Fitted(replace(layer1.layers[0]), layer_alone(layer1).arrays, {})
+        else:
+            module = FEATURE_LAYERS[kind]
+            task = Task(
+                labels=labels,
+                classes=k,
+                outputs=options.hidden or module.HIDDEN,
+                ridge=snap(options.lambda1 or module.LAMBDA),
+                seed=options.seed,
+                form=options.form,
+            )
+            fitted = module.fit(f, task)
+        model.layers.append(fitted.layer)
+        model.arrays |= fitted.weights
+        statistics |= fitted.statistics
+        f = FEATURE_LAYERS[kind].features(fitted.layer, fitted.weights, f)
+
+    classes = CLASS_LAYERS[last]
+    strength = snap(options.strength or (STRENGTH if first else PIXEL_STRENGTH))
+    dual = classes.uses_dual(options.form, *f.shape)
+    square = classes.square_of(f, dual)
+    problem = classes.problem(f, labels, k, strength, group=group)
+    model.lambda_chosen = options.lambda2 == "loo"
+    if options.lambda2 == "loo":
+        ridge = problem.best_lambda()
+    else:
+        ridge = snap(options.lambda2 or classes.LAMBDA[first[0] if first else None])
+    model.layers.append(Layer(last, k, f.shape[1], ridge, strength, crc(square), dual))
+    layer = problem.solve(ridge)
+    e = exponent_of(layer)
+    w2, v2 = quantise(layer, e)
+    model.arrays |= classes.kept(f)
+    model.arrays |= {b"W2  ": Array(w2, e), b"V2  ": Array(v2, e + UNIT_BITS)}
+    fitted_labels = predict(classes.goodness(model.arrays, f[::group]))
+    model.arrays[b"FIT "] = Array(fitted_labels[None])
+    model.fitted_correct = int((fitted_labels == samples.labels).sum())
+    if options.leave_one_out or model.lambda_chosen:
+        left_out = problem.leave_one_out(ridge).labels
+        model.arrays[b"LOO "] = Array(left_out[None])
+        model.loo_correct = int((left_out == samples.labels).sum())
+    if options.statistics:
+        model.arrays |= statistics | classes.statistics(f, labels, k, square)
+    return model
+
+
+def _check(samples: Samples, options: Options, kinds: Kinds) -> None:
+    k, n = len(samples.class_names), len(samples)
+    if not 2 <= k <= MAX_CLASSES:
+        raise DataError(f"{k} classes: training needs 2 to {MAX_CLASSES}.")
+    if min(samples.counts()) == 0:
+        name = samples.class_names[samples.counts().index(0)]
+        raise DataError(f"The class {name} has no image: training needs one of every class.")
+    if not 0 <= options.copies <= MAX_COPIES:
+        raise DataError(f"{options.copies} copies: 0 to {MAX_COPIES} of each image are possible.")
+    if n * (1 + options.copies) > MAX_ROWS:
+        raise DataError(
+            f"{n} images with {options.copies} copies each: the exact sums of {MAX_ROWS} rows "
+            "fit into int32."
+        )
+    if "patch" in kinds and min(samples.height, samples.width) < PATCH_SIDE:
+        raise DataError(
+            f"Images of {samples.height}x{samples.width}: a patch layer wants sides of "
+            f"{PATCH_SIDE} or more."
+        )
+
+
+def _check_kept(samples: Samples, options: Options, kinds: Kinds, layer1: Model) -> None:
+    layer = layer1.feature_layer
+    if layer is None or layer.kind != kinds[0]:
+        kind = layer.kind if layer else "no feature"
+        raise DataError(f"Network {options.network} cannot keep a {kind} layer as its first one.")
+    if (layer1.height, layer1.width) != (samples.height, samples.width):
+        raise DataError(
+            f"Layer 1 is for images of {layer1.height}x{layer1.width}, "
+            f"these are {samples.height}x{samples.width}."
+        )
+    if options.hidden not in (None, layer.outputs):
+        raise DataError(f"Layer 1 has {layer.outputs} outputs, {options.hidden} are asked for.")
+
+
+def rows_of(samples: Samples, copies: int) -> tuple[UInt8, npt.NDArray[np.uint8]]:
+    """All rows of a training: the images, each with its copies behind it, and their labels."""
+    images = with_copies(samples.images, copies) if copies else samples.images
+    return images, np.repeat(samples.labels, 1 + copies)
+
+
+def encoded(kinds: Kinds, images: UInt8) -> Int16:
+    """What the first layer of a network sees of images."""
+    first = FEATURE_LAYERS.get(kinds[0])
+    return first.encode(images) if first else encoding.encode(images)
+
+
+def class_features(model: Model, images: UInt8) -> Int16:
+    """What the class layer of `model` sees of uint8 (n, height, width): int16 (n, f)."""
+    return features_of(model, encoded(model.kinds, images))
+
+
+def features_of(model: Model, x: Int16) -> Int16:
+    """What the class layer of `model` sees of encoded images, by the model's integers: (n, f)."""
+    layer = model.feature_layer
+    return FEATURE_LAYERS[layer.kind].features(layer, model.arrays, x) if layer else x
+
+
+def class_problem(model: Model, f: Int16, labels: npt.NDArray[np.uint8]) -> ClassProblem:
+    """The problem that the class layer of `model` solved, over rows of features."""
+    layer = model.class_layer
+    return CLASS_LAYERS[layer.kind].problem(
+        f, labels, model.n_classes, layer.parameter, group=1 + model.copies
+    )
+
+
+def class_goodness(model: Model, f: Int16) -> Int64:
+    """Goodness int64 (n, k) of every label, of features int16 (n, f), by the model's integers."""
+    return CLASS_LAYERS[model.class_layer.kind].goodness(model.arrays, f)
+
+
+def infer(model: Model, images: UInt8) -> Int64:
+    """Goodness int64 (n, k) of every label of uint8 (n, height, width), as the device computes it.
+
+    Raises:
+        DataError: The images have another shape than the model's.
+    """
+    if images.shape[1:] != (model.height, model.width):
+        raise DataError(
+            f"The images are {images.shape[1]}x{images.shape[2]}, "
+            f"the model is for {model.height}x{model.width}."
+        )
+    return class_goodness(model, class_features(model, images))
