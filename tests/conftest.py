@@ -20,6 +20,10 @@ DEVICE_TESTS = Path(__file__).resolve().parent / "device"
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
+# Tests run in several processes at once: the threads of each one's matrix products would wait for
+# each other. numpy reads this when it is first imported, which is later.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 # A shell that starts the tests in the background has them ignore Ctrl-C, and their children too
 # Several tests send one.
 signal.signal(signal.SIGINT, signal.default_int_handler)
