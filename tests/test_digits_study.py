@@ -23,9 +23,7 @@ from uff_host.errors import DataError
 from uff_host.hand import Hand
 from uff_host.imports import Classes
 from uff_host.lesson import layout_of
-from uff_host.reference import Options
-from uff_host.reference.arithmetic import inner
-from uff_host.reference.class_layer import goodness_of
+from uff_host.reference import Options, class_linear
 from uff_host.reference.class_linear import LinearProblem
 from uff_host.samples import Samples
 from uff_host.target import UnixTarget
@@ -278,8 +276,8 @@ def test_what_leave_one_out_says_is_what_training_again_says(mnist):
         rest = np.arange(n) != i
         problem = LinearProblem(f[rest], train.labels[rest], 10, model.class_layer.parameter)
         layer = problem.solve(model.class_layer.ridge * n / (n - 1))
-        w2, v2 = reference.quantise(layer, reference.exponent_of(layer))
-        said = reference.predict(goodness_of(inner(f[i : i + 1], w2), v2))
+        integers = class_linear.integers(layer)
+        said = reference.predict(class_linear.goodness(integers.arrays, f[i : i + 1]))
         right += int(said[0] == train.labels[i])
     assert figures.corrected == right / n
     whole = reference.train(train, Options(lambda1=100.0))

@@ -239,7 +239,7 @@ def test_a_version_1_file_is_what_it_was_before_there_were_layers():
     """The head of uff2 and of uff1, field by field."""
     for network, hidden in (("uff1", 0), ("uff2", 3)):
         model = a_model(network)
-        fields = struct.unpack_from(model_file.HEADER, pack_model(model))
+        fields = struct.unpack_from("<4sHHIBBBBHHHHIIfffIIII", pack_model(model))
         last = model.class_layer
         first = model.feature_layer
         crcs = (first.gram_crc, last.gram_crc) if first else (last.gram_crc, 0)
@@ -305,9 +305,10 @@ def test_a_model_file_with_its_crc_made_to_fit_is_still_checked_or_harmless(
 @settings(max_examples=300)
 @given(st.data())
 def test_a_model_header_of_any_numbers_never_crashes(data):
-    network, header = data.draw(
-        st.sampled_from([("uff2", model_file.HEADER), ("kernel", model_file.HEADER2)])
+    network, fields_of = data.draw(
+        st.sampled_from([("uff2", model_file.VERSION_1), ("kernel", model_file.VERSION_2)])
     )
+    header = model_file.START + fields_of[1:]
     good = pack_model(a_model(network))
     fields = list(struct.unpack_from(header, good))
     at = data.draw(st.integers(1, len(fields) - 1))
@@ -393,7 +394,8 @@ HOSTILE = {
     "features below 0": ("kernel", set_array(b"ROWS", values=-1)),
     "long features": ("kernel", set_array(b"ROWS", values=200)),
     "exponent of features": ("kernel", set_array(b"ROWS", exponent=8)),
-    "exponents of the class layer": ("kernel", set_array(b"V2  ", exponent=3)),
+    "exponents of the class layer": ("uff_conv", set_array(b"V2  ", exponent=3)),
+    "exponents of a kernel layer": ("kernel", set_array(b"V2  ", exponent=100)),
     "label": ("kernel", set_array(b"LOO ", values=2)),
     "no patch": ("uff_conv", set_array(b"NUM1", values=0)),
 }
@@ -414,7 +416,7 @@ def test_a_model_that_cannot_be_is_neither_read_nor_written(what, tmp_path):
 @pytest.mark.parametrize("kinds", [(1, 1), (3, 1), (3, 3), (4, 4), (2, 4), (0, 4), (1, 5)])
 def test_layers_of_other_kinds_or_in_another_order_are_refused(kinds):
     data = bytearray(pack_model(a_model("contrast+kernel")))
-    at = struct.calcsize(model_file.HEADER2)
+    at = struct.calcsize(model_file.START + model_file.VERSION_2[1:])
     for number, kind in enumerate(kinds):
         data[at + number * struct.calcsize(model_file.LAYER)] = kind
     with pytest.raises(FormatError):
@@ -475,7 +477,7 @@ def test_a_feature_layer_alone_is_a_file_too(network, tmp_path):
     other = bytearray(data)
     struct.pack_into("<I", other, struct.calcsize("<4sHHIBBBBHHHHIII"), 0)  # leave-one-out
     alone.write_bytes(with_crc(other))
-    with pytest.raises(FormatError, match="class layer"):
+    with pytest.raises(FormatError, match="whole network"):
         read_layer(alone)
 
 
@@ -514,7 +516,7 @@ def test_predictions_are_read_back_and_other_sizes_refused():
 def test_host_and_device_write_the_same_layout(module):
     name = module.__name__.rpartition(".")[2]
     source = DEVICE / f"{name}.py"
-    names = "HEADER2?|RECORD|ARRAY|LAYER"
+    names = "HEADER|RECORD|START|VERSION_1|VERSION_2|LAYER|ARRAY"
     layouts = dict(re.findall(rf'^({names}) = ("[^"]+")', source.read_text(), re.M))
     assert layouts, f"{source} has no layout"
     for constant, text in layouts.items():

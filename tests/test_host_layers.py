@@ -324,12 +324,13 @@ def test_the_system_depends_neither_on_labels_nor_on_the_number_of_classes():
     assert more.shape == (9, 9)
 
 
-def test_goodness_of_the_kernel_layer_follows_integers():
+@pytest.mark.parametrize("shift", [21, 24, 17])
+def test_goodness_of_the_kernel_layer_follows_integers(shift):
     random = np.random.default_rng(0)
     f, rows = unit_rows(3, 20, 1), unit_rows(7, 20, 2)
     alpha = random.integers(-32767, 32768, (2, 7)).astype(np.int16)
     v = random.integers(-(2**20), 2**20, (2, 2)).astype(np.int32)
-    arrays = {b"ROWS": Array(rows, 9), b"W2  ": Array(alpha, 12), b"V2  ": Array(v, 21)}
+    arrays = {b"ROWS": Array(rows, 9), b"W2  ": Array(alpha, 12), b"V2  ": Array(v, 42 - shift)}
     found = class_kernel.goodness(arrays, f)
     for image, good in zip(f, found, strict=True):
         outputs = []
@@ -339,10 +340,36 @@ def test_goodness_of_the_kernel_layer_follows_integers():
                 u = sum(int(a) * int(b) for a, b in zip(image, row, strict=True))
                 squared = (u + 2**18) ** 2 >> 8
                 total += int(weight) * (squared * squared >> 30)
-            outputs.append(total >> 21)
+            outputs.append(total >> shift)
         for label in (0, 1):
             wanted = sum(max(0, z + int(v[c, label])) ** 2 for c, z in enumerate(outputs))
             assert good[label] == wanted
+
+
+@settings(max_examples=60)
+@given(st.integers(1, 3000), st.floats(1e-4, 50), st.floats(1e-3, 100))
+def test_the_integers_of_a_kernel_layer_leave_room_for_the_sum_of_all_rows(rows, size, label):
+    """Exponents are the largest at which alpha fits int16 and, were all products of features as
+    large as they may be, an output with its label weight int64's room for goodness."""
+    random = np.random.default_rng(rows)
+    alpha = np.vstack([random.normal(size=rows), np.ones(rows)]) * size
+    v = np.array([[label, -label], [0, label / 2]])
+    found = class_kernel.integers(class_layer.ClassLayer(alpha, v))
+    assert np.array_equal(found.w2, np.round(np.ldexp(alpha, found.e)))
+    assert np.abs(np.ldexp(alpha, found.e + 1)).max() > 32767 or found.e == 40
+    assert np.abs(found.v2 - np.ldexp(v, found.v_exponent)).max() <= 0.5
+
+    def most(v_exponent):
+        total = max(sum(abs(int(a)) for a in row) for row in found.w2) * 1719926784
+        output = total >> 30 + found.e - v_exponent
+        return output + int(np.ldexp(label, v_exponent))
+
+    assert most(found.v_exponent) < 7e8
+    assert (
+        most(found.v_exponent + 1) > 699_999_980
+        or found.v_exponent == found.e + 9
+        or np.ldexp(label, found.v_exponent + 1) >= 2**28
+    )
 
 
 def test_an_output_too_large_for_exact_squares_is_refused():

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from uff_host import glyphs, reference
 from uff_host.errors import DataError
-from uff_host.reference import Options, arithmetic, class_layer, contrast, encoding
+from uff_host.reference import Options, arithmetic, class_layer, class_linear, contrast, encoding
 from uff_host.reference.class_linear import LinearProblem
 from uff_host.reference.xorshift import Xorshift32
 from uff_host.samples import Samples
@@ -172,8 +172,9 @@ def test_leave_one_out_is_training_without_the_image(n, m):
 @given(st.floats(1e-6, 100), st.floats(1e-6, 100))
 def test_quantised_weights_use_all_of_int16_and_label_weights_fit(largest, label):
     layer = class_layer.ClassLayer(np.array([[largest, -largest / 3]]), np.array([[label]]))
-    e = class_layer.exponent_of(layer)
-    w2, v2 = class_layer.quantise(layer, e)
+    found = class_linear.integers(layer)
+    e, w2, v2 = found.e, found.w2, found.v2
+    assert found.v_exponent == e + 9
     assert w2[0, 0] == int(arithmetic.round_half_away(np.array(largest * 2.0**e)))
     assert abs(int(v2[0, 0])) <= 2**28
     up = arithmetic.round_half_away(np.array(largest * 2.0 ** (e + 1)))

@@ -29,9 +29,8 @@ from uff_host.imports import Classes
 from uff_host.lesson import DIGITS, SAMPLES, replay
 from uff_host.model import Model
 from uff_host.progress import OnProgress, Steps
-from uff_host.reference import Float64, Int16, Int64, Options
+from uff_host.reference import Float64, Int16, Int64, Options, class_linear
 from uff_host.reference.arithmetic import inner
-from uff_host.reference.class_layer import goodness_of
 from uff_host.reference.class_linear import LinearProblem
 from uff_host.samples import Samples, read_samples
 from uff_host.session import write_session
@@ -240,8 +239,9 @@ def balance(train: Samples, test: Samples) -> Balance:
     """Both kinds of targets, over the same layer 1."""
     model = learn(train)
     layer = problem_of(model, train, balanced=False).solve(model.class_layer.ridge)
-    w2, v2 = reference.quantise(layer, reference.exponent_of(layer))
-    plain = goodness_of(inner(reference.class_features(model, test.images), w2), v2)
+    plain = class_linear.goodness(
+        class_linear.integers(layer).arrays, reference.class_features(model, test.images)
+    )
     return Balance(
         accuracy(plain, test.labels),
         accuracy(reference.infer(model, test.images), test.labels),

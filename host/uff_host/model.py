@@ -27,19 +27,17 @@ from uff_host.networks import CLASS_KINDS, FEATURE_KINDS, KINDS, NAMES, Kinds, i
 from uff_host.samples import MAX_CLASSES, MAX_SIDE, MIN_SIDE, pack_names, unpack_names
 
 MAGIC = b"UFFM"
-VERSION = 1
-VERSION2 = 2
 LABEL_PIXELS = 16  # pixels that carry labels: a 2x2 block in each corner
 NOT_COMPUTED = 0xFFFFFFFF
 
-START = "<4sHHI"  # magic, version, header bytes, total bytes: both versions begin so
-# magic, version, header bytes, total bytes, layers, classes, label pixels, flags,
-# height, width, features, hidden, images, seed, strength, lambda1, lambda2,
-# fitted correct, leave-one-out correct, CRC of layer 1's Gram, CRC of the class layer's Gram
-HEADER = "<4sHHIBBBBHHHHIIfffIIII"
-# magic, version, header bytes, total bytes, layers, classes, label pixels, flags,
-# height, width, copies, 0, images, seed, fitted correct, leave-one-out correct
-HEADER2 = "<4sHHIBBBBHHHHIIII"
+START = "<4sHHI"  # magic, version, header bytes, total bytes; then, by version:
+# layers, classes, label pixels, flags, height, width, features, hidden, images, seed, strength,
+# lambda1, lambda2, fitted correct, leave-one-out correct, CRC of layer 1's Gram matrix, of the
+# class layer's
+VERSION_1 = "<BBBBHHHHIIfffIIII"
+# layers, classes, label pixels, flags, height, width, copies, 0, images, seed, fitted correct,
+# leave-one-out correct; then for each layer
+VERSION_2 = "<BBBBHHHHIIII"
 LAYER = "<BBHIffI"  # kind, form, outputs, inputs, lambda, parameter, CRC of the Gram matrix
 ARRAY = "<4sBbHII"  # tag, typecode, exponent, 0, rows, columns
 
@@ -153,7 +151,7 @@ class Model:
     def version(self) -> int:
         """Of the file that holds it."""
         old = self.kinds in (NAMES["uff1"], NAMES["uff2"]) and not self.copies and not self.kept
-        return VERSION if old else VERSION2
+        return 1 if old else 2
 
     @property
     def has_statistics(self) -> bool:
@@ -294,8 +292,10 @@ def pack_model(model: Model) -> bytes:
         body += struct.pack(ARRAY, tag, ord(code), stored.exponent, 0, *stored.data.shape)
         data = stored.data.astype(DTYPES[code]).tobytes()
         body += data + bytes(-len(data) % 4)
-    pack = _pack_header if model.version == VERSION else _pack_header2
-    data = pack(model, len(names), len(body) + 4) + names + bytes(body)
+    fields = (_pack_1 if model.version == 1 else _pack_2)(model)
+    size = struct.calcsize(START) + len(fields) + len(names)
+    start = struct.pack(START, MAGIC, model.version, size, size + len(body) + 4)
+    data = start + fields + names + bytes(body)
     return data + struct.pack("<I", zlib.crc32(data))
 
 
@@ -311,16 +311,11 @@ def _loo_field(model: Model) -> int:
     return NOT_COMPUTED if model.loo_correct is None else model.loo_correct
 
 
-def _pack_header(model: Model, names: int, rest: int) -> bytes:
+def _pack_1(model: Model) -> bytes:
     first, last = model.feature_layer, model.class_layer
-    size = struct.calcsize(HEADER) + names
     dual1, dual2 = first is not None and first.dual, last.dual
     return struct.pack(
-        HEADER,
-        MAGIC,
-        VERSION,
-        size,
-        size + rest,
+        VERSION_1,
         len(model.layers),
         model.n_classes,
         LABEL_PIXELS,
@@ -341,14 +336,9 @@ def _pack_header(model: Model, names: int, rest: int) -> bytes:
     )
 
 
-def _pack_header2(model: Model, names: int, rest: int) -> bytes:
-    size = struct.calcsize(HEADER2) + struct.calcsize(LAYER) * len(model.layers) + names
+def _pack_2(model: Model) -> bytes:
     head = struct.pack(
-        HEADER2,
-        MAGIC,
-        VERSION2,
-        size,
-        size + rest,
+        VERSION_2,
         len(model.layers),
         model.n_classes,
         LABEL_PIXELS,
@@ -417,7 +407,7 @@ def read_layer(path: Path) -> Model:
 def layer_alone(model: Model) -> Model:
     """The feature layer of a network that has one, as a model that can be written.
 
-    It keeps neither images nor the application's note.
+    It tells neither of images nor of seeds, and has no note.
     """
     assert model.feature_layer is not None
     layer = replace(model.feature_layer)
@@ -425,9 +415,9 @@ def layer_alone(model: Model) -> Model:
     return Model(
         height=model.height,
         width=model.width,
-        copies=model.copies,
-        n_images=model.n_images,
-        seed=model.seed,
+        copies=0,
+        n_images=0,
+        seed=0,
         class_names=[],
         layers=[layer],
         fitted_correct=0,
@@ -459,11 +449,9 @@ def unpack_model(data: bytes, what: str = "model file") -> Model:
 
 def _unpack(data: bytes, what: str) -> Model:
     version, total = _unpack_start(data, what)
-    header_size = struct.unpack_from(START, data)[2]
-    unpack, fixed = {
-        VERSION: (_unpack_header, struct.calcsize(HEADER)),
-        VERSION2: (_unpack_header2, struct.calcsize(HEADER2)),
-    }[version]
+    start, header_size = struct.calcsize(START), struct.unpack_from(START, data)[2]
+    unpack, fields = (_unpack_1, VERSION_1) if version == 1 else (_unpack_2, VERSION_2)
+    fixed = start + struct.calcsize(fields)
     if total != len(data):
         raise FormatError(
             f"{what} has {'more than ' * (len(data) > total)}{min(len(data), total)} bytes, "
@@ -475,7 +463,8 @@ def _unpack(data: bytes, what: str) -> Model:
         raise FormatError(f"{what} is damaged (its CRC does not fit).")
     if not fixed <= header_size <= total - 4 or header_size % 4:
         raise FormatError(f"{what}: a header of {header_size} bytes cannot be.")
-    return unpack(data, header_size, total, what)
+    arrays = _unpack_arrays(data[header_size : total - 4], what)
+    return unpack(data[start:header_size], arrays, what)
 
 
 def _unpack_start(data: bytes, what: str) -> tuple[int, int]:
@@ -483,14 +472,12 @@ def _unpack_start(data: bytes, what: str) -> tuple[int, int]:
     if len(data) < struct.calcsize(START) or data[:4] != MAGIC:
         raise FormatError(f"{what} is no model file: it does not begin with {MAGIC.decode()}.")
     _, version, _, total = struct.unpack_from(START, data)
-    if version not in (VERSION, VERSION2):
-        raise FormatError(
-            f"{what} has version {version} of the model file, this reads {VERSION} and {VERSION2}."
-        )
+    if version not in (1, 2):
+        raise FormatError(f"{what} has version {version} of the model file, this reads 1 and 2.")
     return version, total
 
 
-def _unpack_header(data: bytes, header_size: int, total: int, what: str) -> Model:
+def _unpack_1(head: bytes, arrays: dict[bytes, Array], what: str) -> Model:
     (
         n_layers,
         n_classes,
@@ -509,9 +496,8 @@ def _unpack_header(data: bytes, header_size: int, total: int, what: str) -> Mode
         loo_correct,
         crc1,
         crc2,
-    ) = struct.unpack_from(HEADER, data)[4:]
-    fixed = struct.calcsize(HEADER)
-    names = _unpack_names(data[fixed:header_size], n_classes, what)
+    ) = struct.unpack_from(VERSION_1, head)
+    names = _unpack_names(head[struct.calcsize(VERSION_1) :], n_classes, what)
 
     def need(condition: bool, sentence: str) -> None:
         if not condition:
@@ -549,15 +535,15 @@ def _unpack_header(data: bytes, header_size: int, total: int, what: str) -> Mode
             fitted_correct=fitted_correct,
             loo_correct=None if loo_correct == NOT_COMPUTED else loo_correct,
             lambda_chosen=bool(flags & FLAG_LAMBDA_CHOSEN),
-            arrays=_unpack_arrays(data[header_size : total - 4], what),
+            arrays=arrays,
         ),
-        VERSION,
+        1,
         flags & ~(FLAG_DUAL1 | FLAG_DUAL2),
         what,
     )
 
 
-def _unpack_header2(data: bytes, header_size: int, total: int, what: str) -> Model:
+def _unpack_2(head: bytes, arrays: dict[bytes, Array], what: str) -> Model:
     (
         n_layers,
         n_classes,
@@ -571,11 +557,11 @@ def _unpack_header2(data: bytes, header_size: int, total: int, what: str) -> Mod
         seed,
         fitted_correct,
         loo_correct,
-    ) = struct.unpack_from(HEADER2, data)[4:]
-    at = struct.calcsize(HEADER2)
-    if n_layers not in (1, 2) or at + n_layers * struct.calcsize(LAYER) > header_size:
+    ) = struct.unpack_from(VERSION_2, head)
+    at = struct.calcsize(VERSION_2)
+    if n_layers not in (1, 2) or at + n_layers * struct.calcsize(LAYER) > len(head):
         raise FormatError(
-            f"{what}: 1 or 2 layers are wanted, {n_layers} came in {header_size} bytes of header."
+            f"{what}: 1 or 2 layers are wanted, {n_layers} came in {len(head)} bytes of header."
         )
     if label_pixels != LABEL_PIXELS or zero:
         raise FormatError(
@@ -585,7 +571,7 @@ def _unpack_header2(data: bytes, header_size: int, total: int, what: str) -> Mod
     layers = []
     for _ in range(n_layers):
         kind, form, outputs, inputs, ridge, parameter, gram_crc = struct.unpack_from(
-            LAYER, data, at
+            LAYER, head, at
         )
         if not 1 <= kind <= len(KINDS) or form not in (0, 1):
             raise FormatError(f"{what}: a layer of kind {kind} and form {form} is not known.")
@@ -600,15 +586,15 @@ def _unpack_header2(data: bytes, header_size: int, total: int, what: str) -> Mod
             copies=copies,
             n_images=n_images,
             seed=seed,
-            class_names=_unpack_names(data[at:header_size], n_classes, what),
+            class_names=_unpack_names(head[at:], n_classes, what),
             layers=layers,
             fitted_correct=fitted_correct,
             loo_correct=None if loo_correct == NOT_COMPUTED else loo_correct,
             lambda_chosen=bool(flags & FLAG_LAMBDA_CHOSEN),
             kept=bool(flags & FLAG_KEPT),
-            arrays=_unpack_arrays(data[header_size : total - 4], what),
+            arrays=arrays,
         ),
-        VERSION2,
+        2,
         flags,
         what,
     )
@@ -682,9 +668,9 @@ def check(model: Model, what: str) -> None:
     if alone:
         need(not model.class_names, f"a feature layer alone with {model.n_classes} classes.")
         need(
-            not (model.fitted_correct or model.lambda_chosen or model.kept)
+            not (model.n_images or model.fitted_correct or model.lambda_chosen or model.kept)
             and model.loo_correct is None,
-            "a feature layer alone, but fields of a class layer are set.",
+            "a feature layer alone, but fields of a whole network are set.",
         )
     else:
         need(2 <= model.n_classes <= MAX_CLASSES, f"{model.n_classes} classes cannot be.")
@@ -722,10 +708,10 @@ def check(model: Model, what: str) -> None:
         need(int(rows.min()) >= 0, "array b'ROWS' holds features below 0.")
         _check_rows("ROWS", rows, MOST_SQUARES, need)
     if not alone:
-        need(
-            model.exponent("V2") == model.exponent("W2") + 9,
-            "the exponents of W2 and V2 do not belong together.",
-        )
+        more = model.exponent("V2") - model.exponent("W2")
+        # A kernel layer's sums of alpha and phi are shifted right by 30 - more.
+        fits = -33 <= more <= 30 if model.class_layer.kind == "kernel" else more == 9
+        need(fits, "the exponents of W2 and V2 do not belong together.")
 
 
 def _check_layer(layer: Layer, inputs: int, model: Model, need: Need) -> None:

@@ -11,7 +11,7 @@ and class_kernel.py say which class; training.py puts them together.
 from __future__ import annotations
 
 from uff_host.reference.arithmetic import UNIT, Float64, Int16, Int64, UInt8, snap
-from uff_host.reference.class_layer import exponent_of, predict, quantise
+from uff_host.reference.class_layer import predict
 from uff_host.reference.encoding import encode, kept_pixels
 from uff_host.reference.training import (
     Options,
@@ -35,12 +35,10 @@ __all__ = [
     "class_goodness",
     "class_problem",
     "encode",
-    "exponent_of",
     "features_of",
     "infer",
     "kept_pixels",
     "predict",
-    "quantise",
     "rows_of",
     "snap",
     "train",

@@ -5,6 +5,7 @@ Names: N rows of m features f, k classes, u inner products.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -22,12 +23,22 @@ from uff_host.reference.arithmetic import (
     inner,
     pack_lower,
 )
-from uff_host.reference.class_layer import ClassLayer, ClassProblem, goodness_of, own_blocks
+from uff_host.reference.class_layer import (
+    ClassLayer,
+    ClassProblem,
+    Integers,
+    goodness_of,
+    label_exponent,
+    own_blocks,
+    scaled,
+    weight_exponent,
+)
 from uff_host.reference.feature_layer import Arrays
 
 LAMBDA: dict[str | None, float] = dict.fromkeys((None, "contrast", "patch"), 0.03)
 PHI_BITS = 30
-Z_SHIFT = PHI_BITS - UNIT_BITS
+LARGEST_PHI = 1719926784  # the power of 1.25
+LARGEST_SUM = 699_999_990  # of an output and its label weight, and a little for rounding
 BATCH = 512  # images that are compared with all rows at once
 
 
@@ -112,15 +123,34 @@ def statistics(f: Int16, labels: npt.NDArray[Any], k: int, square: Int32) -> Arr
     }
 
 
+def integers(layer: ClassLayer) -> Integers:
+    """Its real weights as a model keeps them.
+
+    An output is a sum over all rows, so v, in whose units outputs are, leaves it the room that
+    the integers of alpha could need.
+    """
+    e = weight_exponent(layer.w)
+    alpha = scaled(layer.w, e).astype(np.int16)
+    most = int(np.abs(alpha.astype(np.int64)).sum(axis=1).max())
+    largest = float(np.abs(layer.v).max())
+    v_exponent = min(label_exponent(layer.v), e + UNIT_BITS)
+    while (most * LARGEST_PHI >> PHI_BITS + e - v_exponent) + math.ldexp(
+        largest, v_exponent
+    ) >= LARGEST_SUM:
+        v_exponent -= 1
+    return Integers(alpha, e, scaled(layer.v, v_exponent).astype(np.int32), v_exponent)
+
+
 def goodness(arrays: Arrays, f: Int16) -> Int64:
     """Goodness of each label, int64 (n, k); integers all through.
 
     Raises:
         DataError: A sum is too large to be exact.
     """
-    rows, alpha = arrays[b"ROWS"].data, arrays[b"W2  "].data.astype(np.int64)
+    rows, w2, v2 = arrays[b"ROWS"].data, arrays[b"W2  "], arrays[b"V2  "]
+    alpha, shift = w2.data.astype(np.int64), PHI_BITS + w2.exponent - v2.exponent
     z = np.empty((len(f), len(alpha)), np.int64)
     for i in range(0, len(f), BATCH):
         phi = powers(inner(f[i : i + BATCH], rows))
-        z[i : i + BATCH] = phi @ alpha.T >> Z_SHIFT
-    return goodness_of(z, arrays[b"V2  "].data)
+        z[i : i + BATCH] = phi @ alpha.T >> shift
+    return goodness_of(z, v2.data)

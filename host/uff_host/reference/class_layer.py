@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from uff_host.errors import DataError
+from uff_host.model import Array
 from uff_host.reference.arithmetic import (
-    UNIT_BITS,
     Float64,
     Form,
     Int16,
@@ -147,24 +147,40 @@ def own_blocks(square: Float64, group: int) -> Float64:
     return np.asarray(apart[each, :, each, :])
 
 
-def exponent_of(layer: ClassLayer) -> int:
-    """The largest e up to 40 with round(max|w| * 2^e) <= 32767 and max|v| * 2^(e+9) < 2^28."""
-    largest = float(np.abs(layer.w).max())
-    e = min(MOST_BITS, V_BITS - UNIT_BITS - math.frexp(float(np.abs(layer.v).max()))[1])
-    if largest > 0:
-        e = min(e, math.floor(math.log2(32767.5 / largest)) + 1)
-        while math.floor(math.ldexp(largest, e) + 0.5) > 32767:
-            e -= 1
-    else:
-        e = min(e, 15)
+@dataclass
+class Integers:
+    """Weights of a class layer as a model keeps them: w2 (k, f) at 2^e times their value, v2
+    (k, k) at 2^v_exponent times."""
+
+    w2: Int16
+    e: int
+    v2: Int32
+    v_exponent: int
+
+    @property
+    def arrays(self) -> Arrays:
+        return {b"W2  ": Array(self.w2, self.e), b"V2  ": Array(self.v2, self.v_exponent)}
+
+
+def weight_exponent(w: Float64) -> int:
+    """The largest e up to 40 with round(max|w| * 2^e) <= 32767."""
+    largest = float(np.abs(w).max())
+    if largest == 0:
+        return MOST_BITS
+    e = min(MOST_BITS, math.floor(math.log2(32767.5 / largest)) + 1)
+    while math.floor(math.ldexp(largest, e) + 0.5) > 32767:
+        e -= 1
     return e
 
 
-def quantise(layer: ClassLayer, e: int) -> tuple[Int16, Int32]:
-    """Weights as int16 (k, f) at 2^e times their value, label weights as int32 at 2^(e+9)."""
-    w = round_half_away(np.ldexp(layer.w, e))
-    v = round_half_away(np.ldexp(layer.v, e + UNIT_BITS))
-    return w.astype(np.int16), v.astype(np.int32)
+def label_exponent(v: Float64) -> int:
+    """The largest e with max|v| * 2^e < 2^28."""
+    return V_BITS - math.frexp(float(np.abs(v).max()))[1]
+
+
+def scaled(values: Float64, e: int) -> Float64:
+    """values * 2^e, rounded."""
+    return round_half_away(np.ldexp(values, e))
 
 
 def goodness_of(z: Int64, v2: Int32) -> Int64:
@@ -211,6 +227,9 @@ class ClassLayerModule(Protocol):
 
     def statistics(self, f: Int16, labels: npt.NDArray[Any], k: int, square: Int32) -> Arrays:
         """The exact sums that it is solved from, as a model keeps them."""
+
+    def integers(self, layer: ClassLayer) -> Integers:
+        """Its real weights as a model keeps them."""
 
     def goodness(self, arrays: Arrays, f: Int16) -> Int64:
         """Goodness of each label, int64 (n, k), by the integer weights of a model."""

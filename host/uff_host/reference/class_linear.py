@@ -24,7 +24,16 @@ from uff_host.reference.arithmetic import (
     pack_lower,
 )
 from uff_host.reference.arithmetic import uses_dual as uses_dual
-from uff_host.reference.class_layer import ClassLayer, ClassProblem, goodness_of, own_blocks
+from uff_host.reference.class_layer import (
+    ClassLayer,
+    ClassProblem,
+    Integers,
+    goodness_of,
+    label_exponent,
+    own_blocks,
+    scaled,
+    weight_exponent,
+)
 from uff_host.reference.feature_layer import Arrays
 
 LAMBDA: dict[str | None, float] = {None: 0.1, "contrast": 0.05, "patch": 0.03}
@@ -137,6 +146,13 @@ def statistics(f: Int16, labels: npt.NDArray[Any], k: int, square: Int32) -> Arr
 def class_sums(f: Int16, labels: npt.NDArray[Any], k: int) -> Int64:
     """Sums of the features of each class, int64 (k, m)."""
     return np.stack([f[labels == c].sum(axis=0, dtype=np.int64) for c in range(k)])
+
+
+def integers(layer: ClassLayer) -> Integers:
+    """Its real weights as a model keeps them: v has 9 bits more than w, as outputs have."""
+    e = min(weight_exponent(layer.w), label_exponent(layer.v) - UNIT_BITS)
+    w2, v2 = scaled(layer.w, e), scaled(layer.v, e + UNIT_BITS)
+    return Integers(w2.astype(np.int16), e, v2.astype(np.int32), e + UNIT_BITS)
 
 
 def goodness(arrays: Arrays, f: Int16) -> Int64:

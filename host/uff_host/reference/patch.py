@@ -49,7 +49,7 @@ STEP = 193  # places between them, at least
 THRESHOLD = snap(0.4)
 TRIES = 16  # places where the two patches of a filter may be found different
 PLACES_SEED = 0x5BD1E995
-MOST_BITS = 20  # exponent of the weights, at most
+MOST_BITS = 14  # exponent of the weights, at most: none of variance 1 has more
 LONGEST = math.sqrt(2**29)  # row of integer weights: two elements add up to an int16
 BIAS_BITS = 24
 GRAM_UNIT = 2.0 ** (-2 * UNIT_BITS)
@@ -176,7 +176,7 @@ def solve(seen: Statistics, told: Float64, ridge: float) -> Filters:
 
 
 def room_of(filters: Filters) -> float:
-    """The largest e up to 20, not whole, with rows no longer than LONGEST at 2^e times
+    """The largest e up to 14, not whole, with rows no longer than LONGEST at 2^e times
     their value, and biases of 2^24 at 2^(e+9)."""
     length = math.sqrt(float((filters.w**2).sum(axis=1).max()))
     bias = float(np.abs(filters.bias).max())

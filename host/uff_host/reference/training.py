@@ -15,14 +15,8 @@ from uff_host.errors import DataError
 from uff_host.model import MAX_COPIES, MAX_ROWS, PATCH_SIDE, Array, Layer, Model, layer_alone
 from uff_host.networks import Kinds, kinds_of
 from uff_host.reference import class_kernel, class_linear, contrast, encoding, patch
-from uff_host.reference.arithmetic import UNIT_BITS, Form, Int16, Int64, UInt8, crc, snap
-from uff_host.reference.class_layer import (
-    ClassLayerModule,
-    ClassProblem,
-    exponent_of,
-    predict,
-    quantise,
-)
+from uff_host.reference.arithmetic import Form, Int16, Int64, UInt8, crc, snap
+from uff_host.reference.class_layer import ClassLayerModule, ClassProblem, predict
 from uff_host.reference.copies import with_copies
 from uff_host.reference.feature_layer import FeatureLayer, Fitted, Task
 from uff_host.samples import MAX_CLASSES, Samples
@@ -111,11 +105,7 @@ def train(samples: Samples, options: Options | None = None, layer1: Model | None
     else:
         ridge = snap(options.lambda2 or classes.LAMBDA[first[0] if first else None])
     model.layers.append(Layer(last, k, f.shape[1], ridge, strength, crc(square), dual))
-    layer = problem.solve(ridge)
-    e = exponent_of(layer)
-    w2, v2 = quantise(layer, e)
-    model.arrays |= classes.kept(f)
-    model.arrays |= {b"W2  ": Array(w2, e), b"V2  ": Array(v2, e + UNIT_BITS)}
+    model.arrays |= classes.kept(f) | classes.integers(problem.solve(ridge)).arrays
     fitted_labels = predict(classes.goodness(model.arrays, f[::group]))
     model.arrays[b"FIT "] = Array(fitted_labels[None])
     model.fitted_correct = int((fitted_labels == samples.labels).sum())

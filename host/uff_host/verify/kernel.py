@@ -28,5 +28,5 @@ def check(layer: Layer, f: Int16, case: Case) -> None:
     )
     solved = problem.solve(layer.ridge)
     moved = spread(problem.system(layer.ridge), solved.w.T) * 2.0 ** model.exponent("W2")
-    classes.weights(case, solved, STEPS + SPREADS * moved)
+    classes.weights(layer, case, solved, STEPS + SPREADS * moved)
     classes.leave_one_out(layer, problem, case)

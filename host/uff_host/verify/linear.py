@@ -31,7 +31,7 @@ def check(layer: Layer, f: Int16, case: Case) -> None:
     problem = LinearProblem(
         f, case.labels, model.n_classes, layer.parameter, group=1 + model.copies
     )
-    classes.weights(case, problem.solve(layer.ridge), _float32(layer, problem, case))
+    classes.weights(layer, case, problem.solve(layer.ridge), _float32(layer, problem, case))
     classes.leave_one_out(layer, problem, case)
 
 
