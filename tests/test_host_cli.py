@@ -12,7 +12,7 @@ from PIL import Image
 
 from uff_host import demo, fashion, files, glyphs, screen
 from uff_host.cli import main, parser
-from uff_host.model import read_model
+from uff_host.model import read_layer, read_model, write_model
 from uff_host.samples import pack_samples, read_samples, write_samples
 
 
@@ -39,6 +39,10 @@ def test_help_names_every_command(capsys):
         ["nothing"],
         ["train"],
         ["train", "x", "--hidden", "0"],
+        ["train", "x", "--network", "uff3"],
+        ["train", "x", "--network", "linear+patch"],
+        ["train", "x", "--copies", "-1"],
+        ["demo", "--network", "uff2,bp"],
         ["train", "x", "--lambda2", "-1"],
         ["train", "x", "--lambda2", "nan"],
         ["train", "x", "--seed", "4294967296"],
@@ -150,14 +154,23 @@ def test_the_demonstration_takes_glyphs_where_fashion_mnist_is_not_to_be_had(mon
 # --- In MicroPython ---
 
 
-@pytest.mark.parametrize("more", [[], ["--network", "uff1", "--statistics", "--lambda2", "loo"]])
+@pytest.mark.parametrize(
+    "more",
+    [
+        ["--hidden", "60"],
+        ["--network", "uff1", "--statistics", "--lambda2", "loo"],
+        ["--network", "patch+kernel", "--hidden", "8", "--copies", "2", "--statistics"],
+        ["--network", "uff_conv", "--hidden", "8", "--form", "primal"],
+        ["--network", "contrast+kernel", "--hidden", "40", "--lambda2", "loo"],
+    ],
+)
 def test_a_network_is_trained_evaluated_and_verified(
     micropython, samples, tmp_path, capsys, monkeypatch, more
 ):
     monkeypatch.setenv("UFF_UNIX", str(micropython))
     test, model, answers = (str(tmp_path / name) for name in ("t.uffs", "m.uffm", "p.bin"))
     write_samples(Path(test), glyphs.samples(20, 1))
-    assert main(["train", str(samples), "--model", model, "--hidden", "60", *more]) == 0
+    assert main(["train", str(samples), "--model", model, *more]) == 0
     assert main(["evaluate", model, test, "--predictions", answers]) == 0
     check = ["verify", str(samples), model, "--predictions", answers, "--test", test]
     assert main(check) == 0
@@ -168,6 +181,30 @@ def test_a_network_is_trained_evaluated_and_verified(
     Path(answers).write_bytes(data)
     assert main(check) == 1
     assert "goodness" in sentence(capsys)
+
+
+def test_layer_1_of_another_network_is_kept(micropython, samples, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("UFF_UNIX", str(micropython))
+    first, alone, model = (str(tmp_path / name) for name in ("1.uffm", "layer.uffm", "m.uffm"))
+    train = ["train", str(samples), "--network", "uff_conv", "--model"]
+    assert main([*train, first, "--hidden", "8"]) == 0
+    write_model(Path(alone), read_layer(Path(first)))
+    for layer1 in (first, alone):
+        kept = ["train", str(samples), "--network", "uff_kernel", "--layer1", layer1]
+        assert main([*kept, "--model", model]) == 0
+        found = read_model(Path(model))
+        assert found.kept and np.array_equal(
+            found.array("W1"), read_model(Path(first)).array("W1")
+        )
+        for other in (first, alone):
+            assert main(["verify", str(samples), model, "--layer1", other]) == 0
+    assert main([*train, model, "--hidden", "8", "--seed", "5"]) == 0
+    capsys.readouterr()
+    assert main(["verify", str(samples), model, "--layer1", first]) == 1
+    assert "layer 1" in sentence(capsys)
+    assert main(["train", str(samples), "--network", "uff2", "--layer1", first]) == 1
+    said = capsys.readouterr().err
+    assert "layer 1: a patch layer cannot be kept in a network uff2" in said
 
 
 def test_an_error_of_the_device_is_its_sentence(micropython, tmp_path, capsys, monkeypatch):
@@ -187,13 +224,17 @@ def test_the_demonstration_runs_on_glyphs(micropython, tmp_path, capsys, monkeyp
         raise fashion.SourceError("No source.")
 
     monkeypatch.setattr(fashion, "load", none)
+    monkeypatch.setattr(demo, "TEST_GLYPHS", 50)
     monkeypatch.setenv("UFF_UNIX", str(micropython))
     assert main(["demo", "--images", "10", "--out", str(tmp_path / "out")]) == 0
     said = capsys.readouterr().out
     for word in ("No source.", "Confusion matrix", "million multiply-adds", "checks passed"):
         assert word in said
     assert "slides" not in said
-    assert Image.open(tmp_path / "out" / "summary.png").width > 500
+    for network in ("uff2", "uff_kernel"):
+        assert f"{network}, here" in said
+        assert Image.open(tmp_path / "out" / f"{network}.png").width > 500
+        assert read_model(tmp_path / "out" / f"{network}.uffm").network == network
 
 
 def test_every_progress_is_shown_with_the_time_left():

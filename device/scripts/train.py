@@ -8,6 +8,7 @@ import job
 
 from uff import Options, SamplesFile, Trainer
 from uff.arena import free_bytes, held_bytes
+from uff.model import load_layer
 
 JOB = {
     "samples": "train.uffs",
@@ -21,6 +22,7 @@ JOB = {
     "form": "auto",
     "leave_one_out": True,
     "copies": 0,
+    "layer1": None,  # a model file whose layer 1 is kept: the class layer alone is trained
     # keep the exact Gram matrices in the model file, for verification and learning on
     "statistics": False,
 }
@@ -35,9 +37,13 @@ def train():
             "%d damaged records passed over, torn tail of %d bytes cut"
             % (samples.damaged, samples.torn)
         )
+    layer1, hidden = None, asked.hidden
+    if asked.layer1 is not None:
+        layer1 = load_layer(asked.layer1)[0]
+        hidden = layer1.neurons if hidden is None else hidden
     options = Options(
         network=asked.network,
-        hidden=asked.hidden,
+        hidden=hidden,
         strength=asked.strength,
         lambda1=asked.lambda1,
         lambda2=asked.lambda2,
@@ -47,7 +53,7 @@ def train():
         copies=asked.copies,
     )
     alloc = job.arena()()
-    trainer = Trainer(samples, options, alloc)
+    trainer = Trainer(samples, options, alloc, layer1)
     gc.collect()
     trainer.plan.check(free_bytes(alloc))
     print(

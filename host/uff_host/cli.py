@@ -21,7 +21,8 @@ from rich.console import Console
 
 from uff_host import digits_report, files, lesson
 from uff_host.errors import DataError, UffError
-from uff_host.model import read_model
+from uff_host.model import read_layer, read_model
+from uff_host.networks import every_name, kinds_of, name_of
 from uff_host.samples import Samples, read_samples, write_samples
 from uff_host.target import NAMES, connect
 
@@ -139,6 +140,19 @@ def positive_real(text: str) -> float:
     if not 0 < number < float("inf"):
         raise argparse.ArgumentTypeError(f"{number} is not above 0")
     return number
+
+
+def network(text: str) -> str:
+    """An argument that names a network."""
+    try:
+        return name_of(kinds_of(text))
+    except DataError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def networks(text: str) -> list[str]:
+    """An argument that lists networks."""
+    return [network(name) for name in text.split(",")]
 
 
 def size(text: str) -> tuple[int, int]:
@@ -336,28 +350,45 @@ def _add_train_parser(commands: Commands) -> None:
         "--model", type=Path, default=Path("model.uffm"), help="where to (default: model.uffm)"
     )
     train.add_argument(
-        "--network", choices=("uff1", "uff2"), default="uff2", help="layers (default: uff2)"
+        "--network",
+        type=network,
+        default="uff2",
+        metavar="NAME",
+        help=f"{', '.join(every_name())}, or the kinds of its layers, like patch+linear "
+        "(default: uff2)",
     )
     train.add_argument(
         "--hidden",
         type=positive,
-        default=500,
-        help="neurons of layer 1 (default: 500)",
+        help="neurons of layer 1, or filters of a patch layer (default: 500, or 32)",
     )
     train.add_argument(
-        "--lambda1", type=positive_real, default=5.0, help="ridge of layer 1 (default: 5)"
+        "--lambda1", type=positive_real, help="ridge of layer 1 (default: 5, patch layer 0.6)"
     )
     train.add_argument(
         "--lambda2",
         type=ridge_or_loo,
-        help="ridge of the class layer, or loo: chosen by leave-one-out (default: 0.1 or 0.05)",
+        help="ridge of the class layer, or loo: chosen by leave-one-out (default: linear layer "
+        "0.1 on pixels, 0.05 on neurons, 0.03 on patches; kernel layer 0.03)",
     )
     train.add_argument(
         "--strength",
         type=positive_real,
-        help="of the label among the inputs (default: 0.5 or 0.2)",
+        help="of the label among the inputs (default: 0.5 on pixels, else 0.2)",
     )
     train.add_argument("--seed", type=seed_number, default=0, help="of the pairs (default: 0)")
+    train.add_argument(
+        "--copies",
+        type=not_negative,
+        default=0,
+        help="distorted copies of each image that are trained on too, up to 15 (default: 0)",
+    )
+    train.add_argument(
+        "--layer1",
+        type=Path,
+        metavar="FILE",
+        help="model file whose layer 1 is kept; the class layer alone is trained",
+    )
     train.add_argument("--form", choices=("auto", "primal", "dual"), default="auto")
     train.add_argument(
         "--statistics", action="store_true", help="keep the exact Gram matrices in the model"
@@ -374,6 +405,8 @@ def do_train(options: argparse.Namespace) -> None:
     from uff_host import screen
 
     _read(options, options.samples)
+    if options.layer1:
+        read_layer(options.layer1)
     job = {
         "network": options.network,
         "hidden": options.hidden,
@@ -381,6 +414,8 @@ def do_train(options: argparse.Namespace) -> None:
         "lambda2": options.lambda2,
         "strength": options.strength,
         "seed": options.seed,
+        "copies": options.copies,
+        "layer1": "layer1.uffm" if options.layer1 else None,
         "form": options.form,
         "statistics": options.statistics,
         "leave_one_out": not options.no_leave_one_out,
@@ -390,6 +425,8 @@ def do_train(options: argparse.Namespace) -> None:
         screen.progress_bar(options.console, f"Training on {target.name}") as on_progress,
     ):
         target.put(options.samples, "train.uffs", on_progress)
+        if options.layer1:
+            target.put(options.layer1, "layer1.uffm", on_progress)
         result = target.run("train.py", job, on_progress)
         target.get("model.uffm", options.model, on_progress)
     options.console.print(screen.training(result, options.on))
@@ -441,6 +478,9 @@ def _add_verify_parser(commands: Commands) -> None:
     check.add_argument("model", type=Path, help="model file")
     check.add_argument("--predictions", type=Path, help="what `uff evaluate` kept")
     check.add_argument("--test", type=Path, help="the samples that were predicted")
+    check.add_argument(
+        "--layer1", type=Path, metavar="FILE", help="model file whose layer 1 must have been kept"
+    )
     check.set_defaults(do=do_verify)
 
 
@@ -455,8 +495,9 @@ def do_verify(options: argparse.Namespace) -> int:
     model = read_model(options.model)
     test = _read(options, options.test) if options.test else None
     predictions = options.predictions.read_bytes() if options.predictions else None
+    layer1 = read_layer(options.layer1) if options.layer1 else None
     with screen.progress_bar(options.console, "Verifying") as on_progress:
-        report = verify(samples, model, test, predictions, on_progress)
+        report = verify(samples, model, test, predictions, on_progress, layer1)
     options.console.print(screen.checks(report))
     if not report.ok:
         return _fail(report.sentence())
@@ -470,14 +511,20 @@ def do_verify(options: argparse.Namespace) -> int:
 def _add_demo_parser(commands: Commands) -> None:
     demo = commands.add_parser(
         "demo",
-        help="train, test and verify a network, in a minute",
-        description="Trains a network in MicroPython on five classes of Fashion-MNIST, tests it "
+        help="train, test and verify networks, in a minute or two",
+        description="Trains networks in MicroPython on five classes of Fashion-MNIST, tests them "
         "on 5,000 images, checks all of it on the host, and shows what came out.",
     )
     demo.add_argument(
         "--images", type=positive, default=300, help="training images a class (default: 300)"
     )
-    demo.add_argument("--network", choices=("uff1", "uff2"), default="uff2")
+    demo.add_argument(
+        "--network",
+        type=networks,
+        default="uff2,uff_kernel",
+        metavar="LIST",
+        help="which networks (default: uff2,uff_kernel)",
+    )
     demo.add_argument("--seed", type=seed_number, default=0, help="of draw and pairs (default: 0)")
     demo.add_argument("--idx", type=Path, metavar="DIR", help="folder with the official IDX files")
     demo.add_argument(
@@ -499,10 +546,15 @@ def do_demo(options: argparse.Namespace) -> int:
         if data.instead:
             console.print(f"{data.instead}\nGlyphs that this program draws take its place.")
         console.print(f"Training images: {_counted(data.train)}", highlight=False)
-        job = {"network": options.network, "seed": options.seed}
         shown = demo.run(
-            data, target, job, folder, lambda title: screen.progress_bar(console, title)
+            data,
+            target,
+            options.network,
+            options.seed,
+            folder,
+            lambda title: screen.progress_bar(console, title),
         )
     screen.demonstration(console, shown, target.name)
-    console.print(f"Files and picture: {folder}", highlight=False, soft_wrap=True)
-    return 0 if shown.report.ok else _fail(shown.report.sentence())
+    console.print(f"Files and pictures: {folder}", highlight=False, soft_wrap=True)
+    failed = [trial.report.sentence() for trial in shown.trials if not trial.report.ok]
+    return _fail(" ".join(failed)) if failed else 0

@@ -1,12 +1,11 @@
-"""The demonstration: data, training and evaluation in MicroPython, a check, a picture."""
+"""The demonstration: data, training and evaluation in MicroPython, checks, pictures."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from uff_host import fashion, glyphs, pictures
 from uff_host.model import Model, read_model
@@ -17,6 +16,7 @@ from uff_host.target import Result, Target
 from uff_host.verify import Report, verify
 
 CLASS_IDS = range(5)
+TEST_GLYPHS = 1000  # of each class, as many as Fashion-MNIST has for testing
 
 # Opens a progress bar with a title.
 Bar = Callable[[str], AbstractContextManager[OnProgress]]
@@ -32,14 +32,21 @@ class Data:
 
 
 @dataclass
-class Demonstration:
-    """What came out. training and evaluation are the results of the device scripts."""
+class Trial:
+    """One network. training and evaluation are the results of the device scripts."""
 
-    data: Data
     model: Model
     training: Result
     evaluation: Result
     report: Report
+
+
+@dataclass
+class Demonstration:
+    """What came out."""
+
+    data: Data
+    trials: list[Trial]
 
 
 def prepare(n: int, seed: int, idx_folder: Path | None, on_progress: OnProgress) -> Data:
@@ -54,12 +61,15 @@ def prepare(n: int, seed: int, idx_folder: Path | None, on_progress: OnProgress)
         images = fashion.load(idx_folder, on_progress)
     except fashion.SourceError as error:
         # The seed of the test glyphs is one that no training takes.
-        return Data(glyphs.samples(n, seed), glyphs.samples(1000, 2**32 + seed), str(error))
+        return Data(glyphs.samples(n, seed), glyphs.samples(TEST_GLYPHS, 2**32 + seed), str(error))
     return Data(images.train(CLASS_IDS, n, seed), images.test(CLASS_IDS))
 
 
-def run(data: Data, target: Target, job: dict[str, Any], folder: Path, bar: Bar) -> Demonstration:
-    """Train, evaluate and verify; samples, model, predictions and a picture are left in `folder`.
+def run(
+    data: Data, target: Target, networks: Sequence[str], seed: int, folder: Path, bar: Bar
+) -> Demonstration:
+    """Train, evaluate and verify each network. Samples, and of each network model, predictions
+    and a picture under its name, are left in `folder`.
 
     Raises:
         DeviceError: The target failed.
@@ -67,26 +77,33 @@ def run(data: Data, target: Target, job: dict[str, Any], folder: Path, bar: Bar)
     """
     write_samples(folder / "train.uffs", data.train)
     write_samples(folder / "test.uffs", data.test)
-    with bar(f"Training on {target.name}") as on_progress:
-        target.put(folder / "train.uffs", "train.uffs")
-        training = target.run("train.py", job, on_progress)
-        target.get("model.uffm", folder / "model.uffm")
-    with bar(f"Evaluating on {target.name}") as on_progress:
-        target.put(folder / "test.uffs", "test.uffs")
+    target.put(folder / "train.uffs", "train.uffs")
+    target.put(folder / "test.uffs", "test.uffs")
+    return Demonstration(
+        data, [_trial(data, target, network, seed, folder, bar) for network in networks]
+    )
+
+
+def _trial(data: Data, target: Target, network: str, seed: int, folder: Path, bar: Bar) -> Trial:
+    model_file, answers_file = folder / f"{network}.uffm", folder / f"{network}.bin"
+    with bar(f"Training {network} on {target.name}") as on_progress:
+        training = target.run("train.py", {"network": network, "seed": seed}, on_progress)
+        target.get("model.uffm", model_file)
+    with bar(f"Evaluating {network} on {target.name}") as on_progress:
         evaluation = target.run("evaluate.py", {"predictions": "predictions.bin"}, on_progress)
-        target.get("predictions.bin", folder / "predictions.bin")
-    model = read_model(folder / "model.uffm")
-    answers = (folder / "predictions.bin").read_bytes()
-    with bar("Verifying on the host") as on_progress:
+        target.get("predictions.bin", answers_file)
+    model = read_model(model_file)
+    answers = answers_file.read_bytes()
+    with bar(f"Verifying {network} on the host") as on_progress:
         report = verify(data.train, model, data.test, answers, on_progress)
     predicted = unpack_predictions(answers, len(data.test), model.n_classes).labels
     pictures.summary(
-        folder / "summary.png",
-        f"{evaluation['correct']} of {evaluation['images']} test images right "
+        folder / f"{network}.png",
+        f"{network}: {evaluation['correct']} of {evaluation['images']} test images right "
         f"({evaluation['accuracy']:.2%})",
         model.class_names,
         evaluation["confusion"],
         data.test,
         predicted,
     )
-    return Demonstration(data, model, training, evaluation, report)
+    return Trial(model, training, evaluation, report)

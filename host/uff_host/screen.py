@@ -90,33 +90,38 @@ def confusion(names: Sequence[str], counts: Sequence[Sequence[int]]) -> Table:
 
 
 def demonstration(console: Console, shown: Demonstration, target: str) -> None:
-    """All that the demonstration found."""
-    training_, evaluation, names = shown.training, shown.evaluation, shown.model.class_names
-    console.print(training(training_))
-    console.print(training_facts(training_))
-    console.print()
-    console.print(confusion(names, evaluation["confusion"]))
-    right = f"{evaluation['correct']} of {evaluation['images']} test images right"
-    console.print(f"{right} in {evaluation['seconds']:.1f} s")
-    console.print()
+    """All that the demonstration found: each network, then all beside the slides."""
+    for trial in shown.trials:
+        evaluation, names = trial.evaluation, trial.model.class_names
+        console.rule(f"[bold]{trial.model.network}", align="left")
+        console.print(training(trial.training))
+        console.print(training_facts(trial.training))
+        console.print()
+        console.print(confusion(names, evaluation["confusion"]))
+        right = f"{evaluation['correct']} of {evaluation['images']} test images right"
+        console.print(f"{right} in {evaluation['seconds']:.1f} s")
+        console.print()
+        console.print(checks(trial.report))
+        console.print(trial.report.sentence())
+        console.print()
     console.print(_beside_slides(shown, target))
-    console.print()
-    console.print(checks(shown.report))
-    console.print(shown.report.sentence())
 
 
 def _beside_slides(shown: Demonstration, target: str) -> Table:
-    training_, evaluation = shown.training, shown.evaluation
-    left_out = training_["loo_accuracy"]
-    per_class = training_["images"] // training_["classes"]
-    ours = (
-        f"{training_['network']}, here",
-        f"{evaluation['accuracy']:.4f}",
-        "" if left_out is None else f"{left_out:.4f}",
-        f"{training_['seconds']:.2f} s ({target}, this PC)",
-    )
-    rows = [ours]
-    figure = FIGURES.get((training_["classes"], per_class))
+    rows = []
+    for trial in shown.trials:
+        left_out = trial.training["loo_accuracy"]
+        rows.append(
+            (
+                f"{trial.model.network}, here",
+                f"{trial.evaluation['accuracy']:.4f}",
+                "" if left_out is None else f"{left_out:.4f}",
+                f"{trial.training['seconds']:.2f} s ({target}, this PC)",
+            )
+        )
+    classes = len(shown.data.train.class_names)
+    per_class = len(shown.data.train) // classes
+    figure = FIGURES.get((classes, per_class))
     caption = None
     if figure and shown.data.instead is None:
         rows.append(
@@ -127,7 +132,7 @@ def _beside_slides(shown: Demonstration, target: str) -> Table:
             "The slides do not say which classes they used. Times of this PC and of the board "
             "cannot be compared."
         )
-    title = f"{training_['classes']} classes x {per_class} images"
+    title = f"{classes} classes x {per_class} images"
     view = table(title, ("", "accuracy", "leave-one-out", "training"), rows)
     view.caption, view.caption_justify = caption, "left"
     return view
