@@ -19,9 +19,14 @@ NEARLY_ONE = (1 - 1e-4, 1.0, 1 + 1e-4)
 V_PART = 2.0**-21  # a few roundings of a label weight itself
 
 
-def weights(layer: Layer, case: Case, solved: ClassLayer, float32: float) -> None:
-    """Compare exponents and integer weights; float32: what it may add to rounding, in steps of
-    w2."""
+def weights(
+    layer: Layer, case: Case, solved: ClassLayer, float32: float, v_float32: float
+) -> None:
+    """Compare exponents and integer weights.
+
+    float32: what it may add to the rounding of w2, in steps; v_float32: what summing up a label
+    weight in float32 may add to it, beside what it takes over from w.
+    """
     report, model = case.report, case.model
     integers = training.CLASS_LAYERS[layer.kind].integers
     e, v_exponent = model.exponent("W2"), model.exponent("V2")
@@ -37,7 +42,8 @@ def weights(layer: Layer, case: Case, solved: ClassLayer, float32: float) -> Non
     report.within("class layer weights", off, ROUNDING + float32)
     wanted = np.ldexp(solved.v, v_exponent)
     off = float(np.abs(model.array("V2") - wanted).max())
-    bound = ROUNDING + np.ldexp(float32, v_exponent - e) + V_PART * float(np.abs(wanted).max())
+    bound = ROUNDING + np.ldexp(float32, v_exponent - e) + np.ldexp(v_float32, v_exponent)
+    bound += V_PART * float(np.abs(wanted).max())
     report.within("label weights", off, bound)
 
 
