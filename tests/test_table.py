@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from uff_host import cells, cli, fashion, plots, results, table
+from uff_host import cells, cli, fashion, plots, record, results, table
 from uff_host.cells import TITLES, Cell, Row, Task
 from uff_host.errors import DeviceError, UffError
 from uff_host.progress import OnProgress, Progress, ignore
@@ -33,6 +33,9 @@ VERSIONS = dict.fromkeys(TITLES, "1")
 
 class SmallSplits:
     """Images whose class is their brightest row; takes the place of Fashion-MNIST."""
+
+    known = True
+    mirrored = True
 
     def train(self, class_ids: Sequence[int], n: int, seed: int) -> Samples:
         return self._draw(class_ids, n, seed)
@@ -195,6 +198,17 @@ def test_version_of_uff_changes_with_firmware_and_that_of_a_rival_does_not(tmp_p
     assert found[0]["bp"] == found[1]["bp"]
 
 
+def test_version_of_a_rival_is_that_of_the_modules_it_uses():
+    def names(network: str) -> set[str]:
+        return {path.stem for path in results.rival_sources(RIVALS[network])}
+
+    assert names("bp") == {"backpropagation", "adam", "inputs", "rival"}
+    assert names("elm") == {"random_neurons", "linear_ridge", "inputs", "rival"}
+    assert names("cnn") == names("cnn_aug") == {
+        "convolutional", "lenet", "lenet_jax", "inputs", "rival"
+    }  # fmt: skip
+
+
 # --- Interruption --------------------------------------------------------------------------------
 
 
@@ -342,6 +356,75 @@ def test_without_firmware_nothing_is_begun(command, capsys, monkeypatch, tmp_pat
     monkeypatch.setenv("UFF_UNIX", str(tmp_path / "none"))
     assert command("--networks", "uff2,bp") == 1
     assert "build it by `make unix`" in capsys.readouterr().err
+
+
+# --- Rivals that cannot be computed here ---------------------------------------------------------
+
+
+@pytest.fixture
+def without(tmp_path, monkeypatch) -> Callable[..., Path]:
+    """Takes away the packages of the convolutional rivals; writes the record of rows it gets."""
+    kept = tmp_path / "record.json"
+    for name in ("cnn", "cnn_aug"):
+        absent = dataclasses.replace(RIVALS[name], needs=("no_such_package",))
+        monkeypatch.setitem(RIVALS, name, absent)
+    monkeypatch.setattr(record, "path", lambda: kept)
+
+    def write(*rows: Row) -> Path:
+        kept.write_text(table.as_json(rows))
+        return kept
+
+    return write
+
+
+ASKED = ("--classes", "3", "--images", "4,5", "--seeds", 2, "--networks", "uff2,cnn,ridge,cnn_aug")
+
+
+def test_recorded_rows_take_the_place_of_a_rival_and_are_marked(
+    command, without, tmp_path, capsys
+):
+    four, five = Cell((0, 1, 2), 4), Cell((0, 1, 2), 5)
+    without(
+        a_row("cnn", four, 0.25, 0.75),
+        a_row("cnn", five, 0.7, 0.7, 0.7),  # of three seeds
+        a_row("cnn", Cell((0, 1), 4), 0.9, 0.9),  # another cell
+        a_row("ridge", four, 0.9, 0.9),  # is computed
+    )
+    outputs = ("--json", tmp_path / "t.json", "--markdown", tmp_path / "t.md")
+    assert command(*ASKED, *outputs, "--plot", tmp_path / "t.png") == 0
+    rows = json.loads((tmp_path / "t.json").read_text())
+    assert [(row["network"], row["images"], row["recorded"]) for row in rows] == [
+        ("uff2", 4, False), ("cnn", 4, True), ("ridge", 4, False),
+        ("uff2", 5, False), ("ridge", 5, False),
+    ]  # fmt: skip
+    assert rows[1]["mean"] == 0.5
+    lines = (tmp_path / "t.md").read_text().splitlines()
+    assert "| convolutional network (recorded) | 0.5000 ± 0.3536 |  |" in lines
+    said = capsys.readouterr().out
+    assert "cnn, cnn_aug: not computed without no_such_package; " in said
+    assert "What the committed table has is shown instead." in said
+    assert "convolutional network (recorded)" in said
+    # what was recorded once can be taken over again
+    assert record.rows(tmp_path / "t.json", ["cnn"], [four], 2)[0].accuracies == (0.25, 0.75)
+
+
+def test_recorded_rows_are_not_shown_beside_images_of_another_set(
+    command, without, monkeypatch, tmp_path, capsys
+):
+    without(a_row("cnn", Cell((0, 1, 2), 4), 0.25, 0.75))
+    monkeypatch.setattr(SmallSplits, "known", False)
+    assert command(*ASKED, "--json", tmp_path / "t.json") == 0
+    assert "Nothing is shown." in capsys.readouterr().out
+    assert "cnn" not in (tmp_path / "t.json").read_text()
+
+
+@pytest.mark.parametrize("content", [None, "", "[1]", '[{"network": "cnn"}]', "{}"])
+def test_without_record_or_package_a_rival_alone_is_an_error(command, without, capsys, content):
+    if content is not None:
+        without().write_text(content)
+    assert command("--classes", "3", "--images", "4", "--networks", "cnn") == 1
+    said = capsys.readouterr().err
+    assert said.startswith("uff: cnn: not computed without no_such_package; ")
 
 
 # --- What is shown -------------------------------------------------------------------------------

@@ -30,6 +30,8 @@ _COSTS = {
     "ridge": (0.6, 0.4, 0.0),
     "elm": (0.6, 0.2, 0.0),
     "krr": (0.5, 0.6, 0.4),
+    "cnn": (30.0, 0.0, 0.0),
+    "cnn_aug": (50.0, 0.0, 0.0),
     "nearest_mean": (0.4, 0.0, 0.0),
 }
 
@@ -107,7 +109,8 @@ def check(networks: Sequence[str], cells: Sequence[Cell], seeds: int) -> None:
 class Row:
     """A network in a cell over all seeds. sd has n - 1 below the root, and is None for one seed.
 
-    settings is the one shown, tried holds the mean accuracy of every setting.
+    settings is the one shown, tried holds the mean accuracy of every setting. A recorded row is
+    of an earlier table: what computes it is not installed here.
     """
 
     network: str
@@ -119,10 +122,16 @@ class Row:
     accuracies: tuple[float, ...]
     settings: str
     tried: dict[str, float]
+    recorded: bool = False
 
     @property
     def cell(self) -> Cell:
         return Cell(self.class_ids, self.images)
+
+    @property
+    def title(self) -> str:
+        """Of the network, as a table shows it."""
+        return TITLES[self.network] + (" (recorded)" if self.recorded else "")
 
 
 def row(network: str, cell: Cell, by_seed: Sequence[Sequence[Score]]) -> Row:

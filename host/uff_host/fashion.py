@@ -64,6 +64,7 @@ class FashionMnist:
 
     images: Images
     known: bool = True  # the very bytes that this project's published numbers come from
+    mirrored: bool = True  # a mirrored trouser is a trouser
 
     def test_images(self, class_id: int) -> Images:
         """The 1,000 test images of one class."""

@@ -25,6 +25,8 @@ STYLES = {
     "elm": ("#8C6D31", "X"),
     "krr": ("#000000", "*"),
     "nearest_mean": ("#7F7F7F", "d"),
+    "cnn": ("#332288", "p"),
+    "cnn_aug": ("#882255", "h"),
 }
 SLIDE_STYLES = {
     "uff": ("#D55E00", "µFF, slides (other classes?)"),
@@ -53,7 +55,9 @@ def plot(rows: Sequence[Row], path: Path) -> None:
     for panel in panels[: len(sets)]:
         for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
             entries[label] = handle
-    order = [label for label in (*TITLES.values(), *_SLIDE_LABELS) if label in entries]
+    titles = {row.network: row.title for row in rows}
+    ours = [titles[network] for network in TITLES if network in titles]
+    order = [label for label in (*ours, *_SLIDE_LABELS) if label in entries]
     figure.legend(
         [entries[label] for label in order],
         order,
@@ -92,7 +96,7 @@ def _draw(panel: Axes, rows: Sequence[Row]) -> None:
             elinewidth=1.2,
             capsize=2,
             zorder=4 if ours else 3,
-            label=TITLES[network],
+            label=mine[0].title,
         )
     k = len(rows[0].class_ids)
     known = [n for n in counts if (k, n) in FIGURES]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Sequence
+from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
 
@@ -16,15 +19,20 @@ from uff_host import files
 from uff_host.cells import UFF, Task
 from uff_host.errors import DeviceError
 from uff_host.qemu import m7_firmware
-from uff_host.rivals import Score
+from uff_host.rivals import RIVALS, Rival, Score
 from uff_host.samples import Samples
 from uff_host.target import unix_firmware
 
+_RIVALS = "uff_host.rivals"
 _FIRMWARE = {"unix": unix_firmware, "m7": m7_firmware}
 
 
 class Splits(Protocol):
     """Where images come from; fashion.FashionMnist is one."""
+
+    @property
+    def mirrored(self) -> bool:
+        """Whether a mirrored image is one of its class."""
 
     def train(self, class_ids: Sequence[int], n: int, seed: int) -> Samples:
         """n training images of each class, drawn by seed."""
@@ -86,7 +94,6 @@ def versions(networks: Iterable[str], on: str) -> dict[str, str]:
         DeviceError: µFF is wanted on a firmware that has not been built.
     """
     found: dict[str, str] = {}
-    package = Path(__file__).parent
     for network in networks:
         if network in UFF:
             sources = device_sources()
@@ -99,8 +106,32 @@ def versions(networks: Iterable[str], on: str) -> dict[str, str]:
             instead = os.environ.get("MICROPYPATH", "")
             found[network] = f"{on} {instead} {_hash(sources)}"
         else:
-            found[network] = f"numpy {np.__version__} {_hash(sorted(package.glob('rivals/*.py')))}"
+            needs = ("numpy", *RIVALS[network].needs)
+            libraries = " ".join(f"{name} {metadata.version(name)}" for name in needs)
+            found[network] = f"{libraries} {_hash(rival_sources(RIVALS[network]))}"
     return found
+
+
+def rival_sources(rival: Rival) -> list[Path]:
+    """The modules of uff_host.rivals that a rival's numbers come from: its own, and what these
+    import from one another."""
+    found: dict[str, Path] = {}
+    left = [getattr(rival.scores, "func", rival.scores).__module__]
+    while left:
+        name = left.pop()
+        if name in found:
+            continue
+        spec = find_spec(name)
+        assert spec is not None
+        assert spec.origin is not None
+        found[name] = Path(spec.origin)
+        for node in ast.walk(ast.parse(found[name].read_bytes())):
+            if isinstance(node, ast.ImportFrom):
+                if node.module == _RIVALS:
+                    left += [f"{_RIVALS}.{alias.name}" for alias in node.names]
+                elif node.module and node.module.startswith(f"{_RIVALS}."):
+                    left.append(node.module)
+    return sorted(found.values())
 
 
 def device_sources() -> list[Path]:

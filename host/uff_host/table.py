@@ -18,11 +18,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from uff_host import cells, fashion, files, results, screen
+from uff_host import cells, fashion, files, record, results, screen
 from uff_host.cells import TITLES, UFF, Cell, Row, Task
+from uff_host.errors import DataError
 from uff_host.progress import Progress
 from uff_host.results import Splits, Store
-from uff_host.rivals import Score
+from uff_host.rivals import INSTALL, RIVALS, Score
 from uff_host.slides import FIGURES
 from uff_host.target import NAMES, Target, connect
 from uff_host.workshop import Workshop
@@ -131,7 +132,9 @@ def do_table(options: argparse.Namespace) -> None:
     console: Console = options.console
     wanted = wanted_cells(options)
     cells.check(options.networks, wanted, options.seeds)
-    versions = results.versions(options.networks, options.on)
+    absent = [name for name in options.networks if name in RIVALS and RIVALS[name].missing()]
+    here = [name for name in options.networks if name not in absent]
+    versions = results.versions(here, options.on)
     for path in (options.json, options.markdown, options.plot):
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -141,11 +144,20 @@ def do_table(options: argparse.Namespace) -> None:
         images,
         lambda: connect(options.on),
         Store(files.cache_folder() / "table", images, versions),
-        cells.tasks(options.networks, wanted, options.seeds),
+        cells.tasks(here, wanted, options.seeds),
         console,
         targets=LANES if options.on in ("unix", "m7") else 1,
         fresh=options.fresh,
     )
+    if absent:
+        recorded = (
+            record.rows(record.path(), absent, wanted, options.seeds) if images.known else []
+        )
+        said = _about_absent(absent, bool(recorded))
+        rows = _in_order([*rows, *recorded], options.networks, wanted)
+        if not rows:
+            raise DataError(said)
+        console.print(said, highlight=False, soft_wrap=True)
     if options.json:
         files.write_bytes(options.json, as_json(rows).encode())
     if options.markdown:
@@ -198,6 +210,19 @@ def compute(
             )
             raise
     return watcher.rows()
+
+
+def _about_absent(networks: Sequence[str], recorded: bool) -> str:
+    """Which networks cannot be computed here, and what is shown instead."""
+    packages = dict.fromkeys(name for n in networks for name in RIVALS[n].missing())
+    return f"{', '.join(networks)}: not computed without {' and '.join(packages)}; {INSTALL} " + (
+        "What the committed table has is shown instead." if recorded else "Nothing is shown."
+    )
+
+
+def _in_order(rows: Sequence[Row], networks: Sequence[str], wanted: Sequence[Cell]) -> list[Row]:
+    """As tasks are ordered: cell by cell."""
+    return sorted(rows, key=lambda row: (wanted.index(row.cell), networks.index(row.network)))
 
 
 def command(cell: Cell, options: argparse.Namespace) -> str:
@@ -259,7 +284,7 @@ class _Screen:
             mine = [t for t in self._tasks if (t.network, t.cell) == (task.network, task.cell)]
             if all(t in self.scores for t in mine):
                 row = cells.row(task.network, task.cell, [self.scores[t] for t in mine])
-                text = f"{task.cell}: {TITLES[row.network]} {_mean_sd(row)}"
+                text = f"{task.cell}: {row.title} {_mean_sd(row)}"
                 self._console.print(text, highlight=False, markup=False)
 
     def _show_whole(self) -> None:
@@ -287,7 +312,9 @@ class _Screen:
 # --- What is shown -------------------------------------------------------------------------------
 
 
-def _mean_sd(row: Row) -> str:
+def _mean_sd(row: Row | None) -> str:
+    if row is None:
+        return ""
     return f"{row.mean:.4f}" if row.sd is None else f"{row.mean:.4f} ± {row.sd:.4f}"
 
 
@@ -297,15 +324,16 @@ def _figure(cell: Cell, row: str) -> str:
     return f"{getattr(figure, row):.3f}" if figure else ""
 
 
-def _grid(rows: Sequence[Row]) -> tuple[list[str], list[Cell], dict[tuple[str, Cell], Row]]:
-    networks = list(dict.fromkeys(row.network for row in rows))
+def _grid(rows: Sequence[Row]) -> tuple[dict[str, str], list[Cell], dict[tuple[str, Cell], Row]]:
+    """Titles of the networks, the cells, and the row of each pair that has one."""
+    titles = {row.network: row.title for row in rows}
     found = list(dict.fromkeys(row.cell for row in rows))
-    return networks, found, {(row.network, row.cell): row for row in rows}
+    return titles, found, {(row.network, row.cell): row for row in rows}
 
 
 def accuracies(rows: Sequence[Row]) -> Table:
     """Mean and deviation of one set of classes: networks down, images across."""
-    networks, found, at = _grid(rows)
+    titles, found, at = _grid(rows)
     ids = rows[0].class_ids
     names = ", ".join(fashion.CLASS_NAMES[c] for c in ids)
     view = Table(
@@ -316,10 +344,10 @@ def accuracies(rows: Sequence[Row]) -> Table:
     view.add_column("accuracy on the test images")
     for cell in found:
         view.add_column(f"{cell.images} a class", justify="right")
-    for network in networks:
+    for network in titles:
         style = "bold" if network in UFF else None
         view.add_row(
-            TITLES[network], *(_mean_sd(at[network, cell]) for cell in found), style=style
+            titles[network], *(_mean_sd(at.get((network, cell))) for cell in found), style=style
         )
     figures = {
         title: [_figure(cell, name) for cell in found] for name, title in SLIDE_ROWS.items()
@@ -352,10 +380,12 @@ def as_json(rows: Sequence[Row]) -> str:
 
 def as_markdown(rows: Sequence[Row]) -> str:
     """Networks down, cells across, the best of a cell bold, the slides' figures below."""
-    networks, found, at = _grid(rows)
-    best = {cell: max(at[network, cell].mean for network in networks) for cell in found}
+    titles, found, at = _grid(rows)
+    best = {cell: max(row.mean for row in rows if row.cell == cell) for cell in found}
 
-    def shown(row: Row) -> str:
+    def shown(row: Row | None) -> str:
+        if row is None:
+            return ""
         mean = f"**{row.mean:.4f}**" if row.mean == best[row.cell] else f"{row.mean:.4f}"
         return mean if row.sd is None else f"{mean} ± {row.sd:.4f}"
 
@@ -364,8 +394,8 @@ def as_markdown(rows: Sequence[Row]) -> str:
 
     lines = [line(["classes x images", *(_cell_name(cell) for cell in found)])]
     lines.append(line(["---"] + ["---:"] * len(found)))
-    for network in networks:
-        lines.append(line([TITLES[network], *(shown(at[network, cell]) for cell in found)]))
+    for network, title in titles.items():
+        lines.append(line([title, *(shown(at.get((network, cell))) for cell in found)]))
     for name, title in SLIDE_ROWS.items():
         figures = [_figure(cell, name) for cell in found]
         if any(figures):
@@ -379,9 +409,9 @@ def as_markdown(rows: Sequence[Row]) -> str:
             "Each rival is shown at the setting that is best on the test images themselves:"
         )
         lines += ["", line(["rival", "cell", "setting"]), line(["---"] * 3)]
-        rivals.sort(key=lambda row: networks.index(row.network))
+        rivals.sort(key=lambda row: list(titles).index(row.network))
         for row in rivals:
-            lines.append(line([TITLES[row.network], _cell_name(row.cell), row.settings]))
+            lines.append(line([row.title, _cell_name(row.cell), row.settings]))
     return "\n".join(lines) + "\n"
 
 

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from uff_host import files
 from uff_host.cells import DEFAULTS, UFF, Task
 from uff_host.errors import DeviceError, UffError
 from uff_host.progress import Progress
@@ -153,22 +154,18 @@ class Workshop:
             raise DeviceError("evaluate.py gave a result without a count of images.") from None
 
     def _rival_scores(self, task: Task, train: Path, test: Path) -> list[Score]:
-        """Each setting of a rival, from a process of its own with one thread for matrices."""
+        """Each setting of a rival, from a process of its own."""
         rival = RIVALS[task.network]
-        package = str(Path(__file__).resolve().parents[1])
-        paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
-        threads = dict.fromkeys(
-            ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1"
-        )
-        environment = os.environ | threads | {"PYTHONPATH": os.pathsep.join(paths)}
         arguments = [task.network, str(train), str(test), "--seed", str(task.seed)]
+        if self._splits.mirrored:
+            arguments.append("--mirrored")
         scores: list[Score] = []
         with self._lock:
             if self._stop.is_set():
                 raise _Stopped
             process = subprocess.Popen(
                 [sys.executable, "-m", "uff_host.rivals", *arguments],
-                env=environment,
+                env=os.environ | _rival_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -205,3 +202,15 @@ class Workshop:
                 f"{process.returncode} at setting {len(scores) + 1}. {said}"
             )
         return scores
+
+
+def _rival_environment() -> dict[str, str]:
+    """One thread for matrices, in NumPy and in JAX, which keeps in the cache what it compiled."""
+    names = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NPROC")
+    package = str(Path(__file__).resolve().parents[1])
+    paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
+    return dict.fromkeys(names, "1") | {
+        "PYTHONPATH": os.pathsep.join(paths),
+        "JAX_PLATFORMS": "cpu",
+        "JAX_COMPILATION_CACHE_DIR": str(files.cache_folder() / "jax"),
+    }

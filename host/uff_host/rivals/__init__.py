@@ -5,17 +5,20 @@ bp_reg        the same with dropout and label smoothing
 ff            Forward-Forward by gradient, as Hinton published it
 ridge         ridge classifiers on pixels
 elm           500 random neurons + ridge
-krr           kernel ridge regression: no network, the ceiling
+krr           kernel ridge regression: no network
+cnn           a convolutional network of LeNet's kind, with dropout and label smoothing
+cnn_aug       the same, which sees other distorted images at each step
 nearest_mean  class means: the floor
 """
 
 from uff_host.rivals.backpropagation import PLAIN_BACKPROPAGATION, REGULARISED_BACKPROPAGATION
+from uff_host.rivals.convolutional import CONVOLUTIONAL, DISTORTED_CONVOLUTIONAL
 from uff_host.rivals.forward_forward import FORWARD_FORWARD
 from uff_host.rivals.kernel_ridge import KERNEL_RIDGE
 from uff_host.rivals.linear_ridge import LINEAR_RIDGE
 from uff_host.rivals.nearest_mean import NEAREST_MEAN
 from uff_host.rivals.random_neurons import RANDOM_NEURONS
-from uff_host.rivals.rival import Rival, Score, Split
+from uff_host.rivals.rival import INSTALL, Rival, Score, Split
 
 RIVALS: dict[str, Rival] = {
     rival.name: rival
@@ -26,8 +29,10 @@ RIVALS: dict[str, Rival] = {
         LINEAR_RIDGE,
         RANDOM_NEURONS,
         KERNEL_RIDGE,
+        CONVOLUTIONAL,
+        DISTORTED_CONVOLUTIONAL,
         NEAREST_MEAN,
     )
 }
 
-__all__ = ["RIVALS", "Rival", "Score", "Split"]
+__all__ = ["INSTALL", "RIVALS", "Rival", "Score", "Split"]

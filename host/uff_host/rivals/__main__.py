@@ -10,7 +10,7 @@ import argparse
 import json
 from pathlib import Path
 
-from uff_host.rivals import RIVALS, Split
+from uff_host.rivals import INSTALL, RIVALS, Split
 from uff_host.samples import read_samples
 
 
@@ -21,9 +21,15 @@ def main() -> None:
     parser.add_argument("train", type=Path, help="samples file to train on")
     parser.add_argument("test", type=Path, help="samples file to test on")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--mirrored", action="store_true", help="a mirrored image is one of its class"
+    )
     args = parser.parse_args()
-    split = Split.of(read_samples(args.train), read_samples(args.test))
-    for score in RIVALS[args.rival].scores(split, args.seed):
+    rival = RIVALS[args.rival]
+    if missing := rival.missing():
+        parser.error(f"{rival.title} needs {' and '.join(missing)}: {INSTALL}")
+    train, test = read_samples(args.train), read_samples(args.test)
+    for score in rival.scores(Split.of(train, test, mirrored=args.mirrored), args.seed):
         print("@score", json.dumps(score._asdict()), flush=True)
 
 

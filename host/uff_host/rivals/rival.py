@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from uff_host.samples import Samples
+
+INSTALL = "the extra `cnn` brings it, by `make cnn` or `pip install 'host[cnn]'`."
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
@@ -30,9 +33,10 @@ class Split:
     test_images: Pixels
     test_labels: Labels
     n_classes: int
+    mirrored: bool = False  # whether a mirrored image is one of its class
 
     @classmethod
-    def of(cls, train: Samples, test: Samples) -> Split:
+    def of(cls, train: Samples, test: Samples, *, mirrored: bool = False) -> Split:
         """The same images that a device gets as two samples files."""
         return cls(
             train.images,
@@ -40,6 +44,7 @@ class Split:
             test.images,
             test.labels.astype(np.intp),
             len(train.class_names),
+            mirrored,
         )
 
     def accuracy(self, scores: npt.NDArray[np.floating]) -> float:
@@ -59,13 +64,19 @@ class Rival:
     """A network to compare with.
 
     `scores(split, seed)` trains and tests at one setting after the other, in the order of
-    `settings`; the same split and seed give the same scores on one machine.
+    `settings`; the same split and seed give the same scores on one machine. `needs` are packages
+    beyond those of every installation.
     """
 
     name: str
     title: str
     settings: tuple[str, ...]
     scores: Callable[[Split, int], Iterator[Score]]
+    needs: tuple[str, ...] = ()
+
+    def missing(self) -> list[str]:
+        """Those of `needs` that are not installed."""
+        return [name for name in self.needs if find_spec(name) is None]
 
 
 def one_hot(labels: Labels, k: int) -> Float32:

@@ -1,0 +1,35 @@
+"""Rows of the committed table, for networks that cannot be computed where a package is missing."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from uff_host import files
+from uff_host.cells import Cell, Row
+
+
+def path() -> Path:
+    """The JSON that `make table` writes."""
+    return files.checkout() / "host" / "pictures" / "accuracy.json"
+
+
+def rows(kept: Path, networks: Sequence[str], wanted: Sequence[Cell], seeds: int) -> list[Row]:
+    """What a table's JSON has of these networks in these cells by as many seeds, each marked as
+    recorded. Nothing where the file is missing or is no such table."""
+    found: list[Row] = []
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        for values in json.loads(kept.read_text()):
+            row = _row(values)
+            if row.network in networks and row.cell in wanted and row.seeds == seeds:
+                found.append(row)
+    return found
+
+
+def _row(values: dict[str, Any]) -> Row:
+    lists = {name: tuple(values[name]) for name in ("class_ids", "accuracies")}
+    return replace(Row(**{**values, **lists}), recorded=True)
