@@ -13,6 +13,7 @@ import pytest
 from uff_host import cost, data_cache, estimate, glyphs
 from uff_host.data_cache import DataCache, Traffic
 from uff_host.errors import DeviceError
+from uff_host.networks import every_name, kinds_of
 from uff_host.progress import ignore
 from uff_host.samples import write_samples
 from uff_host.target import UnixTarget
@@ -127,6 +128,48 @@ def test_the_loops_do_about_the_multiply_adds_of_the_plan() -> None:
         assert 0.85 < done / macs < 1.2, (stage, done / macs)
 
 
+KERNEL = estimate.Shape(
+    n=400, m=784, q=32, k=5, dual1=False, dual2=True, copies=3, patch=True, kernel=True
+)
+
+
+def test_the_loops_of_patches_and_kernel_do_about_the_multiply_adds_of_the_plan() -> None:
+    order = 400 * 401 // 2
+    for stage, macs in (
+        ("patch features", 400 * 529 * 36 * 32),
+        ("class layer Gram matrix", order * 1024),
+        ("class layer Cholesky", 400**3 // 6),
+        ("leave-one-out", 400**3 // 6),
+    ):
+        done = sum(estimate.work(stage, KERNEL).loops.values())
+        assert 0.85 < done / macs < 1.25, (stage, done / macs)
+    statistics = sum(estimate.work("patch statistics", KERNEL).loops.values())
+    assert statistics > 400 * 12 * 36 * 37 / 2
+
+
+def test_a_place_without_a_neighbour_costs_more_than_half_of_a_pair() -> None:
+    """Sides of an even number of places in each cell have none."""
+    wide = estimate.work("patch features", dataclasses.replace(KERNEL, side=8 * 3 + 5))
+    assert wide.loops["respond_single"] == 0
+    one, two = estimate.LOOPS["respond_single"], estimate.LOOPS["respond"]
+    assert one.macs * 2 == two.macs
+    assert two.instructions < 2 * one.instructions
+
+
+@pytest.mark.parametrize("network", every_name())
+@pytest.mark.parametrize("copies", [0, 4])
+def test_every_network_has_an_estimate_of_every_stage(network: str, copies: int) -> None:
+    feature = "patch" if "patch" in kinds_of(network) else "contrast"
+    names = {"patch": ["patch statistics", "layer 1 filters", "patch features"]}.get(feature, [])
+    names += ["class layer Gram matrix", "class layer Cholesky", "fitted labels", "leave-one-out"]
+    stages = [{"name": name, "instructions": 10**9, "macs": 10**8} for name in names]
+    result = {**RESULT, "network": network, "stages": stages}
+    counted = cost.from_result(result, copies=copies)
+    lower, upper = counted.estimate_ms
+    assert 0 < lower < upper
+    assert counted.copies == copies
+
+
 # --- What is written -----------------------------------------------------------------------------
 
 
@@ -141,6 +184,7 @@ def test_json_holds_the_keys_of_every_training_and_a_pair_of_milliseconds() -> N
         "stages",
         "peak_bytes",
         "estimate_ms",
+        "copies",
     ]
     assert told["images"] == 100
     assert set(told["stages"][0]) == {"name", "instructions", "macs"}

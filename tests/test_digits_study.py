@@ -162,17 +162,18 @@ def test_it_is_sure_where_the_device_is(good, wide, off):
 
     recogniser = SimpleNamespace(
         names=["a", "b", "c"],
-        network=SimpleNamespace(
-            names=["a", "b", "c"],
-            layer=SimpleNamespace(goodness=goodness, value=float),
-            class_inputs=lambda image: None,
-        ),
         embedding=SimpleNamespace(encode=encode, features=x.shape[1]),
         stale=False,
         _probe=bytearray(2 * x.shape[1]),
-        _x=x.tobytes(),
-        _trained=len(x),
-        _alike=int(like) - off,
+        _known=SimpleNamespace(
+            network=SimpleNamespace(
+                layer=SimpleNamespace(goodness=goodness, value=float),
+                class_inputs=lambda image: None,
+            ),
+            classes=[0, 1, 2],
+            x=x.tobytes(),
+            alike=int(like) - off,
+        ),
     )
     verdict = device("predict")(recogniser, None)
     found = digits_study.sure(np.array([good]), np.array([like]), int(like) - off)

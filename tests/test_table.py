@@ -20,6 +20,7 @@ from rich.console import Console
 from uff_host import cells, cli, fashion, plots, record, results, table
 from uff_host.cells import TITLES, Cell, Row, Task
 from uff_host.errors import DeviceError, UffError
+from uff_host.networks import NAMES
 from uff_host.progress import OnProgress, Progress, ignore
 from uff_host.results import Store
 from uff_host.rivals import RIVALS, Score
@@ -333,7 +334,7 @@ def test_sets_of_classes_add_up():
         ("--images 6001", "6001 images a class: 1 to 6,000 can be drawn."),
         ("--classes 10 --images 900", "so take 819 a class or fewer."),
         ("--seeds 0", "0 seeds: 1 to 1000 are possible"),
-        ("--networks uff3", "Network 'uff3': there are uff2, uff1, bp,"),
+        ("--networks uff3", "Network 'uff3': there are uff2, uff1, uff_conv,"),
         ("--networks bp,bp", "Networks bp, bp: each one may come once."),
     ],
 )
@@ -469,4 +470,4 @@ def test_any_number_of_panels_can_be_drawn(tmp_path, sets):
 def test_all_rivals_have_a_cost_and_a_title():
     for network in TITLES:
         assert Task(network, Cell((0, 1), 1), 0).expected_s > 0
-    assert TITLES.keys() == {"uff1", "uff2", *RIVALS}
+    assert TITLES.keys() == {*NAMES, *RIVALS}

@@ -16,7 +16,12 @@ from uff_host.fashion import CLASS_NAMES, PER_CLASS, TEST_IMAGES
 from uff_host.model import MAX_ROWS
 from uff_host.rivals import RIVALS, Score
 
-UFF = {"uff2": "µFF, two layers", "uff1": "µFF, one layer"}
+UFF = {
+    "uff2": "µFF, two layers",
+    "uff1": "µFF, one layer",
+    "uff_conv": "µFF, patches",
+    "uff_kernel": "µFF, patches and kernel",
+}
 TITLES = UFF | {name: rival.title for name, rival in RIVALS.items()}
 DEFAULTS = "defaults"  # the one setting of µFF
 
@@ -24,6 +29,8 @@ DEFAULTS = "defaults"  # the one setting of µFF
 _COSTS = {
     "uff2": (0.2, 0.6, 0.0),
     "uff1": (0.2, 0.3, 0.0),
+    "uff_conv": (8.0, 2.0, 0.0),
+    "uff_kernel": (8.0, 12.0, 0.0),
     "bp": (0.5, 14.0, 0.0),
     "bp_reg": (0.5, 18.0, 0.0),
     "ff": (0.5, 24.0, 0.0),

@@ -20,15 +20,17 @@ from rich.console import Console
 from rich.table import Table
 
 from uff_host import estimate, fashion, files, glyphs, screen
-from uff_host.cells import UFF
 from uff_host.errors import DataError, DeviceError
+from uff_host.model import MAX_COPIES, MAX_ROWS, inputs_of
+from uff_host.networks import NAMES, kinds_of, name_of
 from uff_host.progress import OnProgress, Progress
 from uff_host.qemu import QemuTarget, m7_firmware
+from uff_host.reference.training import FEATURE_LAYERS
 from uff_host.samples import Samples, write_samples
 from uff_host.slides import FIGURES
 from uff_host.target import Result, Target
 
-PIXELS = 28 * 28 - estimate.PIXELS_CUT
+SIDE = 28
 SDRAM_MHZ = 100
 SIZE = "arm-none-eabi-size"
 
@@ -57,6 +59,7 @@ class Cost:
     stages: tuple[Stage, ...]
     peak_bytes: int
     estimate_ms: tuple[float, float]
+    copies: int = 0
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,21 @@ def add_cost_parser(commands: Any) -> None:
         metavar="LIST",
         help="training images a class (default: 100,200,300)",
     )
-    command.add_argument("--network", type=_networks, default="uff1,uff2", metavar="LIST")
+    command.add_argument(
+        "--network",
+        type=_networks,
+        default=",".join(NAMES),
+        metavar="LIST",
+        help=f"which networks (default: {','.join(NAMES)})",
+    )
+    command.add_argument(
+        "--copies",
+        type=int,
+        choices=range(MAX_COPIES + 1),
+        default=0,
+        metavar="N",
+        help="copies of each image that are trained on too, up to 15 (default: 0)",
+    )
     command.add_argument("--leave-one-out", action="store_true", help="count that too")
     command.add_argument(
         "--calls", action="store_true", help="say how much each function of ridge takes"
@@ -116,11 +133,10 @@ def _numbers(text: str) -> list[int]:
 
 
 def _networks(text: str) -> list[str]:
-    names = text.split(",")
-    for name in names:
-        if name not in UFF:
-            raise argparse.ArgumentTypeError(f"{name} is none of {', '.join(UFF)}")
-    return names
+    try:
+        return [name_of(kinds_of(name)) for name in text.split(",")]
+    except DataError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 # --- The command ---------------------------------------------------------------------------------
@@ -130,9 +146,13 @@ def do_cost(options: argparse.Namespace) -> None:
     """`uff cost`"""
     console: Console = options.console
     cells = [(k, n) for k in options.classes for n in options.images]
-    check(cells)
+    check(cells, options.copies)
     draw = data(console, options.idx)
-    job = {"leave_one_out": options.leave_one_out, "calls": options.calls}
+    job = {
+        "leave_one_out": options.leave_one_out,
+        "calls": options.calls,
+        "copies": options.copies,
+    }
     if options.native:
         native(options, draw, cells, job)
         return
@@ -176,16 +196,17 @@ def native(
     options.console.print(native_cost.view(found))
 
 
-def check(cells: Sequence[tuple[int, int]]) -> None:
+def check(cells: Sequence[tuple[int, int]], copies: int = 0) -> None:
     """See that these cells can be drawn.
 
     Raises:
         DataError: One cannot.
     """
     for k, n in cells:
-        if not (2 <= k <= len(fashion.CLASS_NAMES) and 1 <= n <= 8191 // k):
+        if not (2 <= k <= len(fashion.CLASS_NAMES) and 1 <= n <= MAX_ROWS // (1 + copies) // k):
             raise DataError(
-                f"{k} classes x {n} images: want 2 to 10 classes, 8,191 images in all."
+                f"{k} classes x {n} images with {copies} copies each: want 2 to 10 classes, "
+                f"{MAX_ROWS:,} images and copies in all."
             )
 
 
@@ -218,7 +239,7 @@ def count_all(
 
         with QemuTarget(counted=True) as target:
             result = run(target, draw(k, n), {**job, "network": network}, step)
-        yield from_result(result, options.sdram_mhz), result
+        yield from_result(result, options.sdram_mhz, options.copies), result
 
 
 def run(target: Target, samples: Samples, job: dict[str, Any], on_progress: OnProgress) -> Result:
@@ -237,12 +258,22 @@ def run(target: Target, samples: Samples, job: dict[str, Any], on_progress: OnPr
     return result
 
 
-def from_result(result: Result, sdram_mhz: int = SDRAM_MHZ) -> Cost:
+def from_result(result: Result, sdram_mhz: int = SDRAM_MHZ, copies: int = 0) -> Cost:
     """The result of cost.py with its estimate. images is the number a class."""
-    hidden = 500 if result["network"] == "uff2" else 0
-    dual1, dual2 = result["form1"] == "dual", result["form2"] == "dual"
+    kinds = kinds_of(result["network"])
     k, n = result["classes"], result["images"]
-    shape = estimate.Shape(n, PIXELS, hidden, k, dual1, dual2)
+    shape = estimate.Shape(
+        n=n * (1 + copies),
+        m=inputs_of(kinds[0], SIDE, SIDE),
+        q=FEATURE_LAYERS[kinds[0]].HIDDEN if len(kinds) > 1 else 0,
+        k=k,
+        dual1=result["form1"] == "dual",
+        dual2=result["form2"] == "dual",
+        copies=copies,
+        patch="patch" in kinds,
+        kernel="kernel" in kinds,
+        side=SIDE,
+    )
     parts = tuple(Stage(s["name"], s["instructions"], s["macs"]) for s in result["stages"])
     band = estimate.band({part.name: part.instructions for part in parts}, shape, sdram_mhz)
     return Cost(
@@ -254,6 +285,7 @@ def from_result(result: Result, sdram_mhz: int = SDRAM_MHZ) -> Cost:
         parts,
         result["peak_bytes"],
         (round(band.lower, 1), round(band.upper, 1)),
+        copies,
     )
 
 
@@ -283,7 +315,7 @@ def overview(costs: Sequence[Cost], sdram_mhz: int) -> Table:
         figure = FIGURES.get((cost.classes, cost.images))
         rows.append(
             (
-                f"{cost.network}, {cost.classes} x {cost.images}",
+                f"{cost.network}, {cost.classes} x {cost.images}{_with_copies(cost)}",
                 f"{cost.instructions / 1e6:,.1f}",
                 f"{cost.macs / 1e6:,.1f}",
                 f"{cost.instructions / cost.macs:.2f}",
@@ -305,6 +337,10 @@ def overview(costs: Sequence[Cost], sdram_mhz: int) -> Table:
     return view
 
 
+def _with_copies(cost: Cost) -> str:
+    return f", {cost.copies} copies" if cost.copies else ""
+
+
 def stages(cost: Cost) -> Table:
     """The stages of one training."""
     rows = [
@@ -317,7 +353,7 @@ def stages(cost: Cost) -> Table:
         for part in cost.stages
     ]
     rows.append(("all", f"{cost.instructions:,}", f"{cost.macs:,}", ""))
-    title = f"{cost.network}, {cost.classes} classes x {cost.images} images"
+    title = f"{cost.network}, {cost.classes} classes x {cost.images} images{_with_copies(cost)}"
     return screen.table(title, ("stage", "instructions", "multiply-adds", "each"), rows)
 
 

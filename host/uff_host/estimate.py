@@ -13,9 +13,11 @@ from dataclasses import dataclass
 
 from uff_host import data_cache
 from uff_host.data_cache import Traffic, packed
+from uff_host.model import PATCH, PATCH_CHANNELS
 
 CLOCK_HZ = 400e6
 BATCH, PANEL, ROWS = 64, 16, 32  # as in ridge.h
+PATCH_SIDE, GRID, PATCHES = 6, 4, 12
 FILL_CYCLES = {100: (60, 76), 24: (233, 300)}  # of a 32-byte line, by SDRAM clock in MHz
 OTHER = (0.5, 2.5)  # cycles an instruction outside the inner loops
 PIXELS_CUT = 16
@@ -61,7 +63,9 @@ class Loop:
 
 LOOPS = {
     "dot_2x4": Loop(256, 181, 128, 49, 49, False, 32),
-    "dot": Loop(16, 19, 8, 8, 8, False, 8),
+    "dot_1x2": Loop(128, 90, 64, 24, 48, False, 16),
+    "respond": Loop(576, 408, 216, 106, 114, False, 54),  # two pairs of places, four filters
+    "respond_single": Loop(288, 259, 144, 69, 74, False, 36),  # two places without a neighbour
     "subtract_rows": Loop(64, 76, 64, 10, 16, True, 6),
     "subtract_outer": Loop(64, 78, 64, 12, 24, True, 12),
     "tile_4x4": Loop(16, 22, 16, 2, 4, True, 3),
@@ -70,7 +74,12 @@ LOOPS = {
 
 @dataclass(frozen=True)
 class Shape:
-    """What a training's loops depend on. q is 0 for the one-layer network."""
+    """What a training's loops depend on.
+
+    n: images and their copies; m: pixels that the first layer sees; q: neurons or filters of the
+    feature layer, 0 without one; patch, kernel: whether the layers are of these kinds; side: of
+    the images of a patch layer.
+    """
 
     n: int
     m: int
@@ -78,6 +87,19 @@ class Shape:
     k: int
     dual1: bool
     dual2: bool
+    copies: int = 0
+    patch: bool = False
+    kernel: bool = False
+    side: int = 28
+
+    @property
+    def images(self) -> int:
+        return self.n // (1 + self.copies)
+
+    @property
+    def features(self) -> int:
+        """What the class layer sees."""
+        return (PATCH_CHANNELS * self.q if self.patch else self.q) or self.m
 
 
 @dataclass
@@ -90,15 +112,22 @@ class Work:
 
 def work(stage: str, s: Shape) -> Work:
     """What a stage, by its name in plan.py, asks of the inner loops and of SDRAM."""
-    f = s.q or s.m
+    f = s.features
     first_order, order = (s.n if s.dual1 else s.m), (s.n if s.dual2 else f)
     if stage == "encode images":
         image = data_cache.stream(s.m + PIXELS_CUT) + data_cache.stream(2 * s.m, True)
         return Work({}, image * s.n)
+    if stage == "patch statistics":
+        return _patch_statistics(s)
+    if stage == "patch features":
+        return _patch_features(s)
     if stage == "layer 1 Gram matrix":
         return _kernel(s.n, s.m) if s.dual1 else _gram(s.n, s.m)
     if stage == "class layer Gram matrix":
-        return _kernel(s.n, f) if s.dual2 else _gram(s.n, f)
+        # In a kernel layer, all of the matrix again: the powers.
+        powers = data_cache.stream(4 * packed(s.n), True) if s.kernel else Traffic()
+        found = _kernel(s.n, f) if s.dual2 else _gram(s.n, f)
+        return Work(found.loops, found.traffic + powers)
     if stage == "layer 1 Cholesky":
         return _cholesky(first_order)
     if stage == "class layer Cholesky":
@@ -106,7 +135,7 @@ def work(stage: str, s: Shape) -> Work:
     if stage == "layer 1 solve":
         return _solve(first_order, s.m, s.q, s.n if s.dual1 else 0, unit_rows=True)
     if stage == "class layer solve":
-        return _solve(order, f, s.k, s.n if s.dual2 else 0)
+        return _solve(order, f, s.k, s.n if s.dual2 and not s.kernel else 0)
     if stage == "hidden values":
         calls = -(-s.n // ROWS)
         rows, m, q = -(-s.n // 2) * 2, _padded(s.m), -(-s.q // 4) * 4
@@ -114,12 +143,18 @@ def work(stage: str, s: Shape) -> Work:
         traffic = data_cache.product(ROWS, s.m, s.q) * calls + out
         return Work({"dot_2x4": rows * m * q}, traffic)
     if stage == "fitted labels":
-        return Work({"dot": s.n * f * s.k}, data_cache.stream(2 * f) * s.n)
+        if s.kernel:  # rows of the kernel matrix, and all alpha
+            return Work({}, data_cache.stream((4 + 2 * s.k) * s.n) * s.images)
+        return Work({"dot_1x2": s.images * f * s.k}, data_cache.stream(2 * f) * s.images)
     if stage == "leave-one-out":
-        panels = -(-s.n // PANEL)
+        group = 1 + s.copies
+        panels = -(-s.images // (PANEL // group))  # of whole groups
         each = _substitution(order) / (3 if s.dual2 else 1)  # dual: columns of the unit matrix
         read = data_cache.substitution(order) * (1 / 3 if s.dual2 else 1)
-        return Work({"subtract_rows": each * panels, "dot": s.n * f * s.k}, read * panels)
+        loops = {"subtract_rows": each * panels}
+        if not s.kernel:
+            loops["dot_1x2"] = float(s.images * f * s.k)
+        return Work(loops, read * panels)
     return Work({}, Traffic())  # the reading of the samples
 
 
@@ -146,6 +181,29 @@ def _kernel(n: int, m: int) -> Work:
     )
     first, last = slices[len(slices) // 2]
     return Work({"dot_2x4": macs}, data_cache.kernel(first, last, m) * len(slices))
+
+
+def _patch_statistics(s: Shape) -> Work:
+    """Patches are gathered in the workspace, up to 64 at a time, and added up there."""
+    batches = -(-PATCHES * s.n // (BATCH // PATCHES * PATCHES))
+    image = data_cache.stream(s.m) + data_cache.stream(2 * s.m, True)
+    return Work({"dot_2x4": packed(PATCH // 4) * 16.0 * BATCH * batches}, image * s.n)
+
+
+def _patch_features(s: Shape) -> Work:
+    """Cell by cell of the grid: places in pairs, two pairs at a time, and those that are left."""
+    places = s.side - PATCH_SIDE + 1
+    edges = [(2 * k * places + GRID) // (2 * GRID) for k in range(GRID + 1)]
+    cells = [edges[k + 1] - edges[k] for k in range(GRID)]
+    pairs = singles = 0
+    for rows in cells:
+        for columns in cells:
+            pairs += -(-rows * (columns // 2) // 2)
+            singles += -(-rows // 2) * (columns % 2)
+    quads = s.n * s.q / 4
+    loops = {"respond": 576 * pairs * quads, "respond_single": 288 * singles * quads}
+    image = data_cache.stream(s.m) + data_cache.stream(2 * s.m, True)
+    return Work(loops, (image + data_cache.stream(2 * s.features, True)) * s.n)
 
 
 def _substitution(order: int, columns: int = PANEL) -> float:

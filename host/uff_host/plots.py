@@ -18,6 +18,8 @@ from uff_host.slides import FIGURES
 STYLES = {
     "uff2": ("#D55E00", "o"),
     "uff1": ("#E69F00", "s"),
+    "uff_conv": ("#F4A582", "<"),
+    "uff_kernel": ("#B2182B", ">"),
     "bp": ("#0072B2", "^"),
     "bp_reg": ("#56B4E9", "v"),
     "ff": ("#009E73", "D"),
