@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 
 include firmware_build/sources.mk
 
-.PHONY: help setup tools cnn arm-compiler arm-tools sources firmware deploy unix unix-sanitized m7 m7-bench mpy unix-stock m7-stock m7-repl m7-run demo repl board pictures browser-tools test table cost bench lint check clean
+.PHONY: help setup tools cnn arm-compiler arm-tools sources firmware deploy unix unix-faults unix-sanitized m7 m7-bench mpy unix-stock m7-stock m7-repl m7-run demo repl board pictures browser-tools test faults table cost bench lint check clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -110,6 +110,9 @@ unix: $(READY) ## Build MicroPython with µFF for this machine
 unix-sanitized: $(READY) ## Build the same under AddressSanitizer and UBSan, for `make fuzz`
 	@$(FIRMWARE) $@
 
+unix-faults: $(READY) ## Build the same with faults on demand, for tests
+	@$(FIRMWARE) $@
+
 m7: $(READY) arm-tools ## Build MicroPython with µFF for a Cortex-M7, as QEMU emulates it
 	@$(FIRMWARE) $@
 
@@ -162,7 +165,10 @@ cost: $(READY) m7 ## Count the instructions of training in the nine cells, on th
 bench: $(READY) m7-bench ## Count them beside ulab, CMSIS-DSP, plain C and backpropagation
 	@$(BIN)/uff bench --json firmware_build/build/bench.json --plot firmware_build/build/bench.png
 
-test: check unix unix-sanitized ## Build all, check style, spelling and types, run all tests
+faults: $(READY) unix-faults ## Break everything on purpose (SEED=1, EVERY=1) and count what was lost
+	@$(BIN)/python tests/faults.py $(SEED:%=--seed %) $(EVERY:%=--every %)
+
+test: check unix unix-sanitized unix-faults ## Build all, check style, spelling and types, run all tests
 	@if $(MAKE) --no-print-directory arm-tools; then $(MAKE) --no-print-directory m7 m7-bench; \
 	else echo "test: no tools for the Cortex-M7: the tests test_m7_* are skipped" >&2; fi
 	@$(MAKE) --no-print-directory cnn || echo "test: no JAX: the tests test_convolutional.py are skipped" >&2

@@ -2,8 +2,6 @@
 holding the user button at the start. `import main; main.run()` begins again.
 """
 
-import asyncio
-
 import boards
 
 
@@ -14,14 +12,14 @@ def run():
         missing = "screen" if board.display is None else "touch panel"
         print("µFF on %s: there is no %s, so this is the REPL." % (board.name, missing))
         return
-    from capture.app import start, stopped
+    from capture.app import serve, start, stopped
 
     app = start(board)
     if app is None:
         return
     print("µFF on %s: draw on the screen. Ctrl-C ends it." % board.name)
     try:
-        asyncio.run(app.run())
+        serve(app)
     except KeyboardInterrupt:
         print(
             "µFF: stopped; what was drawn and learnt is kept. `import main; main.run()` goes on."

@@ -30,6 +30,7 @@ ENOUGH = 3  # drawings of a class from which on training is proposed
 TROUBLES = (ValueError, MemoryError, OSError, OverflowError)
 NO_SPACE = 28  # errno
 LITTLE_MEMORY = "Not enough memory for this. What was kept stays; try fewer drawings.", True
+KEPT = "Kept.", False
 SAVE = "save"  # the last stage of Recogniser.train(), whose part done begins anew
 
 
@@ -66,6 +67,8 @@ class App:
         self._read = None, None  # the recogniser's state that the pages show
         self._torn = False  # a page may be half drawn, for lack of memory
         self._may_mend = True
+        # Made once: a bound method takes memory, and what is not guarded ends the application.
+        self._steps = self._begin, self._poll, self._slice, self._refresh
         self._read_samples()
         self.page = DrawPage(self)
         self._next_notice()
@@ -76,20 +79,25 @@ class App:
 
     async def run(self):
         """Shows the first page and serves it until quit()."""
-        self._guarded(self.page.draw)
-        self._guarded(self.screen.flush)
-        if self._taught or self.recogniser.network is None:
-            self._guarded(self._learn_again)
+        begin, poll, _, _ = self._steps
+        self._guarded(begin)
         worker = asyncio.create_task(self._work())
         try:
             while not self._quit:
                 if worker.done():
                     await worker  # raises what ended it
-                self._guarded(self._poll)
+                self._guarded(poll)
                 await asyncio.sleep_ms(POLL_MS)
         finally:
             worker.cancel()
             self._stop()
+
+    def _begin(self):
+        self._quit = False
+        self._paint(self.page.draw)
+        self.screen.flush()
+        if self._taught or self.recogniser.network is None:
+            self._learn_again()
 
     def quit(self):
         """Ends run()."""
@@ -135,6 +143,9 @@ class App:
         finger, event, x, y = report
         page = self.page
         if event == PRESS:
+            if self._finger == finger:  # an error has cost its lift
+                self._over = False
+                self._release()
             if self._finger is None:
                 self._finger = finger
                 self._may_mend = True
@@ -142,15 +153,20 @@ class App:
                 if not self._leave():
                     self._press(page.hit(x, y), x, y)
         elif finger == self._finger:  # a second finger changes nothing
-            if self._held == "field":
-                self._draw_on(x, y)
-            elif self._held:
-                over = page.hit(x, y) == self._held
-                if over != self._over:
-                    self._over = over
-                    page.control(self._held, over)
-            if event == LIFT:
-                self._release()
+            try:
+                self._follow(page, x, y)
+            finally:
+                if event == LIFT:
+                    self._release()
+
+    def _follow(self, page, x, y):
+        if self._held == "field":
+            self._draw_on(x, y)
+        elif self._held:
+            over = page.hit(x, y) == self._held
+            if over != self._over:
+                self._over = over
+                self._paint(page.control, self._held, over)
 
     def _press(self, held, x, y):
         self._held, self._over = held, True
@@ -162,12 +178,10 @@ class App:
                 return
             self.drawing.press(x, y)
             if first:
-                self.page.draw_field()
-                self.page.control("undo", False)
-                self.page.control("clear", False)
+                self._paint(self.page.draw_drawing)
             self._due = True
         elif held:
-            self.page.control(held, True)
+            self._paint(self.page.control, held, True)
 
     def _draw_on(self, x, y):
         if self.drawing.move(x, y):
@@ -187,7 +201,7 @@ class App:
                 page.tap(name, int(number) if number else None)
             finally:
                 if page is self.page and held in page.controls:
-                    page.control(held, False)
+                    self._paint(page.control, held, False)
 
     # ---- what the pages ask for ----
 
@@ -195,7 +209,7 @@ class App:
         """Shows another page."""
         gc.collect()
         self.page = page
-        page.draw()
+        self._paint(page.draw)
 
     def home(self):
         """Shows the first page."""
@@ -224,9 +238,13 @@ class App:
         self._raster.draw(self.drawing.strokes, self._image)
         self.edit(self.recogniser.add, self._image, label)
         self.clear()
-        if not self.warning():
+        if self.warning():
+            return
+        try:
             step = "It learns it now." if self._learning is not None else self._next_step()
             self.say("Kept as “%s”. %s" % (self.recogniser.names[label], step))
+        except MemoryError:
+            self._notice = KEPT
 
     def train_or_stop(self):
         """Begins to train, or stops it."""
@@ -253,16 +271,17 @@ class App:
             change(*args)
         except TROUBLES as error:
             trouble = error
+        refused = isinstance(trouble, (ValueError, OverflowError))
         try:
             made = samples.version != before
             self._read_samples()
             if self._taught:
                 self._learn_again()
         except TROUBLES as error:
-            trouble = error
+            trouble = trouble or error
             made = self._whether_made(samples, before)
         if trouble is not None:
-            if not made:
+            if refused or not made:
                 raise trouble
             self.say("It is done, but there was trouble: %s" % sentence(trouble, ""), True)
 
@@ -346,10 +365,11 @@ class App:
     # ---- the work ----
 
     async def _work(self):
+        _, _, work, refresh = self._steps
         while True:
-            worked = self._guarded(self._slice)
+            worked = self._guarded(work)
             if worked:
-                self._guarded(self._refresh)
+                self._guarded(refresh)
             await asyncio.sleep_ms(0 if worked else POLL_MS)
 
     def _slice(self):
@@ -408,11 +428,10 @@ class App:
             self._learn()
 
     def _learn(self):
-        self._learning = self.recogniser.train()
-        self._countdown = Countdown(ticks_ms())
-        self._seconds = None
-        self._saving = False
+        learning, countdown = self.recogniser.train(), Countdown(ticks_ms())
+        self._countdown, self._seconds, self._saving = countdown, None, False
         self.progress = 0.0
+        self._learning = learning
         self._light(True)
 
     def _learn_on(self):
@@ -431,7 +450,7 @@ class App:
             if not self.warning():
                 self.say("Learnt %d drawings. %s" % (sum(self.counts), self._next_step()))
             if isinstance(self.page, (ClassPage, SamplePage)):
-                self.page.draw()
+                self._paint(self.page.draw)
         except BaseException:
             self._stop()
             raise
@@ -464,15 +483,20 @@ class App:
     def _new_layout(self):
         return Layout(self.screen.width, self.screen.height, len(self.recogniser.names))
 
+    def _paint(self, draw, *args):
+        """draw(*args); where there is no memory for it, the page is drawn anew later."""
+        try:
+            draw(*args)
+        except MemoryError:
+            self._torn = True
+
     def _redraw(self):
         """After a change of the drawing other than by a finger in the field."""
         self._predict_anew()
         if not self.drawing:
             self.verdict = None
         if isinstance(self.page, DrawPage):
-            self.page.draw_field()
-            self.page.control("undo", False)
-            self.page.control("clear", False)
+            self._paint(self.page.draw_drawing)
 
     def _leave(self):
         """Shows the first page, where the one on the screen shows what is no more; whether it
@@ -536,6 +560,19 @@ def start(board):
             gc.collect()
     stopped(board.display, trouble)
     return None
+
+
+def serve(app):
+    """Runs an application until it quits; once more where there was no memory to run it."""
+    for last in (False, True):
+        try:
+            asyncio.run(app.run())
+            return
+        except MemoryError:
+            if last:
+                raise
+            gc.collect()
+            asyncio.new_event_loop()
 
 
 def stopped(display, error):

@@ -199,6 +199,12 @@ class DrawPage(Page):
             best = verdict.label == number
             widgets.bar(self.screen, rect, length, colours.BLUE if best else colours.DIM)
 
+    def draw_drawing(self):
+        """The field, and what can be done with what is in it."""
+        self.draw_field()
+        self.control("undo", False)
+        self.control("clear", False)
+
     def draw_field(self):
         """The field with the drawing, or with a hint."""
         screen = self.screen
@@ -245,8 +251,8 @@ class DrawPage(Page):
 
     def _draw_message(self, text, warning):
         screen = self.screen
-        screen.fill(self.message_rect, colours.BACK)
         x, y, width, height = self.message_rect
+        screen.fill((x - 2, y, width + 4, height), colours.BACK)  # letters reach out a little
         if self.app.progress is not None:
             height -= 8
         if warning:

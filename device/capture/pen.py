@@ -92,8 +92,8 @@ class Drawing:
     def clear(self):
         """Takes back everything."""
         self.lift()
-        self.strokes = []
-        self._gestures = []
+        self.strokes.clear()  # new lists would take memory
+        self._gestures.clear()
         self._points = 0
 
     def draw(self):

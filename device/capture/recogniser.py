@@ -100,7 +100,8 @@ class Recogniser:
             self._witness.prepare()
             samples, found, lost = self._open_or_begin(path, names)
             lost += max(self._witness.records - found, 0)
-            self._witness.note(samples.records)
+            # What is lost is said at each start, until a change shows that somebody was there.
+            self._witness.note(samples.records + lost)
         except OSError as error:
             self.harmed, self._witness = True, None
             self.notices.append(

@@ -104,7 +104,7 @@ def capture():
 def serve(app):
     """Until Ctrl-C, which is how a person ends it."""
     try:
-        asyncio.run(app.run())
+        application.serve(app)
     except KeyboardInterrupt:
         print()
 

@@ -7,6 +7,7 @@ record being written. A torn tail is cut (the next append writes over it); a dam
 sound ones behind it is passed over and counted in `damaged`. Layout: DESIGN.md.
 """
 
+import gc
 from array import array
 from struct import calcsize, pack, unpack_from
 
@@ -223,6 +224,7 @@ class _Contents:
         except ValueError as error:
             raise FormatError("%s: %s" % (path, error))
         self.header_bytes = size
+        self.seal = rest[-4:]  # CRC-32 of what was written last: of the header, or a record
 
     def _scan(self, file, unread):
         step, number = self.step, 0
@@ -250,6 +252,7 @@ class _Contents:
         is damaged, it counts as damaged too: no torn tail, so never written over."""
         if not self._apply(record):
             self.damaged += 1
+        self.seal = bytes(record[-4:])
         self.records += 1
         self.torn = max(self.torn - self.step, 0)
 
@@ -378,6 +381,10 @@ class SamplesFile:
         """The _Contents; where they are not known, from the file."""
         contents = self._contents
         if contents is None:
+            if self._record is not None:
+                # What was stopped may have left a file open, whose end a collection would write
+                # over what others write meanwhile.
+                gc.collect()
             finish_replacing(self.path, self._whole)
             with open_file(self.path, "rb") as file:
                 contents = _Contents(file, self.path, unread)
@@ -475,9 +482,11 @@ class SamplesFile:
         return record
 
     def _check_unchanged(self, file, contents):
-        """FileChanged where the file is not as long as it was left."""
+        """FileChanged where the file has another length or another last record than it was left
+        with."""
         size = file.seek(0, 2)
-        if size != contents.end + contents.torn:
+        file.seek(contents.end - 4)
+        if size != contents.end + contents.torn or file.read(4) != contents.seal:
             self._contents = None
             raise FileChanged(
                 "%s: another program has changed it (want %d bytes, got %d); it is read anew"
@@ -487,10 +496,10 @@ class SamplesFile:
     def _write(self, kind, label, payload):
         contents = self._now()
         record = self._pack(contents.records, kind, label, payload)
+        # Until the record is both in the file and in the contents, these are not known.
+        self._contents = None
         with open_file(self.path, "r+b") as file:
             self._check_unchanged(file, contents)
-            # Until the record is both in the file and in the contents, these are not known.
-            self._contents = None
             file.seek(contents.end)  # over a torn tail, if there is one
             _put(file, record, self.path)
             file.flush()

@@ -1,11 +1,13 @@
 """The samples file: every operation, every torn tail, every flipped bit."""
 
+import os
 from binascii import crc32
 from struct import pack, unpack_from
 
 from uff_checks import NAMES, Random, contents, exists, raises, run, scratch, umount, write
 
-from uff import FormatError, Samples, SamplesFile
+import uff.files
+from uff import FileChanged, FormatError, Samples, SamplesFile
 
 SIDE = 4  # the smallest image, so that every bit of a file can be tried
 STEP = 4 + SIDE * SIDE + 4
@@ -342,6 +344,223 @@ def test_a_record_at_another_place_is_not_taken():
     write(path, data[: -2 * STEP] + data[-STEP:] + data[-STEP:])
     samples = SamplesFile.open(path)
     assert live(samples) == [(0, 0), (2, 0)] and samples.damaged == 1
+    umount()
+
+
+# ---- what an object is worth after an error ----
+
+
+class Stopping:
+    """Files whose nth call of a kind raises an error, before or after it is done."""
+
+    def __init__(self, name, after, error):
+        self.name, self.after, self.error = name, after, error
+
+    def __enter__(self):
+        uff.files.open = self.open
+        return self
+
+    def __exit__(self, *_):
+        uff.files.open = open
+
+    def open(self, path, mode):
+        return StoppingFile(self, open(path, mode))
+
+
+class StoppingFile:
+    def __init__(self, stopping, file):
+        self.stopping, self.file = stopping, file
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.file.close()
+
+    def __getattr__(self, name):
+        method = getattr(self.file, name)
+        stopping = self.stopping
+        if name != stopping.name:
+            return method
+
+        def stops(*args):
+            if stopping.after:
+                method(*args)
+            raise stopping.error
+
+        return stops
+
+
+CHANGES = (
+    (lambda samples: samples.append(picture(30), 1), lambda was: was + [(30, 1)]),
+    (lambda samples: samples.delete(0), lambda was: was[1:]),
+    (lambda samples: samples.relabel(1, 0), lambda was: [was[0], (was[1][0], 0)] + was[2:]),
+)
+
+
+def test_after_an_error_the_object_is_what_the_file_is():
+    path = scratch() + "/a.uffs"
+    for change, changed in CHANGES:
+        for name in ("seek", "write", "flush"):
+            for after in (False, True):
+                for error in (OSError(5), MemoryError(), KeyboardInterrupt()):
+                    if exists(path):
+                        os.remove(path)
+                    want, _ = golden(path)
+                    samples = SamplesFile.open(path)
+                    with Stopping(name, after, error):
+                        try:
+                            change(samples)
+                            raise AssertionError("nothing raised")
+                        except (OSError, MemoryError, KeyboardInterrupt):
+                            pass
+                    found = live(SamplesFile.open(path))
+                    assert live(samples) == found in (want, changed(want)), (name, after)
+                    samples.append(picture(40), 2)
+                    assert live(samples) == found + [(40, 2)] == live(SamplesFile.open(path))
+    umount()
+
+
+def test_a_class_is_removed_or_not_whatever_stops_it():
+    path = scratch() + "/a.uffs"
+    for name in ("write", "flush", "readinto"):
+        for error in (OSError(5), MemoryError(), KeyboardInterrupt()):
+            if exists(path):
+                os.remove(path)
+            want, _ = golden(path)
+            samples = SamplesFile.open(path)
+            with Stopping(name, False, error):
+                try:
+                    samples.remove_class(0)
+                    raise AssertionError("nothing raised")
+                except (OSError, MemoryError, KeyboardInterrupt):
+                    pass
+            assert live(samples) == want and not exists(path + ".new"), name
+            samples.remove_class(0)
+            assert live(samples) == [(10, 1), (12, 1)] == live(SamplesFile.open(path))
+    umount()
+
+
+def test_another_program_that_writes_is_noticed_and_nothing_is_written():
+    path = scratch() + "/a.uffs"
+    for change, changed in CHANGES:
+        if exists(path):
+            os.remove(path)
+        want, _ = golden(path)
+        one, other = SamplesFile.open(path), SamplesFile.open(path)
+        for number in range(4):  # 4 + 4 are 8
+            for samples in (one, other):
+                try:
+                    samples.append(picture(number), 1)
+                except FileChanged as error:
+                    assert "a.uffs: another program has changed it (want " in str(error)
+                    assert live(samples) == want
+                    samples.append(picture(number), 1)
+                want.append((number, 1))
+        other.relabel(0, 0)
+        want[0] = want[0][0], 0
+        before = contents(path)
+        raises(FileChanged, "another program has changed it", change, one)
+        assert contents(path) == before and live(one) == want
+        change(one)
+        want = changed(want)
+        assert live(one) == want == live(SamplesFile.open(path))
+    umount()
+
+
+def test_a_file_that_was_written_anew_and_has_the_same_length_is_noticed():
+    path = scratch() + "/a.uffs"
+    golden(path)
+    size = len(contents(path))
+    one, other = SamplesFile.open(path), SamplesFile.open(path)
+    other.remove_class(1)
+    for number in range(4):
+        other.append(picture(60 + number), 0)
+    assert len(contents(path)) == size
+    want = live(other)
+    raises(FileChanged, "another program has changed it", one.delete, 0)
+    assert live(one) == want == live(SamplesFile.open(path))
+    umount()
+
+
+def test_a_class_is_not_removed_from_a_file_that_another_program_has_changed():
+    path = scratch() + "/a.uffs"
+    want, _ = golden(path)
+    one, other = SamplesFile.open(path), SamplesFile.open(path)
+    other.append(picture(50), 1)
+    raises(FileChanged, "another program has changed it", one.remove_class, 0)
+    assert live(one) == want + [(50, 1)] and not exists(path + ".new")
+    umount()
+
+
+def test_a_damaged_file_is_rescued_and_kept_aside():
+    folder = scratch()
+    path, aside = folder + "/a.uffs", folder + "/a.uffs.bad1"
+    want, _ = golden(path)
+    whole = contents(path)
+    for size, lost, found, left in (
+        (0, 0, 7, want),
+        (1, 1, 7, want[:2]),
+        (STEP + 5, 1, 6, [(10, 2), (11, 1), (12, 2)]),
+    ):
+        data = whole[: len(whole) - size]
+        write(path, data)
+        samples, *counts = SamplesFile.rescue(path, aside)
+        assert counts == [lost, found] and live(samples) == left
+        assert contents(aside) == data
+        assert samples.names == NAMES[:2] + ["third"] and samples.lost == 0
+        os.remove(aside)
+    data = bytearray(whole)
+    data[-STEP - 6] ^= 1  # the deletion of 11
+    write(path, data)
+    samples, dropped, found = SamplesFile.rescue(path, aside)
+    assert (dropped, found) == (1, 7) and live(samples) == [(10, 2), (11, 1)] + want[1:]
+    samples.append(picture(9), 0)
+    assert live(SamplesFile.open(path))[-1] == (9, 0)
+    os.remove(aside)
+    write(path, whole[:10])
+    raises(FormatError, "10 bytes", SamplesFile.rescue, path, aside)
+    assert contents(path) == whole[:10] and not exists(aside)
+    umount()
+
+
+def test_what_a_disk_cannot_read_is_left_out_of_the_rescued_file():
+    path = scratch() + "/a.uffs"
+    samples = create(path)
+    for number in range(30):
+        samples.append(picture(number), number % 2)
+
+    class Unreadable(StoppingFile):
+        reads = 0
+
+        def readinto(self, buffer):
+            Unreadable.reads += 1
+            if Unreadable.reads == 3:
+                raise OSError(84)
+            return self.file.readinto(buffer)
+
+    stopping = Stopping("none", False, None)
+    stopping.open = lambda path, mode: Unreadable(stopping, open(path, mode))
+    with stopping:
+        raises(OSError, "84", SamplesFile.open, path)
+        Unreadable.reads = 0
+        samples, lost, found = SamplesFile.rescue(path, path + ".bad1")
+    assert (lost, found) == (14, 30)
+    assert live(samples) == [(number, number % 2) for number in range(16)]
+    umount()
+
+
+def test_what_was_being_written_goes_where_the_file_is_sound_and_stays_where_it_is_not():
+    path = scratch() + "/a.uffs"
+    golden(path)
+    whole = contents(path)
+    write(path + ".new", whole)
+    SamplesFile.open(path)
+    assert not exists(path + ".new")
+    write(path, whole[:-3])
+    write(path + ".new", whole)
+    SamplesFile.open(path)
+    assert contents(path + ".new") == whole
     umount()
 
 

@@ -1,16 +1,20 @@
 """The application on the screen, by touches and pixels: every page, every refusal, two sizes."""
 
 import asyncio
+import os
 
 from boards.headless import MemoryDisplay
+from capture import app as application
 from capture import screen as colours
 from capture.countdown import Countdown
-from capture.font import fonts
+from capture.font import Font, fonts
 from capture.layout import KEYS, SIGNS, Layout
 from capture.pages import capital
 from capture.screen import Screen
-from uff_checks import RamDisk, contents, exists, mount, raises, run, scratch, umount
+from uff_checks import RamDisk, contents, exists, mount, raises, run, scratch, umount, write
 from user import User, plain_draw
+
+from uff import SamplesFile
 
 SIZES = ((800, 480), (480, 272))
 
@@ -501,7 +505,35 @@ def test_too_little_memory_is_said():
     umount()
 
 
-def test_a_damaged_file_is_said_and_kept():
+def test_what_was_lost_is_said_and_the_network_goes_on():
+    for size in SIZES:
+        folder = scratch()
+        User(folder).run(taught)
+        path = folder + "/drawings.uffs"
+        whole, model = contents(path), contents(folder + "/drawings.uffm")
+        with open(path, "wb") as file:
+            file.write(whole[:5000])
+
+        async def script(user, whole=whole, model=model, path=path, folder=folder):
+            assert user.app.warning() == "6 drawings or changes are lost."
+            await user.draw(1, 50)
+            assert user.app.warning() == "The old file is kept as drawings.uffs.bad1."
+            assert contents(path + ".bad1") == whole[:5000]
+            # It knows what it knew, and does not learn from the rest unless it is told to.
+            assert user.app.verdict.label == 1 and user.recogniser.stale
+            await user.tap("clear")
+            await user.teach(2, 2)
+            assert user.app.counts == [4, 2, 1]
+            assert contents(folder + "/drawings.uffm") == model and not user.app.warning()
+            await user.tap("train")
+            assert message(user).startswith("Learnt 7 drawings.") and not user.recogniser.stale
+
+        User(folder, size).run(script)
+        assert User(folder).app.warning() == ""
+        umount()
+
+
+def test_a_damaged_header_is_said_and_the_file_is_kept():
     folder = scratch()
     User(folder)
     with open(folder + "/drawings.uffs", "r+b") as file:
@@ -509,13 +541,183 @@ def test_a_damaged_file_is_said_and_kept():
         file.write(b"?")
 
     async def script(user):
-        assert "drawings.uffs.bad1" in message(user), message(user)
+        assert "It is kept as drawings.uffs.bad1" in message(user), message(user)
         await user.teach(0, 0)
         assert user.app.counts == [1, 0, 0]
 
     User(folder).run(script)
     assert exists(folder + "/drawings.uffs.bad1")
     umount()
+
+
+def test_an_empty_class_that_goes_leaves_it_recognising():
+    async def script(user):
+        await taught(user)
+        for _ in range(2):
+            await user.tap("add_class")
+            await user.tap("done")
+        await user.tap("class", 4)
+        await user.tap("remove")
+        await user.tap("yes")
+        assert user.recogniser.names == ["1", "2", "3", "4"]
+        await user.draw(1, 50)
+        assert user.app.verdict.label == 1
+        await user.tap("clear")
+        await user.tap("class", 3)
+        await user.tap("remove")
+        await user.tap("yes")
+        assert not user.recogniser.stale and user.recogniser.accuracy > 0.9
+        # One with drawings, while another has none.
+        await user.tap("add_class")
+        await user.tap("done")
+        await user.tap("class", 0)
+        await user.tap("remove")
+        await user.tap("yes")
+        assert user.recogniser.names == ["2", "3", "4"] and user.recogniser.stale
+        await user.draw(2, 50)
+        assert user.app.verdict.label == 1 and user.app.verdict.nearest is None
+
+    on_screen(script)
+
+
+def test_a_network_that_cannot_be_saved_is_said_to_have_learnt():
+    folder = scratch()
+
+    async def script(user):
+        for kind in range(3):
+            await user.teach(kind, kind, 4)
+        write(folder + "/fill", bytes((os.statvfs(folder)[3] - 12) * 512))
+        await user.tap("train")
+        assert (
+            message(user) == "It has learnt, but the network is not saved (the disk is full)."
+        ), message(user)
+        await user.draw(1, 50)
+        assert user.app.verdict.label == 1 and not user.recogniser.stale
+
+    User(folder, hidden=30).run(script)
+    umount()
+
+
+def test_another_program_that_writes_is_said_and_nothing_is_lost():
+    folder = scratch()
+
+    async def script(user):
+        await user.teach(0, 0, 2)
+        await user.tap("class", 0)
+        await user.tap("thumbnail", 0)
+        samples = SamplesFile.open(folder + "/drawings.uffs")
+        samples.append(samples.image(0), 1)
+        await user.tap("delete")
+        assert "another program has changed it" in message(user)
+        # The page showed a drawing by a number that may be another's now.
+        assert user.app.page_name == "DrawPage" and user.app.counts == [2, 1, 0], (
+            user.app.page_name,
+            user.app.counts,
+        )
+        await user.teach(2, 2)
+        assert user.app.counts == [2, 1, 1] and len(SamplesFile.open(samples.path)) == 4
+
+    User(folder).run(script)
+    umount()
+
+
+def test_an_edit_that_was_made_with_trouble_is_not_asked_for_again():
+    async def script(user):
+        add = user.recogniser.add
+
+        def with_trouble(image, label):
+            add(image, label)
+            raise MemoryError
+
+        user.recogniser.add = with_trouble
+        await user.draw(0)
+        await user.tap("class", 0)
+        assert user.app.counts == [1, 0, 0] and not user.app.drawing
+        assert user.app.warning().startswith("It is done, but there was trouble: Not enough")
+
+    on_screen(script)
+
+
+def test_what_cannot_start_says_so_on_the_screen():
+    class Board:
+        display, touch, leds, button = MemoryDisplay(480, 272), None, (), None
+        folder, arena = "/nowhere/", None
+
+    made = []
+
+    class Hungry:
+        def __init__(self, folder, arena):
+            made.append(folder)
+            raise MemoryError("memory allocation failed")
+
+    plain = application.Recogniser
+    for recogniser, tries in ((Hungry, 2), (plain, 2)):
+        application.Recogniser = recogniser
+        try:
+            app = application.start(Board)
+        finally:
+            application.Recogniser = plain
+        assert len(made) == tries
+        if recogniser is plain:  # no disk is no reason not to start
+            assert "The disk does not work" in app.warning()
+        else:
+            assert app is None
+            amber = colours.AMBER & 0xFF
+            assert sum(byte == amber for byte in Board.display.buffer) > 200
+
+
+def test_what_is_raised_while_it_runs_is_said_and_it_goes_on():
+    async def script(user):
+        app = user.app
+        for place in ("_predict", "_draw_on", "_learn_on", "_press"):
+            for error in (MemoryError(), OSError(5), ValueError("no"), OverflowError()):
+                method = getattr(app, place)
+
+                def fails(*args, error=error):
+                    raise error
+
+                setattr(app, place, fails)
+                await user.draw(0)
+                await user.tap("train")
+                setattr(app, place, method)
+                app.clear()
+                await user.settle()
+        before = app.counts[0]
+        await user.teach(0, 0)
+        assert app.counts[0] == before + 1
+
+    on_screen(script)
+
+
+def test_what_is_said_at_the_start_fits_on_the_screen():
+    drawn = []
+
+    def draw(self, buffer, text, x, y, palette):
+        drawn.append(text)
+        plain_draw(self, buffer, text, x, y, palette)
+
+    covered, Font.draw = Font.draw, draw
+    try:
+        for size in SIZES:
+            for text in (
+                "1234 drawings or changes are lost.",
+                "The old file is kept as drawings.uffs.bad12.",
+                "The drawings are gone; the network is kept.",
+                "The disk does not work (error 84): what you draw is gone with the power.",
+                "/flash/drawings.uffs: the header is damaged. It is kept as drawings.uffs.bad1.",
+                "It has learnt, but the network is not saved (the disk is full).",
+                "The disk is full; nothing was changed. Remove files from it.",
+            ):
+                folder = scratch()
+                user = User(folder, size)
+                user.app.say(text, True)
+                del drawn[:]
+                user.app.page.draw()
+                umount()
+                said = " ".join(drawn)
+                assert all(word in said for word in text.split()), said
+    finally:
+        Font.draw = covered
 
 
 def test_only_what_changed_is_sent():
