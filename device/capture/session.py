@@ -21,6 +21,7 @@ RECORD = "<IBBHH"
 HEADER_BYTES = calcsize(HEADER)
 RECORD_BYTES = calcsize(RECORD)
 FINGERS = 2
+ENOSPC = 28
 
 SCAN_MS = 10  # between two reports of the touch controller
 LONGEST_REST = 100  # calls of read() that a pause is worth, however long it was
@@ -144,7 +145,8 @@ class Recorder:
     """A touch object that passes on what `touch` reads, and writes it down.
 
     The file grows as path.part and takes its name in close(); what was cut off before that is no
-    session.
+    session. Where the disk is full the recording ends and keeps nothing, and the touches go on;
+    failed is the OSError.
     """
 
     def __init__(self, touch, path, width, height):
@@ -158,6 +160,7 @@ class Recorder:
         self._passed = -1
         self._time = 0
         self.count = 0
+        self.failed = None
 
     def read(self):
         """What the touch object reads."""
@@ -165,11 +168,15 @@ class Recorder:
         now = ticks_ms()
         self._time += ticks_diff(now, self._before)
         self._before = now
-        if reports:
+        if reports and self._file is not None:
             # Two readings are two moments, and a session lasts 49 days at most.
             self._passed = min(max(self._passed + 1, self._time), 0xFFFFFFFF)
-            for touch in reports:
-                self._write(touch)
+            try:
+                for touch in reports:
+                    self._write(touch)
+            except OSError as error:
+                self.failed = error
+                self.discard()
         return reports
 
     def _write(self, touch):
@@ -181,7 +188,9 @@ class Recorder:
             self._flush()
 
     def _flush(self):
-        self._file.write(memoryview(self._block)[: self._filled * RECORD_BYTES])
+        data = memoryview(self._block)[: self._filled * RECORD_BYTES]
+        if self._file.write(data) != len(data):
+            raise OSError(ENOSPC, self._path)  # a short write is a full disk on some ports
         self._filled = 0
 
     def close(self):
@@ -211,7 +220,10 @@ class Recorder:
 
     def discard(self):
         """Ends the recording and keeps nothing of it."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        file, self._file = self._file, None
+        if file is not None:
+            try:
+                file.close()
+            except OSError:
+                pass  # it goes anyway
         discard(self._path + ".part")

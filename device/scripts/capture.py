@@ -140,7 +140,10 @@ def report(recogniser, files, seconds, recorder, noted):
         sure = sum(one[1] for one in noted)
         print("%d drawings were recognised while drawn, %d of them surely." % (len(noted), sure))
     if recorder is not None:
-        print("%d touches were recorded." % recorder.count)
+        if recorder.failed:
+            print("The touches were not recorded (error %s)." % recorder.failed.errno)
+        else:
+            print("%d touches were recorded." % recorder.count)
     job.result(
         names=recogniser.names,
         counts=counts,
@@ -151,7 +154,7 @@ def report(recogniser, files, seconds, recorder, noted):
         loo_accuracy=accuracy,
         stale=recogniser.stale,
         guesses=noted,
-        recorded=None if recorder is None else recorder.count,
+        recorded=None if recorder is None or recorder.failed else recorder.count,
         seconds=seconds,
     )
 

@@ -3,6 +3,7 @@ directory, which tests/test_replay.py writes."""
 
 import os
 
+from capture import session
 from capture.session import Recorder, Replay
 from drivers.touch import CONTACT, LIFT, PRESS, Touch
 
@@ -103,4 +104,33 @@ assert second.ended
 recorder = Recorder(script, "never.ufft", 800, 480)
 recorder.discard()
 assert not there("never.ufft") and not there("never.ufft.part")
+
+# ---- a full disk ends the recording, and the touches go on ----
+
+
+class Full:
+    def __init__(self, file):
+        self.file = file
+
+    def write(self, data):
+        if self.file.tell() > 2000:
+            raise OSError(28)
+        return self.file.write(data)
+
+    def close(self):
+        self.file.close()
+
+
+plain = session.open_file
+session.open_file = lambda path, mode: (
+    Full(plain(path, mode)) if mode == "wb" else plain(path, mode)
+)
+replay, given = Replay("long.ufft", 800, 480), 0
+recorder = Recorder(replay, "full.ufft", 800, 480)
+while not replay.ended:
+    given += len(recorder.read())
+session.open_file = plain
+assert given == 1000 and recorder.failed.errno == 28
+recorder.close()
+assert not there("full.ufft") and not there("full.ufft.part")
 print("capture_session: ok")

@@ -4,6 +4,8 @@ from array import array
 
 from uff_checks import HEIGHT, NAMES, WIDTH, image, raises, run, scratch, small_samples, umount
 
+import ridge
+import uff.classlayer as module
 from uff import Learner, Network, Options, Trainer
 
 HIDDEN = 20
@@ -211,6 +213,92 @@ def test_taking_away_what_a_frozen_network_cannot_have_seen_is_refused_and_chang
     learner.add(image(1, 0), 1)
     never = next(image(2, i) for i in range(1000) if lit_elsewhere(learner, image(2, i)))
     refused(learner, never)
+
+
+class Stopped:
+    """ridge, but Ctrl-C comes before or after the nth of its calls that change statistics."""
+
+    def __init__(self, nth, after):
+        self.left, self.after = nth, after
+
+    def __getattr__(self, name):
+        function = getattr(ridge, name)
+        if name not in ("class_sums", "gram", "merge"):
+            return function
+
+        def stops(*args):
+            self.left -= 1
+            if not self.left and not self.after:
+                raise KeyboardInterrupt
+            function(*args)
+            if not self.left and self.after:
+                raise KeyboardInterrupt
+
+        return stops
+
+
+def test_a_change_that_ctrl_c_stops_is_made_whole_or_not_at_all():
+    other = added(started(), range(20, 22))
+    blank = bytes(HEIGHT * WIDTH)
+    for change in (
+        lambda learner: learner.add(image(0, 50), 0),
+        lambda learner: learner.remove(image(1, 2), 1),
+        lambda learner: learner.relabel(image(1, 2), 1, 0),
+        lambda learner: learner.merge(other),
+        lambda learner: learner.add(blank, 0),
+    ):
+        after = added(started(), range(4))
+        before = state(after)
+        change(after)
+        after = state(after)
+        stopped = 0
+        for nth in range(1, 5):
+            for late in (False, True):
+                learner = added(started(), range(4))
+                module.ridge = Stopped(nth, late)
+                try:
+                    change(learner)
+                except KeyboardInterrupt:
+                    stopped += 1
+                finally:
+                    module.ridge = ridge
+                assert state(learner) in (before, after), (nth, late)
+                learner.add(image(2, 60), 2)
+                learner.remove(image(2, 60), 2)
+                assert state(learner) in (before, after)
+                learner.solve()
+        assert stopped >= 4
+
+
+def test_an_interruption_of_the_undoing_is_ended_by_the_next_call():
+    learner = added(started(), range(4))
+    before = state(learner)
+
+    class Twice(Stopped):
+        def __getattr__(self, name):
+            function = getattr(ridge, name)
+            if name == "gram" or (name == "class_sums" and self.left == 0):
+
+                def stops(*args):
+                    self.left = 0
+                    raise KeyboardInterrupt
+
+                return stops
+            return function
+
+    module.ridge = Twice(1, False)
+    try:
+        learner.add(image(0, 50), 0)
+        raise AssertionError("nothing raised")
+    except KeyboardInterrupt:
+        pass
+    finally:
+        module.ridge = ridge
+    assert state(learner) != before
+    learner.network.predict(image(1, 70))  # which writes over the network's own buffers
+    learner.add(image(2, 60), 2)
+    learner.remove(image(2, 60), 2)
+    assert state(learner) == before
 
 
 def lit_elsewhere(learner, pixels):

@@ -484,6 +484,60 @@ def test_doubts_are_said():
     umount()
 
 
+class Watched:
+    """An arena of the heap that notes what it is asked."""
+
+    def __init__(self):
+        self.asked = []
+        self.stops = False
+
+    def __call__(self):
+        self.asked.append("give")
+        return lambda size: bytearray(size)
+
+    def keep(self):
+        if self.stops:
+            self.stops = False
+            raise KeyboardInterrupt
+        self.asked.append("keep")
+
+
+def test_the_arena_keeps_the_network_in_use_and_no_other():
+    folder, arena = scratch(), Watched()
+    filled(folder)
+    found = Recogniser(folder + "/", arena, Options(hidden=20))
+    train(found)
+    assert arena.asked == ["give", "keep"]
+    steps = found.train()  # given up, so what it was given is free again
+    for _ in range(6):
+        next(steps)
+    steps.close()
+    found.add_class("more")
+    found.remove_class(3)
+    assert arena.asked == ["give", "keep", "give"]
+    arena.stops = True  # Ctrl-C when the network has been learnt
+    try:
+        train(found)
+        raise AssertionError("nothing raised")
+    except KeyboardInterrupt:
+        pass
+    assert arena.asked == ["give", "keep", "give", "give"]
+    train(found)
+    assert arena.asked[4:] == ["keep", "give", "keep"]
+    arena = Watched()
+    found = Recogniser(folder + "/", arena, Options(hidden=20))
+    assert arena.asked == ["give", "keep"] and not found.stale
+    found.add(shape(0, 40), 0)
+    arena = Watched()
+    found = Recogniser(
+        folder + "/", arena, Options(hidden=20)
+    )  # other drawings: nothing lies there
+    assert arena.asked == []
+    train(found)
+    assert arena.asked == ["give", "keep"]
+    umount()
+
+
 def test_memory_that_does_not_suffice_is_said_and_costs_nothing():
     class Small:
         def __call__(self):

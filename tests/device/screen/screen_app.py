@@ -666,6 +666,29 @@ def test_what_cannot_start_says_so_on_the_screen():
             assert sum(byte == amber for byte in Board.display.buffer) > 200
 
 
+def test_main_says_on_the_screen_what_has_ended_it():
+    import boards
+    import main  # on this board it finds no screen
+
+    class Broken:
+        def read(self):
+            raise RuntimeError("the touch controller is gone")
+
+    class Board:
+        name, leds, button, arena = "test", (), None, None
+        display, touch = MemoryDisplay(480, 272), Broken()
+        folder = scratch() + "/"
+
+    here, boards.here = boards.here, lambda: Board
+    try:
+        main.run()
+    finally:
+        boards.here = here
+        umount()
+    amber = colours.AMBER & 0xFF
+    assert sum(byte == amber for byte in Board.display.buffer) > 200
+
+
 def test_what_is_raised_while_it_runs_is_said_and_it_goes_on():
     async def script(user):
         app = user.app
