@@ -31,6 +31,7 @@ from uff_host.slides import FIGURES
 from uff_host.target import Result, Target
 
 SIDE = 28
+SMALL_HEAP = 3 << 20  # bytes: features of patches want more of the memory for their arrays
 SDRAM_MHZ = 100
 SIZE = "arm-none-eabi-size"
 
@@ -237,7 +238,8 @@ def count_all(
         def step(part: Progress, done: int = done, title: str = title) -> None:
             on_progress(Progress(f"{title}: {part.stage}", (done + part.done) / len(tasks)))
 
-        with QemuTarget(counted=True) as target:
+        heap_bytes = SMALL_HEAP if "patch" in kinds_of(network) else None
+        with QemuTarget(counted=True, heap_bytes=heap_bytes) as target:
             result = run(target, draw(k, n), {**job, "network": network}, step)
         yield from_result(result, options.sdram_mhz, options.copies), result
 
