@@ -100,12 +100,21 @@ int ridge_gram(const int16_t *x, size_t n, size_t m, int remove, int32_t *g, int
 uint64_t ridge_square_sum(const int16_t *x, size_t m) {
     uint64_t sum = 0;
     size_t i = 0;
-#ifdef RIDGE_HAS_M7
-#pragma GCC unroll 4
-    for (; i + 2 <= m; i += 2) {
-        int16x2_t pair;
-        memcpy(&pair, x + i, sizeof pair);
-        sum = (uint64_t)__smlald(pair, pair, (int64_t)sum);
+#ifdef RIDGE_HAS_M7 // LDM brings whole words: 0.8 instructions an element
+    for (const int16_t *from = x; (uintptr_t)x % 4 == 0 && i + 16 <= m; i += 16) {
+        __asm__("ldmia %[from]!, {r4-r7}\n"
+                "smlald %Q[sum], %R[sum], r4, r4\n"
+                "smlald %Q[sum], %R[sum], r5, r5\n"
+                "smlald %Q[sum], %R[sum], r6, r6\n"
+                "smlald %Q[sum], %R[sum], r7, r7\n"
+                "ldmia %[from]!, {r4-r7}\n"
+                "smlald %Q[sum], %R[sum], r4, r4\n"
+                "smlald %Q[sum], %R[sum], r5, r5\n"
+                "smlald %Q[sum], %R[sum], r6, r6\n"
+                "smlald %Q[sum], %R[sum], r7, r7\n"
+                : [from] "+r"(from), [sum] "+r"(sum)
+                :
+                : "r4", "r5", "r6", "r7", "memory");
     }
 #endif
     for (; i < m; ++i) {
@@ -396,11 +405,13 @@ int ridge_gram_goodness(const int32_t *k, size_t n, size_t first, size_t last, c
         return RIDGE_ERR_OVERFLOW;
     }
     for (size_t i = first; i < last; ++i, good += classes) {
+        size_t at = ridge_packed_len(i); // along its row up to the diagonal, then down its column
         for (size_t j = 0; j < n; ++j) {
-            work[j] = j <= i ? k[ridge_packed_len(i) + j] : k[ridge_packed_len(j) + i];
-            if (work[j] < 0 || (int64_t)work[j] > LARGEST_PHI) {
+            if (k[at] < 0 || k[at] > (int32_t)LARGEST_PHI) {
                 return RIDGE_ERR_OVERFLOW;
             }
+            work[j] = k[at];
+            at += j < i ? 1 : j + 1;
         }
         const uint8_t best = goodness_of_powers(work, alpha, n, v, classes, shift, good);
         if (labels) {
