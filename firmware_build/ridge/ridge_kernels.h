@@ -19,7 +19,7 @@ struct ridge_filters {
 
 struct ridge_kernels {
     const char *name;
-    // g packed (m,m) += sign * x^T x, x (count,m), count <= RIDGE_BATCH. work: ridge_gram_work_len(m).
+    // g packed (m,m) += sign * x^T x, x (count,m), count from 1 to RIDGE_BATCH. work: ridge_gram_work_len(m).
     void (*gram)(const int16_t *x, size_t count, size_t m, int32_t sign, int32_t *g, int16_t *work);
     // Rows first..last-1 of k packed = x x^T, x (last,m), last - first <= RIDGE_PANEL. work: ridge_kernel_work_len(m).
     void (*kernel)(const int16_t *x, size_t first, size_t last, size_t m, int32_t *k, int16_t *work);

@@ -110,6 +110,9 @@ int32_t ridge_patch_gram(const int16_t *x, size_t n, size_t height, size_t width
         for (; i < n && count + PER_IMAGE <= RIDGE_BATCH; ++i) {
             count += own_patches(x + i * size, height, width, step, work + count * ELEMENTS);
         }
+        if (count == 0) { // blank images
+            continue;
+        }
         ridge_kernels->gram(work, count, ELEMENTS, sign, g, room);
         for (size_t s = 0; s < count; ++s) {
             for (size_t k = 0; k < ELEMENTS; ++k) {

@@ -214,6 +214,17 @@ def test_the_patch_layer_is_the_same_in_every_set():
         ridge.patch_features(x, height, width, w, bias, threshold, extreme, room)
         return g, sums, w, bias, f, extreme
 
+    def blank(n):
+        x, room = array("h", [0] * (n * 81)), bytearray(ridge.patch_work_bytes(4))
+        g, sums = bytearray(4 * packed(36)), bytearray(4 * 36)
+        f = bytearray(2 * 128 * n)
+        assert ridge.patch_gram(x, 9, 9, g, sums, room) == 0
+        ridge.patch_features(x, 9, 9, rows(4, 36, 4000), array("i", [5, 0, -5, 9]), 9, f, room)
+        assert not any(g) and not any(sums) and not any(f)
+        return (f,)
+
+    for n in (0, 1, 5, 6):
+        alike(blank, n)
     for shape in IMAGES:
         for threshold in (0, 1, 90000):
             alike(work, *shape, threshold)
