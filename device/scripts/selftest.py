@@ -37,36 +37,48 @@ JOB = {
 # ---- bounds and hashes, made by `python -m uff_host.selftest_bounds` ----
 # Of each kernel: instructions, estimated cycles on the board: at least, at most.
 KERNELS = {
-    "class_sums": (262594, 153600, 1823845),
-    "combine": (1432692, 1158714, 3547842),
-    "contrast": (113239, 61440, 633306),
-    "crc32": (4726664, 2363332, 14621972),
-    "encode": (584939, 292470, 2048460),
-    "factor": (99278850, 98892417, 182190405),
-    "goodness": (816702, 408351, 3007707),
-    "gram add": (14659074, 10108737, 25516485),
-    "gram remove": (18093761, 11826080, 34103202),
-    "kernel": (1653263, 1114632, 3298598),
-    "leverage": (23854738, 24249161, 41460285),
-    "nearest": (66720, 153600, 340368),
-    "project": (9683259, 6641630, 14852884),
-    "project one": (504356, 1409280, 2616890),
-    "solve": (12063191, 12705900, 21613058),
-    "unit_rows": (454375, 227188, 3937602),
+    "class_sums": (262601, 153600, 1823862),
+    "combine": (1432718, 1158727, 3547907),
+    "contrast": (113329, 61440, 633530),
+    "copies": (455370, 227685, 1196261),
+    "crc32": (4726666, 2363333, 14621977),
+    "encode": (585018, 292509, 2048657),
+    "factor": (99278990, 98892487, 182190755),
+    "goodness": (502327, 324124, 2459850),
+    "gram add": (14608263, 10083332, 25389458),
+    "gram remove": (18043724, 11801062, 33978110),
+    "inverse block": (5972649, 6066772, 10329114),
+    "kernel": (1609651, 1092826, 3189568),
+    "kernel goodness": (52667, 153600, 332084),
+    "leverage": (23854956, 24249270, 41460830),
+    "nearest": (39385, 153600, 295838),
+    "patch features": (8069694, 4253727, 10952411),
+    "patch gram": (355813, 204906, 867380),
+    "powers": (35127, 17564, 186618),
+    "project": (9663591, 6631796, 14803714),
+    "project one": (294520, 1409280, 2278300),
+    "solve": (12063202, 12705905, 21613085),
+    "unit_rows": (454415, 227208, 3937702),
 }
 # Of each training: SHA-256 of its weights, instructions, estimated ms: at least, at most.
 TRAININGS = {
     "dual": (
         "2c5482f76718db8842d9ce6d207a3b9811e54c7f5fc98abe6d1d65847b6c4cc0",
-        30214969,
-        80,
-        232,
+        28993806,
+        79,
+        225,
     ),
     "primal": (
         "2c232843cd3443f15fbb25276c1dc7fc92d993115b3122dcf2172c40dffa8d0e",
-        235274431,
-        562,
-        1158,
+        233935117,
+        560,
+        1150,
+    ),
+    "uff_kernel": (
+        "76e4ee94af07423f2c6502435c50c1b5ccaa25c0c72bee289c092d819367ff7e",
+        89506410,
+        121,
+        377,
     ),
 }
 # ---- end of bounds and hashes ----
@@ -578,6 +590,7 @@ def bandwidth(test, native, buffer, fast):
 # ---- kernels ----
 
 M, Q, K, N = 768, 500, 10, 64  # features, neurons, classes, images
+PATCHED, FILTERS = 16, 32  # images and filters of the patch kernels
 
 
 def kernels(test):
@@ -612,7 +625,14 @@ def kernels(test):
 def kernel_calls(alloc, found):
     """(name, function) of each kernel on deterministic data; big arrays from alloc."""
     order, few = M, 32
-    found["shape"] = {"features": M, "neurons": Q, "classes": K, "images": N, "rows": few}
+    found["shape"] = {
+        "filters": FILTERS,
+        "features": M,
+        "neurons": Q,
+        "classes": K,
+        "images": N,
+        "rows": few,
+    }
     packed = M * (M + 1) // 2
     x, gram, factor = alloc(2 * N * M), alloc(4 * packed), alloc(4 * packed)
     w1 = alloc(2 * Q * M)
@@ -645,6 +665,15 @@ def kernel_calls(alloc, found):
     one_hidden = memoryview(hidden)[: 2 * Q]
     ridge.encode(images, keep, x)
     ridge.gram(x, gram, work)
+    kept = bytearray(small)
+    pixels, features = alloc(2 * PATCHED * 784), alloc(2 * PATCHED * 32 * FILTERS)
+    ridge.encode(memoryview(images)[: 784 * PATCHED], array("H", range(784)), pixels)
+    filters = array("h", ((i * 37 & 255) - 128 for i in range(36 * FILTERS)))
+    bias = array("i", (i * 1001 for i in range(FILTERS)))
+    patch_work = alloc(max(ridge.patch_work_bytes(), ridge.patch_work_bytes(FILTERS)))
+    patch_gram, patch_sums = bytearray(4 * 36 * 37 // 2), bytearray(4 * 36)
+    drawn, copied = memoryview(images)[:784], bytearray(15 * 784)
+    block = bytearray(4 * ridge.PANEL * ridge.PANEL)
     diagonal = float(ridge.trace(gram) // M)
 
     yield "encode", lambda: ridge.encode(images, keep, x)
@@ -664,6 +693,29 @@ def kernel_calls(alloc, found):
     yield "leverage", lambda: ridge.leverage(factor, x, total, 0.0, leverage, work)
     yield "combine", lambda: ridge.combine(x, alpha, N, panel)
     yield "unit_rows", lambda: ridge.unit_rows(panel, M, unit)
+    yield "inverse block", lambda: ridge.inverse_block(factor, M, 0, ridge.PANEL, block, work)
+    ridge.kernel(x, M, small, work)
+    kept[:] = small
+
+    def powers():
+        small[:] = kept
+        ridge.powers(small, 0, N)
+
+    yield "powers", powers
+    weights, some = memoryview(w)[: 2 * K * N], bytearray(4 * N)
+    yield (
+        "kernel goodness",
+        lambda: ridge.kernel_goodness(one, x, weights, v, 21, good[: 8 * K], some),
+    )
+    yield "copies", lambda: ridge.copies(drawn, 28, 28, copied)
+    yield (
+        "patch gram",
+        lambda: ridge.patch_gram(pixels, 28, 28, patch_gram, patch_sums, patch_work),
+    )
+    yield (
+        "patch features",
+        lambda: ridge.patch_features(pixels, 28, 28, filters, bias, 1000, features, patch_work),
+    )
 
 
 # ---- training ----
@@ -711,8 +763,12 @@ def training(test):
     counter, mask, unit = test.counter_of_work()
     found["unit"] = unit
     wrong = []
-    for form in ("primal", "dual"):
-        trainer = Trainer(samples, Options(hidden=HIDDEN, form=form), alloc=test.arena())
+    for form, options in (
+        ("primal", {"hidden": HIDDEN, "form": "primal"}),
+        ("dual", {"hidden": HIDDEN, "form": "dual"}),
+        ("uff_kernel", {"network": "uff_kernel", "hidden": FILTERS, "copies": 1}),
+    ):
+        trainer = Trainer(samples, Options(**options), alloc=test.arena())
         stages = {}
         begun = time.ticks_us()
         last = counter()
@@ -726,7 +782,9 @@ def training(test):
             "ms": time.ticks_diff(time.ticks_us(), begun) // 1000,
             "work": sum(stages.values()),
             "stages": stages,
-            "dual": [trainer.plan.dual1, trainer.plan.dual2],
+            "network": trainer.network.name,
+            "copies": trainer.copies,
+            "dual": [trainer.network.layer1.dual, trainer.network.layer.dual],
             "leave_one_out_correct": trainer.network.facts.loo_correct,
         }
         if form in TRAININGS:

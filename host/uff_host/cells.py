@@ -29,8 +29,8 @@ DEFAULTS = "defaults"  # the one setting of µFF
 _COSTS = {
     "uff2": (0.2, 0.6, 0.0),
     "uff1": (0.2, 0.3, 0.0),
-    "uff_conv": (8.0, 2.0, 0.0),
-    "uff_kernel": (8.0, 12.0, 0.0),
+    "uff_conv": (3.0, 1.5, 0.0),
+    "uff_kernel": (3.0, 4.0, 0.2),
     "bp": (0.5, 14.0, 0.0),
     "bp_reg": (0.5, 18.0, 0.0),
     "ff": (0.5, 24.0, 0.0),

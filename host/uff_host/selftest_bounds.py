@@ -21,6 +21,7 @@ from typing import Any
 from uff_host import data_cache, estimate
 from uff_host.data_cache import DataCache, Traffic, packed, stream
 from uff_host.estimate import Shape, Work
+from uff_host.networks import kinds_of
 from uff_host.qemu import QemuTarget, m7_firmware
 
 SCRIPT = Path(__file__).resolve().parents[2] / "device" / "scripts" / "selftest.py"
@@ -28,7 +29,9 @@ BEGIN = "# ---- bounds and hashes"
 END = "# ---- end of bounds and hashes ----\n"
 # Of the script.
 M, Q, K, N, ROWS = 768, 500, 10, 64, 32
+PATCHED, FILTERS = 16, 32  # images of the patch kernels
 CLASSES, IMAGES, HIDDEN = 5, 60, 128
+PATCH_SHAPE = Shape(PATCHED, 784, FILTERS, K, False, True, patch=True, kernel=True)
 READ_BYTES = {  # from the arrays in SDRAM, each byte once
     "encode": N * 784,
     "gram add": 2 * N * M + 4 * packed(M),
@@ -46,6 +49,12 @@ READ_BYTES = {  # from the arrays in SDRAM, each byte once
     "leverage": 4 * packed(M) + 2 * N * M,
     "combine": 2 * N * M,
     "unit_rows": 64 * M,
+    "inverse block": 4 * packed(M),
+    "powers": 4 * packed(N),
+    "kernel goodness": 2 * N * M,
+    "copies": 784,
+    "patch gram": 2 * PATCHED * 784,
+    "patch features": 2 * PATCHED * 784,
 }
 CACHE_BYTES = 16384
 # Counts stray from build to build of the firmware, with when garbage is collected: more than this
@@ -82,6 +91,12 @@ def kernel_work() -> dict[str, Work]:
         ),
         "combine": Work({"tile_4x4": N * M * 16.0}, data_cache.combine(N, M, 16)),
         "unit_rows": Work({}, data_cache.columns(M, 16, 3)),
+        "inverse block": Work({"subtract_rows": substitution}, data_cache.substitution(M)),
+        "powers": Work({}, stream(4 * packed(N)) + stream(4 * packed(N), True) * 2),
+        "kernel goodness": Work({"dot_1x2": N * M}, stream(2 * N * M) + stream(2 * N * K)),
+        "copies": Work({}, stream(784) + stream(15 * 784, True)),
+        "patch gram": estimate.work("patch statistics", PATCH_SHAPE),
+        "patch features": estimate.work("patch features", PATCH_SHAPE),
     }
 
 
@@ -120,7 +135,18 @@ def kernel_bounds(name: str, instructions: int) -> tuple[int, int]:
 def training_bounds(run: Mapping[str, Any]) -> tuple[int, int]:
     """Estimated milliseconds of a training, from the stages that the script counted."""
     dual1, dual2 = run["dual"]
-    shape = Shape(IMAGES, M, HIDDEN, CLASSES, dual1, dual2)
+    patch, kernel = (kind in kinds_of(run["network"]) for kind in ("patch", "kernel"))
+    shape = Shape(
+        n=IMAGES * (1 + run["copies"]),
+        m=784 if patch else M,
+        q=FILTERS if patch else HIDDEN,
+        k=CLASSES,
+        dual1=dual1,
+        dual2=dual2,
+        copies=run["copies"],
+        patch=patch,
+        kernel=kernel,
+    )
     band = estimate.band(run["stages"], shape)
     return round(band.lower), round(band.upper)
 
