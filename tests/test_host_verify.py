@@ -84,7 +84,7 @@ def bits_of(model):
     if b"B1  " in model.arrays:
         bits |= {b"W1  ": (1, 7, 10), b"B1  ": (3, 9, 20)}
     if b"ROWS" in model.arrays:
-        bits[b"ROWS"] = (0, 2, 4)
+        bits |= {b"ROWS": (0, 2, 4), b"V2  ": (7, 17, 27)}
     return {tag: places for tag, places in bits.items() if tag in model.arrays}
 
 

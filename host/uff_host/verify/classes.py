@@ -24,8 +24,7 @@ def weights(
 ) -> None:
     """Compare exponents and integer weights.
 
-    float32: what it may add to the rounding of w2, in steps; v_float32: what summing up a label
-    weight in float32 may add to it, beside what it takes over from w.
+    float32: what it may add to the rounding of w2, in steps; v_float32: to a label weight.
     """
     report, model = case.report, case.model
     integers = training.CLASS_LAYERS[layer.kind].integers
@@ -42,8 +41,7 @@ def weights(
     report.within("class layer weights", off, ROUNDING + float32)
     wanted = np.ldexp(solved.v, v_exponent)
     off = float(np.abs(model.array("V2") - wanted).max())
-    bound = ROUNDING + np.ldexp(float32, v_exponent - e) + np.ldexp(v_float32, v_exponent)
-    bound += V_PART * float(np.abs(wanted).max())
+    bound = ROUNDING + np.ldexp(v_float32, v_exponent) + V_PART * float(np.abs(wanted).max())
     report.within("label weights", off, bound)
 
 

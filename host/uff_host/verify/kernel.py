@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from uff_host.model import Layer
 from uff_host.reference import class_kernel
 from uff_host.reference.arithmetic import Int16
@@ -28,9 +30,11 @@ def check(layer: Layer, f: Int16, case: Case) -> None:
         f, case.labels, model.n_classes, layer.parameter, group=1 + model.copies
     )
     solved = problem.solve(layer.ridge)
-    moved = spread(problem.system(layer.ridge), solved.w.T) * 2.0 ** model.exponent("W2")
+    system, s2 = problem.system(layer.ridge), layer.parameter**2
+    moved = spread(system, solved.w.T) * 2.0 ** model.exponent("W2")
     # v holds s^2 times the sum of alpha.
     terms = math.sqrt(float((solved.w * solved.w).sum(axis=1).max()) * problem.rows)
-    v_float32 = V_TERMS * FLOAT32 * layer.parameter**2 * terms
+    v_float32 = SPREADS * spread(system, solved.w.T, np.full((1, problem.rows), s2))
+    v_float32 += V_TERMS * FLOAT32 * s2 * terms
     classes.weights(layer, case, solved, STEPS + SPREADS * moved, v_float32)
     classes.leave_one_out(layer, problem, case)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from uff_host.model import Layer
@@ -33,10 +35,12 @@ def check(layer: Layer, f: Int16, case: Case) -> None:
         f, case.labels, model.n_classes, layer.parameter, group=1 + model.copies
     )
     solved = problem.solve(layer.ridge)
+    float32 = _float32(layer, problem, case)
     # v holds the product of all features' sum with w, of which each term may cost a rounding.
     terms = float((np.abs(solved.w) @ problem.total).max())
     v_float32 = FLOAT32 * layer.inputs * problem.label_share(layer.ridge) * terms
-    classes.weights(layer, case, solved, _float32(layer, problem, case), v_float32)
+    v_float32 += math.ldexp(float32, -model.exponent("W2"))
+    classes.weights(layer, case, solved, float32, v_float32)
     classes.leave_one_out(layer, problem, case)
 
 
