@@ -30,6 +30,7 @@ UFF_MEANS = {"uff1": "µFF, one layer", "uff2": "µFF, two layers"}
 TRAINING = "training"
 TASKS = ("Gram matrix", "projection", "Cholesky", "solve")
 DESCENT, ADAM = "gradient descent", "Adam"
+EPOCH = "epoch of backpropagation"
 EPOCHS = 60  # of the rival in the table of accuracies
 
 
@@ -75,7 +76,7 @@ class Bench:
     def epochs(self, network: str, rival: str, cell: tuple[int, int]) -> float | None:
         """How many epochs of backpropagation cost as much as training this network."""
         ours = self.find(TRAINING, UFF_MEANS[network], cell)
-        theirs = self.find("epoch of backpropagation", rival, cell)
+        theirs = self.find(EPOCH, rival, cell)
         return ours.instructions / theirs.instructions if ours and theirs else None
 
 

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from uff_host import files
-from uff_host.bench import ADAM, DESCENT, EPOCHS, TASKS, TRAINING, UFF_MEANS, Bench
+from uff_host.bench import ADAM, DESCENT, EPOCH, EPOCHS, TASKS, TRAINING, UFF_MEANS, Bench
 
 # Okabe and Ito's colours
 COLOURS = {
@@ -19,7 +19,6 @@ COLOURS = {
     "CMSIS-DSP f32": "#0072B2",
     "ulab": "#7F7F7F",
 }
-EPOCH = "epoch of backpropagation"
 
 
 def plot(bench: Bench, cells: Sequence[tuple[int, int]], path: Path) -> None:

@@ -85,7 +85,7 @@ def parser() -> argparse.ArgumentParser:
     _add_train_parser(commands)
     _add_evaluate_parser(commands)
     _add_verify_parser(commands)
-    for name in ("table", "cost", "bench", "board"):
+    for name in ("table", "cost", "bench", "chart", "board"):
         getattr(import_module(f"uff_host.{name}"), f"add_{name}_parser")(commands)
     lesson.add_lesson_parser(commands)
     lesson.add_replay_parser(commands)

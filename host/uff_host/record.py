@@ -21,16 +21,23 @@ def rows(kept: Path, networks: Sequence[str], wanted: Sequence[Cell], seeds: int
     """What a table's JSON has of these networks in these cells by as many seeds, each marked as
     recorded. Nothing where the file is missing or is no such table."""
     try:
-        found = [_row(values) for values in json.loads(kept.read_text())]
+        found = parse(json.loads(kept.read_text()))
     except (OSError, ValueError, KeyError, TypeError):
         return []
     return [
-        row
+        replace(row, recorded=True)
         for row in found
         if row.network in networks and row.cell in wanted and row.seeds == seeds
     ]
 
 
-def _row(values: dict[str, Any]) -> Row:
-    lists = {name: tuple(values[name]) for name in ("class_ids", "accuracies")}
-    return replace(Row(**{**values, **lists}), recorded=True)
+def parse(rows: Any) -> list[Row]:
+    """The rows of a table's JSON.
+
+    Raises:
+        ValueError, KeyError, TypeError: It is none.
+    """
+    return [
+        Row(**{**row, **{name: tuple(row[name]) for name in ("class_ids", "accuracies")}})
+        for row in rows
+    ]
