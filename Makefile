@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 
 include firmware_build/sources.mk
 
-.PHONY: help setup tools cnn arm-compiler arm-tools sources firmware deploy unix unix-faults unix-sanitized m7 m7-bench mpy unix-stock m7-stock m7-repl m7-run demo repl board pictures browser-tools test faults table cost bench lint check clean
+.PHONY: help setup tools cnn arm-compiler arm-tools sources firmware deploy unix unix-faults unix-sanitized m7 m7-bench mpy unix-stock m7-stock m7-repl m7-run demo repl board pictures browser-tools test faults table cost bench chart lint check clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -164,6 +164,10 @@ cost: $(READY) m7 ## Count the instructions of training in the nine cells, on th
 
 bench: $(READY) m7-bench ## Count them beside ulab, CMSIS-DSP, plain C and backpropagation
 	@$(BIN)/uff bench --json firmware_build/build/bench.json --plot firmware_build/build/bench.png
+
+chart: $(READY) ## Draw accuracy over instructions, after `make cost` and `make bench`
+	@$(BIN)/uff chart --table host/pictures/accuracy.json --cost firmware_build/build/cost.json \
+	    --bench firmware_build/build/bench.json --plot host/pictures/instructions.png
 
 faults: $(READY) unix-faults ## Break everything on purpose (SEED=1, EVERY=1) and count what was lost
 	@$(BIN)/python tests/faults.py $(SEED:%=--seed %) $(EVERY:%=--every %)
