@@ -110,6 +110,8 @@ def _of_convolution(row: Row, epoch: Epoch) -> list[Point]:
     most = epoch.instructions / epoch.macs
     best: dict[float, float] = {}
     for setting in CONVOLUTIONAL[row.network]:
+        if str(setting) not in row.tried:
+            continue
         seen = setting.steps(n) * setting.batch
         best[seen] = max(row.tried[str(setting)], best.get(seen, 0.0))
     return [

@@ -15,7 +15,7 @@ from uff_host.rivals.inputs import inputs
 from uff_host.rivals.lenet import LEAST_SIDE, Distortion, Setting
 from uff_host.rivals.rival import Rival, Score, Split
 
-# The best of wider searches over inputs, rate, batch, steps, padding and places of dropout
+# The best of searches over inputs, rate, batch, epochs, borders, dropout and label smoothing
 PLAIN = (Setting(30, 600), Setting(60, 1200))
 DISTORTED = (
     Setting(60, 3000, Distortion(0.1, 0.1, 0.1, 1.5)),

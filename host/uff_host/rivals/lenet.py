@@ -1,7 +1,7 @@
 """A convolutional network of LeNet's kind: its layers, their work, and ways to train it.
 
-32 filters of 3x3, ReLU, the maximum of 2x2 places; 64 filters, the same; 128 ReLU neurons; the
-classes. lenet_jax.py trains it.
+32 filters of 3x3 on the image with a blank border, ReLU, the maximum of 2x2 places; 64 filters of
+3x3, ReLU, the maximum again; 128 ReLU neurons; the classes. lenet_jax.py trains it.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 FILTER = 3  # its side
 POOL = 2
+BORDER = 1  # blank pixels around an image; clothes fill it to the edge
 FILTERS = (32, 64)
 NEURONS = 128
 GROUP = 50  # steps in one call of the trainer, so that one compilation serves any number of them
-LEAST_SIDE = 10  # of an image: leaves one place above the second layer
+LEAST_SIDE = 8  # of an image: leaves one place above the second layer
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,9 @@ class Layer:
 
 
 def layers(height: int, width: int, classes: int) -> tuple[Layer, ...]:
-    """The four layers for images of this size. Filters take no padding; where the count of places
-    is odd, the maximum leaves out the last row or column."""
+    """The four layers for images of this size. Where the count of places is odd, the maximum
+    leaves out the last row or column."""
+    height, width = height + 2 * BORDER, width + 2 * BORDER
     found = []
     channels = 1
     for outputs in FILTERS:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import optax
 from jax import lax, random
 
-from uff_host.rivals.lenet import FILTER, GROUP, POOL, Setting, layers
+from uff_host.rivals.lenet import BORDER, FILTER, GROUP, POOL, Setting, layers
 from uff_host.rivals.rival import Float32, Labels, one_hot
 
 PART = 250  # images in one call
@@ -88,7 +88,8 @@ def forward(weights: Weights, x: Array, mask: Array | float = 1.0) -> Array:
     mask: what the maxima of the second layer are multiplied by.
     """
     (w1, b1), (w2, b2), (w3, b3), (w4, b4) = weights
-    h = jax.nn.relu(_pooled(_filtered(x[..., None], w1)) + b1)
+    framed = jnp.pad(x, ((0, 0), (BORDER, BORDER), (BORDER, BORDER)))[..., None]
+    h = jax.nn.relu(_pooled(_filtered(framed, w1)) + b1)
     h = jax.nn.relu(_pooled(_filtered(h, w2)) + b2)
     h = jax.nn.relu((h.reshape(len(x), -1) * mask) @ w3 + b3)
     return h @ w4 + b4
