@@ -37,11 +37,14 @@ CAMPAIGNS = {
     "interrupts_in_the_application": 2000,
     "power_cuts": 1,
     "bad_blocks": 1,
+    "stuck_blocks": 1,
+    "little_memory": 1,
     "full_disks": 1,
     "truncations": 4,
     "mutations": 2,
     "two_programs": 1,
 }
+HEAP = {"little_memory": "2M"}
 SILENCE = 600  # seconds without a line: it hangs
 
 
@@ -78,7 +81,7 @@ def run(name: str, seed: int, every: int) -> tuple[list[Row], list[str]]:
             [
                 FIRMWARE,
                 "-X",
-                "heapsize=64M",
+                f"heapsize={HEAP.get(name, '64M')}",
                 TESTS / "device/campaign.py",
                 name,
                 f"{seed}",

@@ -16,6 +16,8 @@ FEWER = {
     "interrupts_in_the_application": 60,
     "power_cuts": 10,
     "bad_blocks": 20,
+    "stuck_blocks": 40,
+    "little_memory": 20,
     "full_disks": 20,
     "truncations": 80,
     "mutations": 40,

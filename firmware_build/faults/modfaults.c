@@ -100,14 +100,15 @@ static MP_DEFINE_CONST_FUN_OBJ_0(faults_counts_obj, faults_counts);
 // ---- Disk(data, block size): a block device on a bytearray ----
 //
 // count: writes and erasures so far (of FAT: sectors). cut_at: at that count the power goes, 0: never; torn: half of that
-// write arrives, else nothing. dead: nothing works any more. bad: a block that cannot be read, -1: none.
+// write arrives, else nothing. dead: nothing works any more. bad: a block that cannot be read, stuck: one that keeps what it
+// has whatever is written, -1: none.
 
 enum { DISK_BLOCK_COUNT = 4, DISK_BLOCK_SIZE = 5, DISK_ERASE = 6, DISK_EIO = -5 };
 
 struct disk {
     mp_obj_base_t base;
     mp_obj_t data;
-    mp_int_t size, count, cut_at, torn, dead, bad;
+    mp_int_t size, count, cut_at, torn, dead, bad, stuck;
 };
 
 static mp_obj_t disk_make_new(const mp_obj_type_t *type, size_t n_args, size_t n_kw, const mp_obj_t *args) {
@@ -116,7 +117,7 @@ static mp_obj_t disk_make_new(const mp_obj_type_t *type, size_t n_args, size_t n
     disk->data = args[0];
     disk->size = (mp_int_t)get_count(args[1], 1);
     disk->count = disk->cut_at = disk->torn = disk->dead = 0;
-    disk->bad = -1;
+    disk->bad = disk->stuck = -1;
     return MP_OBJ_FROM_PTR(disk);
 }
 
@@ -166,7 +167,9 @@ static mp_obj_t disk_writeblocks(size_t n_args, const mp_obj_t *args) {
     const size_t piece = n_args > 3 ? in.len : (size_t)disk->size;
     for (size_t at = 0; at < in.len; at += piece) {
         const size_t arrives = disk_power(disk, piece);
-        memcpy(to + at, (const uint8_t *)in.buf + at, n_args > 3 || arrives == piece ? arrives : 0);
+        if ((mp_int_t)((start + at) / (size_t)disk->size) != disk->stuck) {
+            memcpy(to + at, (const uint8_t *)in.buf + at, n_args > 3 || arrives == piece ? arrives : 0);
+        }
         if (arrives < piece) {
             return MP_OBJ_NEW_SMALL_INT(DISK_EIO);
         }
@@ -192,7 +195,9 @@ static mp_obj_t disk_ioctl(mp_obj_t self, mp_obj_t request, mp_obj_t argument) {
                 return MP_OBJ_NEW_SMALL_INT(DISK_EIO);
             }
             const size_t arrives = disk_power(disk, size);
-            memset(to, 0xFF, arrives);
+            if (mp_obj_get_int(argument) != disk->stuck) {
+                memset(to, 0xFF, arrives);
+            }
             return MP_OBJ_NEW_SMALL_INT(arrives < size ? DISK_EIO : 0);
         }
         default:
@@ -208,6 +213,7 @@ static void disk_attr(mp_obj_t self, qstr name, mp_obj_t *dest) {
         : name == MP_QSTR_torn ? &disk->torn
         : name == MP_QSTR_dead ? &disk->dead
         : name == MP_QSTR_bad ? &disk->bad
+        : name == MP_QSTR_stuck ? &disk->stuck
         : NULL;
     if (number == NULL) {
         if (name == MP_QSTR_data && dest[0] == MP_OBJ_NULL) {

@@ -858,6 +858,103 @@ def bad_block(row, places, data, size, block, kind, whole):
         pass
 
 
+def stuck_blocks(places):
+    """One block of a littlefs keeps what it has, whatever is written to it."""
+    row = Row("one block of a littlefs that cannot be written")
+    for size in (512, 4096):
+        data = drawings_disk(size, 6, 3)
+        disk_of(data, size)
+        before = kept(recogniser())
+        umount()
+        for block in places.chosen(len(data) // size):
+            row.attempt()
+            disk = disk_of(data, size)
+            disk.stuck = block
+            try:
+                found, want = recogniser(), list(before)
+                for kind in range(3):
+                    try:
+                        found.add(shape(kind, 70), kind)
+                        want = [want[0] + [shape(kind, 70)], want[1] + bytes([kind]), want[2]]
+                    except OSError:
+                        pass
+                    assert plainly(found) == tuple(want), "not what it says was kept"
+                try:
+                    train(found)
+                except OSError:
+                    pass
+                umount()
+                disk = disk_of(bytes(disk.data), size)
+                disk.stuck = block
+                again = recogniser()
+                assert kept(again) == tuple(want) and not again.notices
+                check_network(again)
+            except Exception as error:
+                row.lose("%d bytes, block %d: %r" % (size, block, error))
+                if row.lost <= 3:
+                    sys.print_exception(error)
+            try:
+                umount()
+            except OSError:
+                pass
+    row.end()
+
+
+def little_memory(places):
+    """A samples file of 2,000 images, with 1 to 59 KB of memory left."""
+    row = Row("1 to 59 KB of memory for a samples file of 2,000 images")
+    new_disk(512)
+    names = [NAMES[0], NAMES[1]]
+    samples = SamplesFile.create(PATH, TINY, TINY, names)
+    for number in range(2000):
+        samples.append(picture(number % 250), number % 2)
+    whole = contents(PATH)
+    for name, do in (
+        ("delete", lambda samples: samples.delete(10)),
+        ("relabel", lambda samples: samples.relabel(10, 1)),
+        ("append", lambda samples: samples.append(picture(7), 1)),
+        ("remove class", lambda samples: samples.remove_class(0)),
+        ("open", lambda samples: SamplesFile.open(PATH)),
+    ):
+        for kilobytes in places.chosen(59):
+            row.attempt()
+            with open(PATH, "wb") as file:
+                file.write(whole)
+            samples = SamplesFile.open(PATH)
+            held = hold_all_but(1024 * (kilobytes + 1))
+            try:
+                do(samples)
+            except MemoryError:
+                pass
+            del held
+            gc.collect()
+            try:
+                found = bytes(samples.labels), samples.names, bytes(samples.image(15))
+                file = SamplesFile.open(PATH)
+                assert found == (bytes(file.labels), file.names, bytes(file.image(15)))
+                assert not (file.damaged or file.torn)
+                samples.append(picture(9), 0)
+                assert len(samples) == len(SamplesFile.open(PATH)) == len(found[0]) + 1
+            except Exception as error:
+                row.lose("%s, %d KB: %r" % (name, kilobytes, error))
+    umount()
+    row.end()
+
+
+def hold_all_but(left):
+    """A list that holds memory, so that about so many bytes are free."""
+    gc.collect()
+    held, size = [None, None], 1 << 22
+    while size >= 64:
+        try:
+            if gc.mem_free() - size < left:
+                raise MemoryError
+            held = [held, bytearray(size)]
+        except MemoryError:
+            size //= 2
+    return held
+
+
 def full_disks(places):
     """Each operation with so many blocks free."""
     row = Row("a full disk, with 0 to 60 blocks free")
@@ -1151,6 +1248,8 @@ CAMPAIGNS = {
         interrupts_in_the_application,
         power_cuts,
         bad_blocks,
+        stuck_blocks,
+        little_memory,
         full_disks,
         truncations,
         mutations,
