@@ -11,7 +11,7 @@ from itertools import pairwise
 import numpy as np
 from core.cores import UNIT
 
-from uff_host.reference import next_random, xorshift32
+from uff_host.reference.xorshift import Xorshift32
 
 SIDE, LENGTH, GRID = 6, 36, 4
 ONE = 2**18  # inner product of two vectors of length 1
@@ -20,8 +20,8 @@ ONE = 2**18  # inner product of two vectors of length 1
 def copy_by_hand(image: np.ndarray, number: int) -> list[list[int]]:
     """Copy `number` of an image in Python's integers: shifts round down."""
     h, w = image.shape
-    state = xorshift32((zlib.crc32(image.tobytes()) + number) % 2**32)
-    a, s, k, down, right = ((next_random(state) >> 16) - 32768 for _ in range(5))
+    random = Xorshift32((zlib.crc32(image.tobytes()) + number) % 2**32)
+    a, s, k, down, right = ((random.next() >> 16) - 32768 for _ in range(5))
     angle, scale, shear = 19661 * a >> 15, 65536 + (13107 * s >> 15), 19661 * k >> 15
     down, right = h * 3511 * down >> 15, w * 3511 * right >> 15
     square = angle * angle >> 16
@@ -69,11 +69,11 @@ def contrast_by_hand(
     x: np.ndarray, shape: tuple[int, int], a: np.ndarray, b: np.ndarray, seed: int
 ) -> np.ndarray:
     patches = all_patches(x, shape).reshape(len(x), (shape[0] - 5) * (shape[1] - 5), LENGTH)
-    state = xorshift32(seed)
+    random = Xorshift32(seed)
     columns = []
     for i, j in zip(a, b, strict=True):
         for _ in range(16):
-            place = next_random(state) % patches.shape[1]
+            place = random.next() % patches.shape[1]
             difference = patches[i, place] - patches[j, place]
             if difference.any():
                 break
