@@ -163,7 +163,7 @@ def test_every_network_has_an_estimate_of_every_stage(network: str, copies: int)
     names = {"patch": ["patch statistics", "layer 1 filters", "patch features"]}.get(feature, [])
     names += ["class layer Gram matrix", "class layer Cholesky", "fitted labels", "leave-one-out"]
     stages = [{"name": name, "instructions": 10**9, "macs": 10**8} for name in names]
-    result = {**RESULT, "network": network, "stages": stages}
+    result = {**RESULT, "network": network, "images": 30, "stages": stages}
     counted = cost.from_result(result, copies=copies)
     lower, upper = counted.estimate_ms
     assert 0 < lower < upper
