@@ -53,6 +53,11 @@ def exact_gram(x: np.ndarray) -> np.ndarray:
     return packed(x.T @ x)
 
 
+def half_away(x: np.ndarray) -> np.ndarray:
+    """float32 rounded to whole numbers, halves away from zero: in float64 the sum is exact."""
+    return np.copysign(np.floor(np.abs(x.astype(float)) + 0.5), x)
+
+
 def encode(cores: Cores, images: np.ndarray, keep: np.ndarray) -> np.ndarray:
     n, d = images.shape
     x = blank((n, len(keep)), np.int16)
@@ -83,7 +88,7 @@ def encode_by_numpy(images: np.ndarray, keep: np.ndarray) -> np.ndarray:
     root = np.sqrt(pixels.astype(F32))
     total = pixels.sum(1, dtype=np.int64).astype(F32)
     with np.errstate(divide="ignore", invalid="ignore"):
-        x = np.floor(root * (F32(UNIT) / np.sqrt(total))[:, None] + F32(0.5))
+        x = half_away(root * (F32(UNIT) / np.sqrt(total))[:, None])
     return np.where(total[:, None] == 0, 0, x).astype(np.int16)
 
 
@@ -328,7 +333,7 @@ def project_exactly(x: np.ndarray, w: np.ndarray) -> np.ndarray:
     total = np.array([sum(int(z) ** 2 for z in row) for row in r], np.uint64)
     with np.errstate(divide="ignore", invalid="ignore"):
         scale = F32(UNIT) / np.sqrt(total.astype(F32))  # one rounding from uint64
-        h = np.floor(r.astype(F32) * scale[:, None] + F32(0.5))
+        h = half_away(r.astype(F32) * scale[:, None])
     return np.where(total[:, None] == 0, 0, h).astype(np.int16)
 
 
@@ -897,10 +902,6 @@ def quantise(cores: Cores, b: np.ndarray, limit: int = 40) -> tuple[int, np.ndar
     return answer.result, answer[3], int(answer[4][0])
 
 
-def half_away(x: np.ndarray) -> np.ndarray:
-    return np.sign(x) * np.floor(np.abs(x) + 0.5)
-
-
 @pytest.mark.parametrize(
     "largest", [1, 0.99999, 1.5, 3e38, 1e-37, 0.1, 32767, 32767.5, 32768, 5e-45]
 )
@@ -915,18 +916,19 @@ def test_quantise_takes_the_largest_power_of_two_that_fits(
     assert math.floor(math.ldexp(size, exponent) + 0.5) <= 32767
     assert math.floor(math.ldexp(size, exponent + 1) + 0.5) > 32767
     exact = b.astype(float).T * 2.0**exponent
-    # A half is rounded away from zero; only where value + 0.5 is itself rounded, from just below a
-    # half up.
-    assert np.max(np.abs(w - exact)) <= 0.5 + 2.0**-24 * 32768
-    sure = np.abs(np.abs(exact) % 1 - 0.5) > 2.0**-8
-    assert np.array_equal(w[sure], half_away(exact)[sure])
+    assert np.array_equal(w, half_away(exact))
 
 
-def test_quantise_rounds_a_half_away_from_zero(cores: Cores) -> None:
-    b = np.array([[0.5, -0.5], [1.5, -1.5], [2.5, -2.5], [0.25, -0.0]], F32)
-    error, w, exponent = quantise(cores, b, 0)
+def test_quantise_rounds_a_half_away_from_zero_and_nothing_else(cores: Cores) -> None:
+    halves = np.arange(32767, dtype=F32) + F32(0.5)
+    near = [halves, np.nextafter(halves, F32(0)), np.nextafter(halves, F32(40000))]
+    near += [np.array([0, 0.25, 1, 32767], F32)]
+    values = np.concatenate([*near, *(-part for part in near)])
+    values = values[np.abs(values) + 0.5 < 32768]
+    error, w, exponent = quantise(cores, values[:, None], 0)
     assert (error, exponent) == (OK, 0)
-    assert w.tolist() == [[1, 2, 3, 0], [-1, -2, -3, 0]]
+    assert np.array_equal(w[0], half_away(values))
+    assert quantise(cores, np.array([[0.49999997], [-0.49999997]], F32), 0)[1].tolist() == [[0, 0]]
 
 
 def test_quantise_keeps_to_its_limit_and_takes_zeros(cores: Cores) -> None:

@@ -235,7 +235,7 @@ def test_features_follow_integers_place_by_place():
         means = (sums // counts[:, :, None]).ravel()
         scale = np.float32(512) / np.sqrt(np.float32(means.sum()))
         wanted = [
-            math.floor(np.float32(np.sqrt(np.float32(mean)) * scale + np.float32(0.5)))
+            math.floor(float(np.sqrt(np.float32(mean)) * scale) + 0.5)
             for mean in means
         ]
         assert features.tolist() == wanted

@@ -35,7 +35,7 @@ def test_encoding_follows_float32_step_by_step():
                 continue
             scale = np.float32(512) / np.sqrt(total)
             product = np.float32(np.sqrt(np.float32(pixel)) * scale)
-            assert value == math.floor(np.float32(product + np.float32(0.5)))
+            assert value == math.floor(float(product) + 0.5)
 
 
 def test_label_pixels_do_not_reach_the_encoding():
@@ -55,7 +55,7 @@ def test_hidden_values_follow_integers_and_float32_step_by_step():
         squares = np.float32(sum(r * r for r in z))
         scale = np.float32(512) / np.sqrt(squares) if squares else np.float32(0)
         wanted = [
-            math.floor(np.float32(np.float32(np.float32(r) * scale) + np.float32(0.5))) for r in z
+            math.floor(float(np.float32(np.float32(r) * scale)) + 0.5) for r in z
         ]
         assert found.tolist() == wanted
 

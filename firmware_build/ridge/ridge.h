@@ -16,6 +16,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "ridge reads words out of bytes and pairs out of int16 rows: it wants a little-endian processor"
+#endif
+
 #define RIDGE_UNIT (512)   // an encoded image or a hidden vector of length 1 has integer length 512
 #define RIDGE_WEIGHT (16384) // a layer-1 weight vector of length 1 has integer length 16384
 #define RIDGE_PANEL (16)   // right-hand sides solved together: a panel is m rows of 16 floats

@@ -44,7 +44,7 @@ uint32_t ridge_crc32(const uint8_t *data, size_t count, uint32_t crc) {
     crc = ~crc;
     for (; count >= 4; count -= 4, data += 4) {
         uint32_t word;
-        memcpy(&word, data, sizeof word); // little-endian, as every machine this runs on
+        memcpy(&word, data, sizeof word); // little-endian, see ridge.h
         crc = step(step(step(step(crc ^ word))));
     }
     for (; count > 0; --count) {

@@ -64,13 +64,15 @@ uint64_t ridge_square_sum(const int16_t *x, size_t m);
 
 int ridge_all_finite(const float *x, size_t count);
 
-// Halves away from zero.
+// To round, this is added and the sum cut to an integer: halves go away from zero. With 0.5 itself 0.49999997f would give 1.
+#define RIDGE_BELOW_HALF (0x1.fffffep-2f)
+
 static inline int16_t ridge_round_signed(float value) {
-    return (int16_t)(int32_t)(value < 0.0f ? value - 0.5f : value + 0.5f);
+    return (int16_t)(int32_t)(value < 0.0f ? value - RIDGE_BELOW_HALF : value + RIDGE_BELOW_HALF);
 }
 
 static inline int16_t ridge_round_unit(float value) {
-    return (int16_t)(int32_t)(value + 0.5f); // value >= 0
+    return (int16_t)(int32_t)(value + RIDGE_BELOW_HALF); // value >= 0
 }
 
 // What scales a vector to length 512, from the sum of its squares.

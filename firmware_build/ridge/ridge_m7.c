@@ -64,21 +64,19 @@ static void pack_rows(const int16_t *x, size_t rows, size_t m, uint32_t *out) {
 #undef PAIR_OF_4
     }
     for (size_t r = 0; r < 4; ++r) {
-        uint32_t *to = out + r + 4 * packed;
         size_t p = packed;
         if (r < rows) {
             const int16_t *row = x + r * m;
-            for (; p < m / 2; ++p, to += 4) {
-                *to = word_at(row + 2 * p);
+            for (; p < m / 2; ++p) {
+                out[4 * p + r] = word_at(row + 2 * p);
             }
             if (m % 2) {
-                *to = (uint16_t)row[m - 1];
+                out[4 * p + r] = (uint16_t)row[m - 1];
                 ++p;
-                to += 4;
             }
         }
-        for (; p < pairs; ++p, to += 4) {
-            *to = 0;
+        for (; p < pairs; ++p) {
+            out[4 * p + r] = 0;
         }
     }
 }
@@ -160,7 +158,7 @@ static void gram(const int16_t *x, size_t count, size_t m, int32_t sign, int32_t
         const uint32_t *a = panels + i / 4 * step, *b = panels;
         const size_t rows = m - i < 4 ? m - i : 4;
         int32_t *row[4];
-        for (size_t r = 0; r < 4; ++r) {
+        for (size_t r = 0; r < rows; ++r) {
             row[r] = g + ridge_packed_len(i + r);
         }
         size_t j = 0;
@@ -793,8 +791,8 @@ static void combine(const int16_t *x, size_t n, size_t m, const float *c, size_t
             for (size_t i = 0; i < n; i += BATCH) {
                 float values[4 * BATCH];
                 const size_t rows = n - i < BATCH ? n - i : BATCH;
-                const int16_t *from = x + i * m + j;
-                for (size_t r = 0; r < rows; ++r, from += m) {
+                for (size_t r = 0; r < rows; ++r) {
+                    const int16_t *from = x + (i + r) * m + j;
                     float *to = values + 4 * r;
                     to[0] = (float)from[0];
                     if (features == 4) {

@@ -223,7 +223,7 @@ int ridge_patch_filters(const float *b, const int32_t *g, const int32_t *sums, i
     }
     for (size_t j = 0; j < q; ++j) {
         const float value = ldexpf(mean[j], e + 9);
-        bias[j] = (int32_t)(value < 0.0f ? value - 0.5f : value + 0.5f);
+        bias[j] = (int32_t)(value < 0.0f ? value - RIDGE_BELOW_HALF : value + RIDGE_BELOW_HALF);
     }
     *exponent = e;
     return RIDGE_OK;

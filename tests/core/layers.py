@@ -98,7 +98,7 @@ def features_by_hand(
     means = means.reshape(n, -1)
     with np.errstate(divide="ignore", invalid="ignore"):
         scale = np.float32(UNIT) / np.sqrt(means.sum(1).astype(np.float32))
-        f = np.floor(np.sqrt(means.astype(np.float32)) * scale[:, None] + np.float32(0.5))
+        f = np.floor((np.sqrt(means.astype(np.float32)) * scale[:, None]).astype(float) + 0.5)
     return np.where(means.sum(1, keepdims=True) == 0, 0, f).astype(np.int16)
 
 

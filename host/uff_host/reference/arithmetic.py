@@ -64,13 +64,13 @@ def uses_dual(form: Form, n: int, features: int) -> bool:
 
 
 def scaled_to_unit(values: npt.NDArray[np.float32], squares: npt.NDArray[np.float32]) -> Int16:
-    """floor(v * (512 / sqrt(squares)) + 0.5) in float32 steps; zeros where squares is 0.
+    """v * (512 / sqrt(squares)) in float32 steps, rounded; zeros where squares is 0.
 
     values: (n, f), squares: (n,), the sum of the squares of each row.
     """
     blank = squares == 0
     scale = np.float32(UNIT) / np.sqrt(np.where(blank, np.float32(1), squares))
-    scaled = np.floor(values * scale[:, None] + np.float32(0.5))
+    scaled = np.floor((values * scale[:, None]).astype(np.float64) + 0.5)  # the sum is exact
     scaled[blank] = 0
     return scaled.astype(np.int16)
 
