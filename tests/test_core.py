@@ -404,6 +404,17 @@ def test_nearest_is_the_first_row_of_the_largest_product(
         assert answer[4][0] == products.max()
 
 
+def test_extent_is_the_smallest_element_and_the_longest_row(
+    cores: Cores, rng: np.random.Generator
+) -> None:
+    for n, m in [(0, 3), (1, 1), (5, 4), (17, 33)]:
+        for x in (rng.integers(-32768, 32768, (n, m)), np.full((n, m), -32768), np.ones((n, m))):
+            answer = cores.call("extent", x.astype(np.int16), n, m, blank(1, np.int16))
+            squares = (x.astype(np.int64) ** 2).sum(1)
+            assert answer.result == squares.max(initial=0)
+            assert answer[3] == (x.min() if n else 0)
+
+
 def test_nearest_takes_what_int32_holds_and_refuses_more(cores: Cores) -> None:
     x = np.array([-32767, 255, 22, 5], np.int16)  # 4 * sum x^2 = 2^32 - 4, the bound itself
     rows = np.array([[32767, -32768, -32768, -32768]], np.int16)

@@ -234,10 +234,7 @@ def test_features_follow_integers_place_by_place():
                     sums[r, c, 4 + j] += max(-z - threshold, 0)
         means = (sums // counts[:, :, None]).ravel()
         scale = np.float32(512) / np.sqrt(np.float32(means.sum()))
-        wanted = [
-            math.floor(float(np.sqrt(np.float32(mean)) * scale) + 0.5)
-            for mean in means
-        ]
+        wanted = [math.floor(float(np.sqrt(np.float32(mean)) * scale) + 0.5) for mean in means]
         assert features.tolist() == wanted
     assert np.abs((found[:2].astype(float) ** 2).sum(axis=1) - 2**18).max() < 2**14
 

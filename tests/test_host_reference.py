@@ -54,9 +54,7 @@ def test_hidden_values_follow_integers_and_float32_step_by_step():
         z = [max(0, sum(int(a) * int(b) for a, b in zip(row, w, strict=True))) for w in w1]
         squares = np.float32(sum(r * r for r in z))
         scale = np.float32(512) / np.sqrt(squares) if squares else np.float32(0)
-        wanted = [
-            math.floor(float(np.float32(np.float32(r) * scale)) + 0.5) for r in z
-        ]
+        wanted = [math.floor(float(np.float32(np.float32(r) * scale)) + 0.5) for r in z]
         assert found.tolist() == wanted
 
 

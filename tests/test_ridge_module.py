@@ -203,6 +203,12 @@ def test_project_is_the_active_part_at_unit_length(of: Of) -> None:
         assert not call.out[3].reshape(want.shape)[0].any()  # the blank image
 
 
+def test_extent_is_that_of_the_rows(of: Of) -> None:
+    for call in of("extent"):
+        x = call.args[0].reshape(-1, call.args[1]).astype(int)
+        assert call.result == f"({x.min()}, {(x**2).sum(1).max()})"
+
+
 def test_nearest_is_the_row_itself_with_its_square(of: Of) -> None:
     for call in of("nearest"):
         x, rows = call.args

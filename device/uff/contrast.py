@@ -15,9 +15,10 @@ from array import array
 import ridge
 from ridge import crc32
 
-from .stage import LayerPlan, Stage, cheaper, packed
+from .stage import LayerPlan, Stage, cheaper, check_rows, packed
 
 SLICE = 16  # neurons solved together
+LONGEST = 1 << 30  # squares of a row of weights; of a trained one 2^28
 
 
 class ContrastLayer:
@@ -28,6 +29,7 @@ class ContrastLayer:
 
     NAME = "contrast"
     KIND = 1  # in model files
+    FORMS = (0, 1)  # primal, dual
     OUTPUTS = 500  # neurons where Options names none
     LAMBDA = 5.0
     PARAMETER = 0.0  # it has none
@@ -175,6 +177,7 @@ class ContrastLayer:
         """Takes the arrays of a model file: tag -> (buffer, exponent); returns the Gram matrix or
         None."""
         self.w = arrays[b"W1  "][0]
+        check_rows(b"W1  ", self.w, self.inputs, LONGEST)
         return arrays[b"GRM1"][0] if b"GRM1" in arrays else None
 
 

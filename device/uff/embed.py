@@ -20,11 +20,8 @@ class LabelEmbedding:
     image (`keep`)."""
 
     def __init__(self, height, width):
-        if not (4 <= height and 4 <= width and MAX_CLASSES < height * width <= 65535):
-            raise ValueError(
-                "image: want sides of 4 or more and %d to 65,535 pixels, got %d x %d"
-                % (MAX_CLASSES + 1, height, width)
-            )
+        if not (4 <= height <= 255 and 4 <= width <= 255 and height * width > MAX_CLASSES):
+            raise ValueError("image: want 4x5 to 255x255 pixels, got %d x %d" % (height, width))
         self.height = height
         self.width = width
         bottom, right = height - 1, width - 1
@@ -66,6 +63,9 @@ class LabelEmbedding:
         ridge.encode(images, self._whole if whole else self.keep, x)
 
     def check(self, image):
+        """TypeError or ValueError where this is no image of this size."""
+        if isinstance(image, str):  # MicroPython takes one for bytes
+            raise TypeError("image: want %d x %d bytes, got a str" % (self.height, self.width))
         if len(image) != self.size:
             raise ValueError(
                 "image: want %d x %d = %d bytes, got %d"

@@ -29,9 +29,10 @@ from .classlayer import (
     balanced_targets,
     largest_v_exponent,
 )
-from .stage import LayerPlan, Stage, packed
+from .stage import LayerPlan, Stage, check_rows, packed
 
 PHI_BITS = 30
+LONGEST = (1 << 18) + (1 << 16)  # squares of features: length 1, and more than rounding adds
 LARGEST_PHI = 1719926784  # of an inner product of 1.25, the most that ridge takes
 MOST_OUTPUT = 699999990  # of an output with its label weight, so that goodness fits int64
 
@@ -42,14 +43,20 @@ class KernelClassLayer(ClassLayer):
 
     NAME = "kernel"
     KIND = 4
+    FORMS = (1,)  # primal, dual
     LAMBDAS = (0.003, 0.01, 0.03, 0.1)  # leave-one-out picks among these
 
     def __init__(self, features, classes, rows):
-        super().__init__(features, classes, rows)
+        super().__init__(features, classes, self.columns(features, rows))
         self.dual = True
         self.images = rows
         self.rows = None
         self._work = None
+
+    @staticmethod
+    def columns(features, rows):
+        """Weights of a neuron."""
+        return rows
 
     @staticmethod
     def default_lambda(first_layer):
@@ -183,6 +190,8 @@ class KernelClassLayer(ClassLayer):
     def load(self, arrays):
         """Takes the arrays of a model file: tag -> (buffer, exponent)."""
         self.rows = arrays[b"ROWS"][0]
+        if check_rows(b"ROWS", self.rows, self.features, LONGEST) < 0:
+            raise ValueError("array ROWS: a feature below 0")
         self.w, self.exponent = arrays[b"W2  "]
         v, self.v_exponent = arrays[b"V2  "]
         self.v = array("i", v)

@@ -164,6 +164,11 @@ class Learner:
             (statistics, "held", statistics.without_class(number)),
             (network, "layer", layer),
             (network, "names", names),
+            # The labels found for the training images may name the class that is gone.
+            (network, "fitted", None),
+            (network, "left_out", None),
+            (network.facts, "fitted_correct", 0),
+            (network.facts, "loo_correct", None),
         )
 
     def solve(self):

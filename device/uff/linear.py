@@ -26,16 +26,22 @@ class LinearClassLayer(ClassLayer):
 
     NAME = "linear"
     KIND = 3
+    FORMS = (0, 1)  # primal, dual
     LAMBDAS = (0.01, 0.03, 0.1, 0.3)  # leave-one-out picks among these
 
     def __init__(self, features, classes, rows=0):
-        super().__init__(features, classes, features)
+        super().__init__(features, classes, self.columns(features, rows))
 
     def like(self, classes):
         """An untrained layer with the same numbers, for so many classes."""
         layer = LinearClassLayer(self.features, classes)
         layer.strength, layer.ridge_lambda = self.strength, self.ridge_lambda
         return layer
+
+    @staticmethod
+    def columns(features, rows):
+        """Weights of a neuron."""
+        return features
 
     @staticmethod
     def default_lambda(first_layer):

@@ -22,7 +22,7 @@ from .layers import CLASS_LAYERS, FEATURE_LAYERS, layer_of_kind
 from .linear import LinearClassLayer
 from .network import Facts, Network
 from .samples import _pack_names, _padding, _unpack_names
-from .stage import MAX_COPIES
+from .stage import MAX_COPIES, MAX_IMAGES
 
 MAGIC = b"UFFM"
 # magic, version, header bytes, file bytes; then
@@ -40,6 +40,7 @@ LAYER = "<BBHIffI"
 ARRAY = "<4sBbHII"
 DUAL1, DUAL2, LAMBDA_CHOSEN, STATISTICS, KEPT = 1, 2, 4, 8, 16
 NOT_COMPUTED = 0xFFFFFFFF
+LEAST, MOST = 1 / (1 << 20), 1 << 20  # of lambdas and strength: more than any training takes
 SIZES = {"B": 1, "h": 2, "i": 4}
 CHUNK = 4096
 
@@ -168,6 +169,7 @@ def save_steps(network, path, statistics=None, statistics1=None):
         total += calcsize(ARRAY) + size + len(_padding(size))
     head = pack(START, MAGIC, _version(network), head_bytes, total) + head + names
     head += _padding(len(head))
+    _check_arrays(network, arrays)
     new = path + ".new"
     finish_replacing(path, _whole)  # else a second power cut could cost the only model there is
     saved = False
@@ -195,6 +197,21 @@ def save_steps(network, path, statistics=None, statistics1=None):
         if not saved:
             discard(new)
     replace(new, path)
+
+
+def _check_arrays(network, arrays):
+    """ValueError where load() would not take what save() is about to write."""
+    if network.layer and not network.facts.images:
+        raise ValueError("save: the network has learnt nothing yet; train it first")
+    _check_rows(network.facts.images * (1 + network.facts.copies))
+    wanted = _wanted(network)
+    for tag, typecode, _, rows, columns, _ in arrays:
+        want = wanted.get(tag)
+        if want and (typecode, rows, columns) != (want[0], want[2], want[3]):
+            raise ValueError(
+                "save: array %r of %d x %d; want %d x %d, those of this network's training"
+                % (tag, rows, columns, want[2], want[3])
+            )
 
 
 def _pieces(data):
@@ -276,10 +293,10 @@ def load(path):
     with open_file(path, "rb") as file:
         version, head_bytes, total = _check(file, path)
         try:
-            network = _read_header(file, version, head_bytes)
+            network, flags = _read_header(file, version, head_bytes, total)
             if network.layer is None:
                 raise ValueError("it holds a feature layer alone; want a whole network")
-            _read_network(file, network, head_bytes, total)
+            _read_network(file, network, flags, head_bytes, total)
         except (ValueError, IndexError) as error:
             raise FormatError("%s: %s" % (path, error))
     discard(path + ".new")  # what was given up, or it could rise again
@@ -298,11 +315,11 @@ def read_layer(file, name):
     """load_layer() of an open file, such as io.BytesIO; name: for messages."""
     version, head_bytes, total = _check(file, name)
     try:
-        network = _read_header(file, version, head_bytes)
+        network, _ = _read_header(file, version, head_bytes, total)
         layer1 = network.layer1
         if layer1 is None:
             raise ValueError("it holds no feature layer")
-        tags = [b"NOTE"] + list(layer1.wanted(0))
+        tags = [b"NOTE"] + list(_of_layer(layer1, 0, False))
         found = _read_arrays(file, _wanted(network), head_bytes, total, tags)
         layer1.load(found)
         return layer1, network.embedding, found[b"NOTE"][0] if b"NOTE" in found else None
@@ -310,19 +327,38 @@ def read_layer(file, name):
         raise FormatError("%s: %s" % (name, error))
 
 
-def _read_header(file, version, head_bytes):
+def _read_header(file, version, head_bytes, total):
+    """(Network without its arrays, flags); nothing is made that the file cannot hold."""
     file.seek(calcsize(START))
     head = file.read(head_bytes - calcsize(START))
-    return (_read_1 if version == 1 else _read_2)(head)
+    return (_read_1 if version == 1 else _read_2)(head, total)
 
 
-def _read_1(head):
-    """A Network without its arrays, from the header of version 1."""
+def _check_rows(rows):
+    if rows > MAX_IMAGES:
+        raise ValueError("images with copies: want %d at most, got %d" % (MAX_IMAGES, rows))
+
+
+def _check_room(elements, total):
+    if 2 * elements > total:
+        raise ValueError("its layers hold %d numbers, more than the file" % elements)
+
+
+def _read_1(head, total):
+    """A network from the header of version 1."""
     fields = unpack_from(VERSION_1, head, 0)
     layers, classes, label_pixels, flags, height, width, features, hidden = fields[:8]
     images, seed, strength, lambda1, lambda2, fitted, loo, crc1, crc2 = fields[8:]
     if layers not in (1, 2) or label_pixels != MAX_CLASSES or (layers == 2) != (hidden > 0):
         raise ValueError("want 1 or 2 layers and %d label pixels" % MAX_CLASSES)
+    if flags > DUAL1 | DUAL2 | LAMBDA_CHOSEN | STATISTICS:
+        raise ValueError("flags %d cannot be" % flags)
+    if layers == 1 and (lambda1 or crc2 or flags & DUAL1):
+        raise ValueError("one layer, marks of two")
+    if hidden:
+        ContrastLayer.check(hidden)
+    _check_rows(images)
+    _check_room(hidden * features + classes * (hidden or features), total)
     embedding = LabelEmbedding(height, width)
     if embedding.features != features:
         raise ValueError("want %d features, got %d" % (embedding.features, features))
@@ -339,9 +375,9 @@ def _read_1(head):
     return _network(embedding, names, layer1, layer, (images, 0, seed, fitted, loo), flags)
 
 
-def _read_2(head):
-    """A Network without its arrays, from the header of version 2; `layer` is None where the file
-    holds a feature layer alone."""
+def _read_2(head, total):
+    """A network from the header of version 2; `layer` is None where the file holds a feature
+    layer alone."""
     fields = unpack_from(VERSION_2, head, 0)
     count, classes, label_pixels, flags, height, width, copies, zero = fields[:8]
     images, seed, fitted, loo = fields[8:]
@@ -354,7 +390,10 @@ def _read_2(head):
         raise ValueError("the table of layers is cut short")
     table = [unpack_from(LAYER, head, at + i * calcsize(LAYER)) for i in range(count)]
     embedding = LabelEmbedding(height, width)
+    if flags > LAMBDA_CHOSEN | STATISTICS | KEPT or flags & (DUAL1 | DUAL2):
+        raise ValueError("flags %d cannot be" % flags)
     rows = images * (1 + copies)
+    _check_rows(rows)
     layer1, features = None, embedding.features
     alone = count == 1 and not classes and not images
     if count == 2 or alone:
@@ -366,18 +405,25 @@ def _read_2(head):
     if alone:
         network = _Alone(layer1, embedding, None)
         network.facts.seed = seed
-        return network
-    layer = layer_of_kind(table[-1][0], CLASS_LAYERS)(features, classes, rows)
+        if flags or fitted or loo != NOT_COMPUTED or copies or len(head) > at + calcsize(LAYER):
+            raise ValueError("a feature layer alone, marks of a network")
+        return network, flags
+    kind = layer_of_kind(table[-1][0], CLASS_LAYERS)
+    _check_room(classes * kind.columns(features, rows), total)
+    layer = kind(features, classes, rows)
     _fill(layer, table[-1])
     names = head[at + count * calcsize(LAYER) :]
     facts = images, copies, seed, fitted, loo
-    return _network(embedding, names, layer1, layer, facts, flags)
+    network, flags = _network(embedding, names, layer1, layer, facts, flags)
+    if _version(network) == 1 or (flags & KEPT and not layer1):
+        raise ValueError("%s is no network of format 2" % network.name)
+    return network, flags
 
 
 def _fill(layer, row):
     """Takes what the table says of a layer."""
     _, form, outputs, inputs, ridge_lambda, parameter, crc = row
-    if form > 1 or (outputs, inputs) != (layer.neurons, layer.inputs):
+    if form not in layer.FORMS or (outputs, inputs) != (layer.neurons, layer.inputs):
         raise ValueError(
             "%s layer: want %d inputs and %d outputs, got %d and %d"
             % (layer.NAME, layer.inputs, layer.neurons, inputs, outputs)
@@ -390,19 +436,34 @@ def _fill(layer, row):
 def _check_numbers(layer):
     """ValueError where a training cannot have had these numbers."""
     for name, value in (("lambda", layer.ridge_lambda), ("parameter", layer.parameter)):
-        if not 0 < value < 1e9 and (name, value) != ("parameter", layer.PARAMETER):
+        has_none = name == "parameter" and layer.PARAMETER == 0
+        if not (value == 0 if has_none else LEAST <= value <= MOST):
             raise ValueError("%s layer: a %s of %r cannot be" % (layer.NAME, name, value))
 
 
-def _network(embedding, names, layer1, layer, counts, flags):
-    network = Network(embedding, _unpack_names(names, layer.classes), layer1, layer)
+def _network(embedding, packed_names, layer1, layer, counts, flags):
+    names = _unpack_names(packed_names, layer.classes)
+    plain = _pack_names(names)
+    if packed_names != plain + bytes(-len(plain) % 4):  # all before them is whole words
+        raise ValueError("the header is longer than its class names")
+    network = Network(embedding, names, layer1, layer)
     if layer.classes < 2:
         raise ValueError("want 2 or more classes, got %d" % layer.classes)
     facts = network.facts
     facts.images, facts.copies, facts.seed, facts.fitted_correct, loo = counts
     facts.loo_correct = None if loo == NOT_COMPUTED else loo
     facts.lambda_chosen, facts.kept = bool(flags & LAMBDA_CHOSEN), bool(flags & KEPT)
-    return network
+    if not 0 < facts.images >= max(facts.fitted_correct, facts.loo_correct or 0):
+        raise ValueError(
+            "%d of %d images right, %r left out"
+            % (facts.fitted_correct, facts.images, facts.loo_correct)
+        )
+    return network, flags
+
+
+def _of_layer(layer, rows, statistics):
+    """What _wanted() says of a layer, with or without its statistics."""
+    return {tag: want for tag, want in layer.wanted(rows).items() if want[4] or statistics}
 
 
 def _wanted(network):
@@ -412,18 +473,42 @@ def _wanted(network):
     wanted = {}
     for layer in (network.layer1, network.layer):
         if layer:
-            wanted.update(layer.wanted(rows))
+            kept = layer is network.layer1 and (network.facts.kept or not network.layer)
+            wanted.update(_of_layer(layer, rows, not kept))
     if network.layer:
         wanted[b"FIT "] = wanted[b"LOO "] = ("B", 0, 1, images, False)
     return wanted
 
 
-def _read_network(file, network, at, total):
+def _statistics_tags(layer):
+    return [tag for tag, want in layer.wanted(0).items() if not want[4]]
+
+
+def _check_there(tags, found, wanted):
+    """ValueError where an array that is wanted is missing, or one is there that is not."""
+    for tag in tags:
+        if (tag in found) != wanted:
+            raise ValueError("array %r is %s" % (tag, "missing" if wanted else "not wanted here"))
+
+
+def _read_network(file, network, flags, at, total):
     found = _read_arrays(file, _wanted(network), at, total)
+    layer1 = network.layer1
+    _check_there([b"LOO "], found, network.facts.loo_correct is not None)
+    _check_there(_statistics_tags(network.layer), found, bool(flags & STATISTICS))
+    if layer1:
+        tags = _statistics_tags(layer1)
+        _check_there(tags, found, tags[0] in found)
+    for tag in (b"FIT ", b"LOO "):
+        if tag in found and max(found[tag][0]) >= network.layer.classes:
+            raise ValueError("array %r: a label that no class has" % tag)
+    if b"CNT " in found:
+        counts = array("i", found[b"CNT "][0])
+        if min(counts) < 0 or sum(counts) > MAX_IMAGES:
+            raise ValueError("counts: want %d images at most, got %r" % (MAX_IMAGES, list(counts)))
     network.fitted, network.left_out, network.notes = (
         found[tag][0] if tag in found else None for tag in (b"FIT ", b"LOO ", b"NOTE")
     )
-    layer1 = network.layer1
     network.statistics1 = layer1.load(found) if layer1 else None
     network.statistics = network.layer.load(found)
 
@@ -434,7 +519,8 @@ def _read_arrays(file, wanted, at, total, tags=None):
     seen = set()
     while at < total - 4:
         file.seek(at)
-        tag, typecode, exponent, _, rows, columns = unpack(ARRAY, file.read(calcsize(ARRAY)))
+        head = file.read(min(calcsize(ARRAY), total - 4 - at))
+        tag, typecode, exponent, zero, rows, columns = unpack(ARRAY, head)
         typecode = chr(typecode)
         if tag == b"NOTE":
             wanted[tag] = ("B", 0, 1, columns, False)
@@ -444,18 +530,23 @@ def _read_arrays(file, wanted, at, total, tags=None):
             or tag in seen
             or (typecode, rows, columns) != (want[0], want[2], want[3])
             or want[1] not in (None, exponent)
+            or zero
         ):
             raise ValueError("array %r of %d x %d is not wanted here" % (tag, rows, columns))
         seen.add(tag)
         size = rows * columns * SIZES[typecode]
-        if at + calcsize(ARRAY) + size > total - 4:
+        padding = _padding(size)
+        at += calcsize(ARRAY) + size + len(padding)
+        if at > total - 4:
             raise ValueError("array %r is cut short" % tag)
         if tags is None or tag in tags:
             data = bytearray(size)
             if file.readinto(data) != size:
                 raise ValueError("array %r is cut short" % tag)
             found[tag] = data, exponent
-        at += calcsize(ARRAY) + size + len(_padding(size))
+        file.seek(at - len(padding))
+        if file.read(len(padding)) != padding:
+            raise ValueError("array %r: want zeros behind it" % tag)
     for tag, want in wanted.items():
         if want[4] and tag not in seen:
             raise ValueError("array %r is missing" % tag)

@@ -88,9 +88,14 @@ class Network:
             self.layer1.forward(self._x, self._f, self._work)
         return self._f
 
+    def _check_trained(self):
+        if not self.facts.images:
+            raise ValueError("the network has learnt nothing yet; train it first")
+
     def predict(self, image):
         """Prediction(label, goodness, margin) for an image (uint8, height*width). ValueError for
-        another size."""
+        another size, and before any training."""
+        self._check_trained()
         good = array("q", [0] * len(self.names))
         label = bytearray(1)
         self.layer.goodness(self.class_inputs(image), good, label)
@@ -102,6 +107,7 @@ class Network:
     def predict_many(self, images, labels, good=None):
         """labels (uint8, n) of n images (uint8, one after the other); good: int64 buffer, n x
         classes, to be filled."""
+        self._check_trained()
         n = len(labels)
         if len(images) != n * self.embedding.size:
             raise ValueError(

@@ -21,7 +21,7 @@ import ridge
 from ridge import crc32
 
 from .contrast import contrast_pairs
-from .stage import LayerPlan, Stage, packed, snap
+from .stage import LayerPlan, Stage, check_rows, packed, snap
 
 SIDE = ridge.PATCH
 ELEMENTS = SIDE * SIDE
@@ -30,6 +30,8 @@ CELLS = ridge.GRID * ridge.GRID
 UNIT_BITS = 9  # elements of an encoded image are in units of 2^-9
 
 BATCH = 16  # images encoded together
+LONGEST = (1 << 29) - 1  # squares of a filter: the most that ridge takes
+MOST_RESPONSE = 1 << 24  # biases and threshold are below it
 PAIRS_SEED = 0x5BD1E995  # the places of the contrast pairs have a seed of their own
 
 
@@ -42,6 +44,7 @@ class PatchLayer:
 
     NAME = "patch"
     KIND = 2
+    FORMS = (0,)  # primal, dual
     OUTPUTS = 32
     LAMBDA = 0.6
     PARAMETER = snap(0.4)  # threshold of the responses
@@ -211,9 +214,14 @@ class PatchLayer:
         if not -10 <= self.exponent <= 20 or exponent != self.exponent + UNIT_BITS:
             raise ValueError("exponents of the filters: want one from -10 to 20 and 9 more")
         self.bias = array("i", bias)
+        check_rows(b"W1  ", self.w, ELEMENTS, LONGEST)
+        if max(max(self.bias), -min(self.bias), self._threshold) >= MOST_RESPONSE:
+            raise ValueError("biases and threshold: want them below %d" % MOST_RESPONSE)
         if b"GRM1" not in arrays:
             return None
         sums, patches = (array("i", arrays[tag][0]) for tag in (b"SUM1", b"NUM1"))
+        if patches[0] < 1:
+            raise ValueError("patches: want 1 or more, got %d" % patches[0])
         return arrays[b"GRM1"][0], sums, patches[0]
 
 

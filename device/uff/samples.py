@@ -27,13 +27,19 @@ SAMPLE, DELETE, RELABEL, CLASS_NAME = 1, 2, 3, 4
 
 
 def check_names(names):
-    """A list of 1 to 16 class names, each 1 to 255 bytes of UTF-8; ValueError otherwise."""
+    """A list of 1 to 16 class names, each 1 to 255 bytes of UTF-8; ValueError otherwise.
+
+    MicroPython itself lets surrogates and longer forms than need be pass for UTF-8.
+    """
     names = list(names)
     if not 1 <= len(names) <= MAX_CLASSES:
         raise ValueError("classes: want 1 to %d, got %d" % (MAX_CLASSES, len(names)))
     for name in names:
         if not 1 <= len(name.encode()) <= 255:
             raise ValueError("class name: want 1 to 255 bytes, got %d" % len(name.encode()))
+        points = [ord(letter) for letter in name]
+        if any(0xD800 <= point < 0xE000 for point in points) or name != "".join(map(chr, points)):
+            raise ValueError("class name: want UTF-8, got %r" % name.encode())
     return names
 
 
@@ -223,6 +229,8 @@ class _Contents:
             self.names = _unpack_names(rest[:-4], classes)
         except ValueError as error:
             raise FormatError("%s: %s" % (path, error))
+        if fixed + rest != _pack_header(self.height, self.width, self.names):
+            raise FormatError("%s: the header is longer than its class names" % path)
         self.header_bytes = size
         self.seal = rest[-4:]  # CRC-32 of what was written last: of the header, or a record
 
@@ -276,7 +284,8 @@ class _Contents:
             if label > len(self.names) or label >= MAX_CLASSES:
                 return False
             try:
-                self.names[label : label + 1] = _unpack_names(record[calcsize(RECORD) : -4], 1)
+                payload = record[calcsize(RECORD) :][: self.height * self.width]
+                self.names[label : label + 1] = _unpack_names(payload, 1)
             except ValueError:
                 return False
         else:

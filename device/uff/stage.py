@@ -2,6 +2,8 @@
 
 import math
 
+import ridge
+
 # Most images one Gram matrix can hold: a diagonal element is at most 512^2 an image and must stay
 # below 2^31.
 MAX_IMAGES = 8191
@@ -12,6 +14,15 @@ MAX_COPIES = 15  # of an image: with it they fill a panel of leave-one-out
 def packed(order):
     """Elements of a packed lower triangle."""
     return order * (order + 1) // 2
+
+
+def check_rows(tag, rows, columns, longest):
+    """ValueError where the squares of a row (int16) of this array sum to more; gives its smallest
+    element."""
+    smallest, squares = ridge.extent(rows, columns)
+    if squares > longest:
+        raise ValueError("array %r: a row with squares of %d; want %d" % (tag, squares, longest))
+    return smallest
 
 
 def snap(value):

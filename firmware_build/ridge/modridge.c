@@ -473,6 +473,18 @@ static mp_obj_t mod_nearest(mp_obj_t x_in, mp_obj_t rows_in) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_2(mod_nearest_obj, mod_nearest);
 
+// extent(x, m) -> (smallest element, largest sum of the squares of a row)
+static mp_obj_t mod_extent(mp_obj_t x_in, mp_obj_t m_in) {
+    const size_t m = get_size(m_in, "extent: m", 1, 65535);
+    BUFFERS_FROM_HERE;
+    const struct array x = get_input(x_in, "extent: x", 'h');
+    int16_t smallest = 0;
+    const int64_t longest = ridge_extent((const int16_t *)x.data, rows_of(&x, m), m, &smallest);
+    mp_obj_t pair[] = {mp_obj_new_int(smallest), mp_obj_new_int_from_ll(longest)};
+    return mp_obj_new_tuple(2, pair);
+}
+static MP_DEFINE_CONST_FUN_OBJ_2(mod_extent_obj, mod_extent);
+
 // goodness(f, w, v, good, labels=None)
 static mp_obj_t mod_goodness(size_t n_args, const mp_obj_t *args) {
     BUFFERS_FROM_HERE;
@@ -1193,6 +1205,7 @@ static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_leave_group_out_obj, 8, 8, mod_le
     GLOBAL(MP_QSTR_total_dot, MP_ROM_PTR(&mod_total_dot_obj)) \
     GLOBAL(MP_QSTR_project, MP_ROM_PTR(&mod_project_obj)) \
     GLOBAL(MP_QSTR_nearest, MP_ROM_PTR(&mod_nearest_obj)) \
+    GLOBAL(MP_QSTR_extent, MP_ROM_PTR(&mod_extent_obj)) \
     GLOBAL(MP_QSTR_goodness, MP_ROM_PTR(&mod_goodness_obj)) \
     GLOBAL(MP_QSTR_powers, MP_ROM_PTR(&mod_powers_obj)) \
     GLOBAL(MP_QSTR_kernel_goodness, MP_ROM_PTR(&mod_kernel_goodness_obj)) \

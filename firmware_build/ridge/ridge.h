@@ -115,6 +115,9 @@ int ridge_goodness(const int16_t *f, size_t n, size_t m, const int16_t *w, const
 // OVERFLOW where x is too long, as for project.
 int ridge_nearest(const int16_t *x, size_t m, const int16_t *rows, size_t n, size_t *nearest, int32_t *dot);
 
+// *smallest element of x (n,m), 0 where there is none, and the largest sum of the squares of a row.
+int64_t ridge_extent(const int16_t *x, size_t n, size_t m, int16_t *smallest);
+
 // Rows first..last-1 of k packed, inner products u of vectors of length 1 in units of 2^-18, in place: ((1 + u)/2)^4 in
 // units of 2^-30. OVERFLOW where a u is not from -1 to 1.25.
 int ridge_powers(int32_t *k, size_t first, size_t last);

@@ -158,6 +158,13 @@ def nearest(x: _Buffer, rows: _Buffer) -> tuple[int, int]:
     OverflowError: m * sum x^2 is 2^32 - 3 or more.
     """
 
+def extent(x: _Buffer, m: int) -> tuple[int, int]:
+    """(smallest element, largest sum of the squares of a row); zeros where there is no row.
+
+    x  h (n, m)
+    m  1 to 65535
+    """
+
 def goodness(
     f: _Buffer, w: _Buffer, v: _Buffer, good: _Buffer, labels: _Buffer | None = None
 ) -> None:

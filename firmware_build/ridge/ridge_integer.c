@@ -244,6 +244,20 @@ int ridge_nearest(const int16_t *x, size_t m, const int16_t *rows, size_t n, siz
     return RIDGE_OK;
 }
 
+int64_t ridge_extent(const int16_t *x, size_t n, size_t m, int16_t *smallest) {
+    uint64_t longest = 0;
+    *smallest = n == 0 ? 0 : x[0];
+    for (size_t i = 0; i < n; ++i, x += m) {
+        const uint64_t sum = ridge_square_sum(x, m);
+        longest = sum > longest ? sum : longest;
+#pragma GCC unroll 4
+        for (size_t j = 0; j < m; ++j) {
+            *smallest = x[j] < *smallest ? x[j] : *smallest;
+        }
+    }
+    return (int64_t)longest;
+}
+
 #define OUTPUT_BOUND (700000000) // of |w.f + v|: products fit int32, and 16 squares int64
 
 static int64_t largest_size(const int32_t *v, size_t count) {

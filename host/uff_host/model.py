@@ -29,6 +29,7 @@ from uff_host.samples import MAX_CLASSES, MAX_SIDE, MIN_SIDE, pack_names, unpack
 MAGIC = b"UFFM"
 LABEL_PIXELS = 16  # pixels that carry labels: a 2x2 block in each corner
 NOT_COMPUTED = 0xFFFFFFFF
+LEAST, MOST = 2.0**-20, 2.0**20  # of lambdas and parameters: more than any training takes
 
 START = "<4sHHI"  # magic, version, header bytes, total bytes; then, by version:
 # layers, classes, label pixels, flags, height, width, features, hidden, images, seed, strength,
@@ -51,6 +52,7 @@ DTYPES = {"h": "<i2", "i": "<i4", "B": "u1"}
 TYPECODES = {np.dtype(dtype): code for code, dtype in DTYPES.items()}
 
 MAX_COPIES = 15
+MAX_NEURONS = 4096  # of a contrast layer
 MAX_ROWS = 8191  # 512^2 each on the diagonal of an int32 Gram matrix
 PATCH = 36  # elements of a patch
 PATCH_SIDE = 9  # of an image, at least
@@ -260,7 +262,10 @@ def expected_arrays(model: Model) -> Wanted:
     for layer in model.layers:
         its_weights, its_statistics = _ARRAYS[layer.kind](layer, model.n_rows)
         weights |= its_weights
-        if not model.kept or layer.kind in CLASS_KINDS:
+        held = model.has_statistics
+        if layer.kind in FEATURE_KINDS:
+            held = b"GRM1" in model.arrays and not model.kept
+        if held and not model.is_feature_layer:
             statistics |= its_statistics
     labels: Wanted = {}
     if b"FIT " in model.arrays and not model.is_feature_layer:
@@ -269,8 +274,7 @@ def expected_arrays(model: Model) -> Wanted:
         labels[b"LOO "] = ("B", 0, 1, model.n_images)
     if b"NOTE" in model.arrays:
         labels[b"NOTE"] = ("B", 0, 1, model.arrays[b"NOTE"].data.size)
-    with_statistics = model.has_statistics and not model.is_feature_layer
-    return weights | labels | (statistics if with_statistics else {})
+    return weights | labels | statistics
 
 
 # --- Writing -------------------------------------------------------------------------------------
@@ -668,7 +672,8 @@ def check(model: Model, what: str) -> None:
     if alone:
         need(not model.class_names, f"a feature layer alone with {model.n_classes} classes.")
         need(
-            not (model.n_images or model.fitted_correct or model.lambda_chosen or model.kept)
+            not (model.n_images or model.copies or model.fitted_correct)
+            and not (model.lambda_chosen or model.kept)
             and model.loo_correct is None,
             "a feature layer alone, but fields of a whole network are set.",
         )
@@ -724,17 +729,21 @@ def _check_layer(layer: Layer, inputs: int, model: Model, need: Need) -> None:
         )
     else:
         need(layer.outputs > 0, f"the {kind} layer has no neurons.")
+        need(
+            kind != "contrast" or 2 <= layer.outputs <= MAX_NEURONS,
+            f"a contrast layer of {layer.outputs} neurons: wanted 2 to {MAX_NEURONS}.",
+        )
     need(
-        math.isfinite(layer.ridge) and layer.ridge > 0,
-        f"lambda of the {kind} layer is {layer.ridge}, it must be above 0.",
+        LEAST <= layer.ridge <= MOST,
+        f"lambda of the {kind} layer is {layer.ridge}, it must be {LEAST:g} to {MOST:g}.",
     )
     if kind == "contrast":
         need(layer.parameter == 0, f"the contrast layer has a parameter of {layer.parameter}.")
     else:
         name = "strength" if is_class else "threshold"
         need(
-            math.isfinite(layer.parameter) and layer.parameter > 0,
-            f"{name} of the {kind} layer is {layer.parameter}, it must be above 0.",
+            LEAST <= layer.parameter <= MOST,
+            f"{name} of the {kind} layer is {layer.parameter}, it must be {LEAST:g} to {MOST:g}.",
         )
     if kind == "patch":
         need(
@@ -777,6 +786,12 @@ def _check_arrays(model: Model, need: Need) -> None:
                 int(model.arrays[tag].data.max()) < model.n_classes,
                 f"array {tag!r} holds a label that no class has.",
             )
+    if b"CNT " in model.arrays:
+        counts = model.arrays[b"CNT "].data
+        need(
+            int(counts.min()) >= 0 and int(counts.sum(dtype=np.int64)) <= MAX_ROWS,
+            f"it counts {counts[0].tolist()} images of its classes, wanted {MAX_ROWS} at most.",
+        )
 
 
 def _check_rows(tag: str, rows: IntArray, most: int, need: Need) -> None:

@@ -22,7 +22,12 @@ RIDGE = HERE.parent.parent / "firmware_build/ridge"
 
 WARNINGS = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-Wdouble-promotion", "-Wfloat-conversion"]
 SAME_BITS = ["-ffp-contract=off"]
-SANITIZE = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+SANITIZE = [
+    "-O1",
+    "-g",
+    "-fsanitize=address,undefined,float-cast-overflow",
+    "-fno-sanitize-recover=all",
+]
 
 OK, NOT_POSDEF, NOT_FINITE, OVERFLOW, NOT_ADDED, LABEL = 0, -1, -2, -3, -4, -5
 UNIT, WEIGHT, PANEL = 512, 16384, 16

@@ -101,6 +101,8 @@ static int64_t call(const char *name, const struct argument *a) {
         return ridge_merge(A(0), A(1), Z(2));
     } else if (!strcmp(name, "project")) {
         return ridge_project(A(0), Z(1), Z(2), A(3), Z(4), A(5), A(6));
+    } else if (!strcmp(name, "extent")) {
+        return ridge_extent(A(0), Z(1), Z(2), A(3));
     } else if (!strcmp(name, "nearest")) {
         size_t nearest = SIZE_MAX;
         const int error = ridge_nearest(A(0), Z(1), A(2), Z(3), &nearest, A(4));

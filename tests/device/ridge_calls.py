@@ -112,6 +112,7 @@ def calls():
     h = zeros("h", N * Q)
     yield Call("project", [x, w1, M, h, None], [3, 4], 4)
     yield Call("nearest", [("h", x[1][2 * M : 3 * M]), x], [])
+    yield Call("extent", [w1, M])
 
     ratio = 0.0625
     total, right = zeros("f", M), zeros("f", M * K)

@@ -5,7 +5,7 @@ from array import array
 from uff_checks import HEIGHT, NAMES, WIDTH, image, raises, run, scratch, small_samples, umount
 
 import ridge
-import uff.classlayer as module
+import uff.statistics as module
 from uff import Learner, Network, Options, Trainer
 
 HIDDEN = 20
@@ -295,7 +295,7 @@ def test_an_interruption_of_the_undoing_is_ended_by_the_next_call():
     finally:
         module.ridge = ridge
     assert state(learner) != before
-    learner.network.predict(image(1, 70))  # which writes over the network's own buffers
+    learner.network.class_inputs(image(1, 70))  # which writes over the network's own buffers
     learner.add(image(2, 60), 2)
     learner.remove(image(2, 60), 2)
     assert state(learner) == before
@@ -350,7 +350,57 @@ def test_a_learner_starts_with_one_layer_and_a_given_lambda():
 def test_one_class_is_not_solved():
     learner = added(started(1), range(3), 1)
     raises(ValueError, "classes: want 2 or more, got 1", learner.solve)
-    assert learner.network.predict(image(0, 0)).label == 0
+    raises(ValueError, "learnt nothing yet", learner.network.predict, image(0, 0))
+
+
+def test_a_network_that_has_learnt_nothing_neither_predicts_nor_is_saved():
+    network = started().network
+    raises(ValueError, "learnt nothing yet; train it first", network.predict, image(0, 0))
+    labels = bytearray(1)
+    raises(ValueError, "learnt nothing yet", network.predict_many, image(0, 0), labels)
+    raises(ValueError, "learnt nothing yet", network.save, scratch() + "/model.uffm")
+    umount()
+
+
+def test_what_is_no_image_is_no_image():
+    learner = added(started(), range(3))
+    learner.solve()
+    size = HEIGHT * WIDTH
+    for work in (learner.network.predict, lambda thing: learner.add(thing, 0)):
+        raises(TypeError, "image: want 8 x 8 bytes, got a str", work, "a.png")
+        raises(TypeError, "image: want 8 x 8 bytes, got a str", work, "x" * size)
+        raises(ValueError, "image: want 8 x 8 = 64 bytes, got 3", work, b"abc")
+        raises(TypeError, "encode: images: want a buffer of uint8, got list", work, [0] * size)
+
+
+def test_a_class_that_goes_takes_the_labels_of_the_training_with_it():
+    path = scratch() + "/model.uffm"
+    samples = small_samples(classes=3)
+    trainer = Trainer(samples, Options(network="uff1", form="primal"))
+    network = trainer.run()
+    learner = Learner(network, trainer.statistics)
+    for i in range(len(samples)):
+        if samples.labels[i] == 2:
+            learner.remove(samples.image(i), 2)
+    learner.remove_class(2)
+    network.save(path, learner.statistics)  # the labels found name a class that is gone
+    assert Network.load(path).fitted is None
+    umount()
+
+
+def test_statistics_of_another_training_are_not_saved():
+    path = scratch() + "/model.uffm"
+    samples = small_samples(classes=2)
+    trainer = Trainer(samples, Options(hidden=4, form="dual"))
+    network = trainer.run()
+    network.save(path, trainer.statistics, trainer.statistics1)
+    assert Network.load(path).facts.images == len(samples)
+    larger = Trainer(small_samples(9, classes=2), Options(hidden=4, form="dual"))
+    larger.run()
+    for wrong in ((larger.statistics, None), (None, larger.statistics1)):
+        raises(ValueError, "those of this network's training", network.save, path, *wrong)
+    assert Network.load(path).facts.images == len(samples)
+    umount()
 
 
 def test_an_interrupted_solution_leaves_the_network_as_it_was():
