@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 
 include firmware_build/sources.mk
 
-.PHONY: help setup tools cnn arm-compiler arm-tools sources firmware deploy unix unix-faults unix-sanitized m7 m7-bench mpy unix-stock m7-stock m7-repl m7-run demo repl board pictures browser-tools test faults table cost bench chart lint check clean
+.PHONY: help setup tools cnn arm-compiler arm-tools sources firmware deploy unix unix-faults unix-sanitized m7 m7-bench mpy unix-stock m7-stock m7-repl m7-run demo repl board pictures browser-tools test faults fuzz table cost bench chart lint check clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -161,6 +161,10 @@ table: $(READY) cnn unix ## Repeat the README's nine cells: numbers, table and p
 
 cost: $(READY) m7 ## Count the instructions of training in the nine cells, on the emulated Cortex-M7
 	@$(BIN)/uff cost --json firmware_build/build/cost.json
+
+MINUTES ?= 10
+fuzz: $(READY) unix-sanitized ## Fuzz the C module and the file readers: MINUTES=10, SEED=n, or REPEAT=case
+	@cd tests && ../$(BIN)/python -m fuzz $(if $(REPEAT),--repeat "$(abspath $(REPEAT))",--minutes $(MINUTES) $(SEED:%=--seed %))
 
 bench: $(READY) m7-bench ## Count them beside ulab, CMSIS-DSP, plain C and backpropagation
 	@$(BIN)/uff bench --json firmware_build/build/bench.json --plot firmware_build/build/bench.png

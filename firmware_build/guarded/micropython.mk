@@ -5,4 +5,4 @@ GUARDED_DIR := $(USERMOD_DIR)
 SRC_USERMOD_C += $(GUARDED_DIR)/modguarded.c
 CFLAGS_USERMOD += -fsanitize=address -fno-omit-frame-pointer -DMICROPY_NLR_SETJMP=1 -Wno-clobbered
 LDFLAGS_USERMOD += -fsanitize=address,undefined
-$(BUILD)/guarded/%.o $(BUILD)/ridge/%.o: CFLAGS += -fsanitize=undefined -fno-sanitize-recover=undefined
+$(BUILD)/guarded/%.o $(BUILD)/ridge/%.o: CFLAGS += -fsanitize=undefined,float-cast-overflow -fno-sanitize-recover=all

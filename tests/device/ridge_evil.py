@@ -119,117 +119,127 @@ def victims_of(call):
             yield key
 
 
-def evil(name, want):
-    """Every number of every call of this function with every array; `want` numbers in all."""
-    found = 0
+def evil(name):
+    """Every number of every call of this function with every array."""
+    found = False
     for call in calls():
         if call.name == name:
             for number in numbers_of(call):
-                found += 1
                 for victim_at in victims_of(call):
+                    found = True
                     assert attempt(call, number, victim_at), (name, number)
                     gc.collect()
-    assert found == want, (name, found)
+    assert found, name
 
 
 def test_gram():
-    evil("gram", 1)
+    evil("gram")
 
 
 def test_kernel():
-    evil("kernel", 3)
+    evil("kernel")
 
 
 def test_class_sums():
-    evil("class_sums", 1)
+    evil("class_sums")
 
 
 def test_project():
-    evil("project", 1)
+    evil("project")
+
+
+def test_extent():
+    evil("extent")
 
 
 def test_factor():
-    evil("factor", 1 + 2 + 5)
+    evil("factor")
 
 
 def test_leverage():
-    evil("leverage", 1)
-
-
-def test_inverse_diagonal():
-    evil("inverse_diagonal", 2)
-
-
-def test_combine():
-    evil("combine", 1)
-
-
-def test_contrast():
-    evil("contrast", 1)
-
-
-def test_class_targets():
-    evil("class_targets", 1)
-
-
-def test_unit_rows():
-    evil("unit_rows", 1)
-
-
-def test_quantise():
-    evil("quantise", 2)
-
-
-def test_leave_one_out():
-    evil("leave_one_out", 4)
+    evil("leverage")
 
 
 def test_leverage_block():
-    evil("leverage_block", 1)
+    evil("leverage_block")
+
+
+def test_inverse_diagonal():
+    evil("inverse_diagonal")
 
 
 def test_inverse_block():
-    evil("inverse_block", 3)
+    evil("inverse_block")
+
+
+def test_combine():
+    evil("combine")
+
+
+def test_contrast():
+    evil("contrast")
+
+
+def test_class_targets():
+    evil("class_targets")
+
+
+def test_unit_rows():
+    evil("unit_rows")
+
+
+def test_quantise():
+    evil("quantise")
+
+
+def test_leave_one_out():
+    evil("leave_one_out")
 
 
 def test_leave_group_out():
-    evil("leave_group_out", 1)
+    evil("leave_group_out")
 
 
 def test_powers():
-    evil("powers", 2 + 2)
+    evil("powers")
 
 
 def test_kernel_goodness():
-    evil("kernel_goodness", 1)
+    evil("kernel_goodness")
 
 
 def test_gram_goodness():
-    evil("gram_goodness", 4)
+    evil("gram_goodness")
 
 
 def test_outputs():
-    evil("outputs", 1)
+    evil("outputs")
 
 
 def test_copies():
-    evil("copies", 3 + 2)
+    evil("copies")
 
 
 def test_patch_gram():
-    evil("patch_gram", 2 + 3)
+    evil("patch_gram")
 
 
 def test_patch_contrast():
-    evil("patch_contrast", 3)
+    evil("patch_contrast")
 
 
 def test_patch_filters():
-    evil("patch_filters", 1)
+    evil("patch_filters")
 
 
 def test_patch_features():
-    evil("patch_features", 3)
+    evil("patch_features")
+
+
+def test_no_function_with_a_number_is_left_out():
+    for call in calls():
+        if list(numbers_of(call)) and list(victims_of(call)):
+            assert "test_" + call.name in globals(), call.name
 
 
 def test_crc32():

@@ -1,0 +1,184 @@
+"""Files of samples, models and touches: whether the readers of the device take each, what they
+find in it, and what is left of it after it was worked with. The other end: files.py.
+"""
+
+import os
+from array import array
+from binascii import hexlify
+from struct import pack
+
+from capture.session import Replay
+from fuzz_cases import answer_cases
+
+from ridge import crc32
+from uff import Learner, Network, SamplesFile
+from uff.model import load_layer, save_layer
+
+
+def text(data):
+    return hexlify(bytes(data)).decode()
+
+
+def number(value):
+    """A float to the bit; JSON knows no NaN."""
+    return text(pack("<f", value))
+
+
+# ---- samples ----
+
+
+def samples_in(file):
+    image = bytearray(file.height * file.width)
+    crc = 0
+    for i in range(len(file)):
+        file.read_into(image, i, i + 1)
+        crc = crc32(image, crc)
+    names = [text(name.encode()) for name in file.names]
+    counted = [file.height, file.width, file.damaged, file.torn, crc]
+    return {"names": names, "labels": text(file.labels), "counted": counted}
+
+
+def edit_samples(file, edit):
+    """One of the file's own changes; False where this file has nothing for it."""
+    count, classes = len(file), len(file.names)
+    if edit == "append":
+        file.append(bytes(i * 7 & 255 for i in range(file.height * file.width)), classes - 1)
+    elif edit == "relabel" and count:
+        file.relabel(count // 2, classes - 1)
+    elif edit == "delete" and count:
+        file.delete(count // 2)
+    elif edit == "name":
+        file.name_class(min(classes, 15), "é")
+    elif edit == "remove" and classes > 1:
+        file.remove_class(classes // 2)
+    else:
+        return False
+    return True
+
+
+def samples(case):
+    file = SamplesFile.open(case["path"])
+    found = {"held": samples_in(file)}
+    if edit_samples(file, case["edit"]):
+        found["after"] = samples_in(file)
+        assert samples_in(SamplesFile.open(case["path"])) == found["after"], "another file"
+    return found
+
+
+# ---- models ----
+
+COUNTS = ("images", "copies", "seed", "fitted_correct", "loo_correct")
+FLAGS = ("lambda_chosen", "kept")
+
+
+def layer_in(layer):
+    sizes = [layer.KIND, layer.dual, layer.neurons, layer.inputs]
+    return sizes + [number(layer.ridge_lambda), number(layer.parameter), layer.gram_crc]
+
+
+def model_in(network):
+    arrays = {"FIT": network.fitted, "LOO": network.left_out, "NOTE": network.notes}
+    stored = []
+    if network.layer1:
+        stored += network.layer1.arrays()
+        if network.statistics1:
+            stored += network.layer1.statistics_arrays(network.statistics1)
+    stored += network.layer.arrays()
+    if network.statistics:
+        stored += network.layer.statistics_arrays(network.statistics)
+    arrays.update({str(tag, "ascii").strip(): data for tag, _, _, _, _, data in stored})
+    return {
+        "names": [text(name.encode()) for name in network.names],
+        "sizes": [network.embedding.height, network.embedding.width],
+        "counts": [getattr(network.facts, name) for name in COUNTS],
+        "flags": [getattr(network.facts, name) for name in FLAGS],
+        "layers": [layer_in(each) for each in (network.layer1, network.layer) if each],
+        "exponents": {str(tag, "ascii").strip(): e for tag, _, e, _, _, _ in stored},
+        "arrays": {tag: crc32(bytes(data)) for tag, data in arrays.items() if data is not None},
+    }
+
+
+def goodness(network, image):
+    """Goodness of each label, or the exception that there is instead."""
+    try:
+        good = array("q", [0] * len(network.names))
+        network.layer.goodness(network.class_inputs(image), good)
+        network.predict(image)
+    except OverflowError as error:
+        return str(error)
+    return [str(value) for value in good]
+
+
+def model(case):
+    network = Network.load(case["path"])
+    found = {"held": model_in(network)}
+    size = network.embedding.size
+    image = bytes((i * i * 31 + 7 * i) & 255 for i in range(size))
+    found["goodness"] = goodness(network, image)
+    network.save(case["path"] + ".saved", network.statistics, network.statistics1)
+    if network.statistics:
+        found["learnt"] = learn(network, image, case["path"] + ".learnt")
+    return found
+
+
+def learn(network, image, path):
+    """One image more, a new solution and a save, or the sentence that there is instead."""
+    try:
+        learner = Learner(network, network.statistics)
+        learner.add(image, 0)
+        learner.solve()
+        goodness(network, image)
+        network.save(path, network.statistics)
+    except (ValueError, OverflowError) as error:
+        return str(error)
+    return ""
+
+
+def layer(case):
+    layer1, embedding, _ = load_layer(case["path"])
+    stored = list(layer1.arrays())
+    save_layer(layer1, embedding, case["path"] + ".saved")
+    load_layer(case["path"] + ".saved")
+    return {
+        "held": {
+            "sizes": [embedding.height, embedding.width],
+            "layer": layer_in(layer1),
+            "arrays": {
+                str(tag, "ascii").strip(): [exponent, crc32(bytes(data))]
+                for tag, _, exponent, _, _, data in stored
+            },
+        }
+    }
+
+
+# ---- touches ----
+
+
+def session(case):
+    replay = Replay(case["path"], case["width"], case["height"])
+    crc = count = 0
+    while not replay.ended:
+        for touch in replay.read():
+            crc = crc32(pack("<BBHH", touch.id, touch.event, touch.x, touch.y), crc)
+            count += 1
+    replay.close()
+    return {"held": [count, replay.count, replay.lasts_ms, crc]}
+
+
+READERS = {"samples": samples, "model": model, "session": session, "layer": layer}
+
+
+def answer(case):
+    for ending in ("", ".saved", ".learnt", ".new"):
+        try:
+            if ending:
+                os.remove(case["path"] + ending)
+        except OSError:
+            pass
+    try:
+        return READERS[case["kind"]](case)
+    except Exception as error:
+        return {"error": type(error).__name__, "sentence": str(error)}
+
+
+answer_cases(answer)
