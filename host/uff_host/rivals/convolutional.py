@@ -18,8 +18,8 @@ from uff_host.rivals.rival import Rival, Score, Split
 # The best of searches over inputs, rate, batch, epochs, borders, dropout and label smoothing
 PLAIN = (Setting(30, 600), Setting(60, 1200))
 DISTORTED = (
-    Setting(60, 3000, Distortion(0.1, 0.1, 0.1, 1.5)),
-    Setting(60, 3000, Distortion(0.3, 0.2, 0.3, 1.5)),
+    Setting(30, 3000, Distortion(0.1, 0.1, 0.1, 1.5)),
+    Setting(30, 3000, Distortion(0.3, 0.2, 0.3, 1.5)),
 )
 
 
