@@ -32,6 +32,7 @@ from ridge import crc32
 from uff import (
     FileChanged,
     FormatError,
+    LabelEmbedding,
     Learner,
     Network,
     Options,
@@ -39,6 +40,7 @@ from uff import (
     SamplesFile,
     Trainer,
 )
+from uff.incremental import KernelLearner
 
 TROUBLES = (ValueError, MemoryError, OSError, OverflowError)
 FOLDER = "/ram"
@@ -350,17 +352,24 @@ def learner_operations():
         yield Operation(name, start, do, learner_state, go_on)
 
 
+SIDES = 12, 13
+NETWORKS = (
+    ("uff1", {}),
+    ("uff2", {"hidden": 6}),
+    ("uff_conv", {"hidden": 4}),
+    ("uff_kernel", {"hidden": 4, "copies": 1}),
+)
+
+
 def training_operations():
-    samples = small_samples(4, height=5, width=5)
-    others = small_samples(4, height=5, width=5, first=40)
-    for kind in ("uff1", "uff2"):
-        options = {"network": kind}
-        if kind == "uff2":
-            options["hidden"] = 6
-        want = bits(Trainer(samples, Options(**options)).run())
+    samples = small_samples(3, height=SIDES[0], width=SIDES[1])
+    others = small_samples(3, height=SIDES[0], width=SIDES[1], first=40)
+    for kind, options in NETWORKS:
+        options = Options(kind, **options)
+        want = bits(Trainer(samples, options).run())
 
         def make(options=options):
-            return Trainer(samples, Options(**options))
+            return Trainer(samples, options)
 
         def see(trainer):
             return pixels(samples)
@@ -370,9 +379,8 @@ def training_operations():
 
         yield Operation("train " + kind, make, lambda trainer: trainer.run(), see, go_on)
 
-        old = Trainer(samples, Options(**options)).run()
-        new = Trainer(others, Options(**options)).run()
-        disk = new_disk(64)
+        old, new = Trainer(samples, options).run(), Trainer(others, options).run()
+        disk = new_disk(128)
         old.save(MODEL)
         umount()
         data = bytes(disk.data)
@@ -392,11 +400,55 @@ def training_operations():
             "save " + kind, on_disk, lambda _, new=new: new.save(MODEL), saved, save_again
         )
         yield Operation("load " + kind, on_disk, lambda _: Network.load(MODEL), saved, save_again)
+    yield from kernel_learner_operations(samples, old.layer1, options)
+
+
+def kernel_learner_operations(samples, layer1, options):
+    """Learning image by image, with a kernel class layer."""
+    embedding = LabelEmbedding(*SIDES)
+
+    def image_of(label, number):
+        return image(label, number, *SIDES)
+
+    def make():
+        learner = KernelLearner(layer1, embedding, samples.names, options, 40)
+        for i in range(len(samples)):
+            learner.add(samples.image(i), samples.labels[i])
+        return updated(learner)
+
+    def updated(learner):
+        for _ in learner.update():
+            pass
+        return learner
+
+    def see(learner):
+        return bits(updated(learner).network), learner.labels
+
+    def go_on(learner):
+        before = see(learner)
+        learner.add(image_of(1, 90), 1)
+        assert see(learner) != before
+        learner.remove(len(learner) - 1)
+        assert see(learner) == before, "added and removed is not as before"
+
+    def with_one_more():
+        learner = make()
+        learner.add(image_of(2, 91), 2)
+        return learner
+
+    for name, start, do in (
+        ("add", make, lambda learner: learner.add(image_of(1, 77), 1)),
+        ("remove", make, lambda learner: learner.remove(2)),
+        ("relabel", make, lambda learner: learner.relabel(4, 2)),
+        ("update", with_one_more, updated),
+    ):
+        yield Operation("kernel learner, " + name, start, do, see, go_on)
 
 
 def bits(network):
-    layer = network.layer
-    return bytes(layer.w), bytes(layer.v), layer.exponent, tuple(network.names)
+    layers = [network.layer1, network.layer] if network.layer1 else [network.layer]
+    arrays = [each for layer in layers for each in layer.arrays()]
+    return [(each[:5], bytes(each[5])) for each in arrays], tuple(network.names)
 
 
 def pixels(samples):
