@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from uff_host.errors import DeviceError
+from uff_host.errors import DataError, DeviceError
 from uff_host.progress import Progress
 from uff_host.target import UnixTarget, connect, unix_firmware
 
@@ -50,10 +50,13 @@ def test_files_go_in_and_come_out_and_the_folder_goes(tmp_path):
     with target(tmp_path, script, on_line=lines.append) as unix:
         unix.put(tmp_path / "in", "in")
         unix.run("x.py", {})
-        unix.get("out", tmp_path / "deep" / "out")
+        unix.get("out", tmp_path / "out")
         with pytest.raises(DeviceError, match="no file"):
             unix.get("other", tmp_path / "other")
-    assert (tmp_path / "deep" / "out").read_bytes() == b"\x00samples"
+        with pytest.raises(DataError, match="there is no folder"):
+            unix.get("out", tmp_path / "deep" / "out")
+    assert (tmp_path / "out").read_bytes() == b"\x00samples"
+    assert not (tmp_path / "deep").exists()
     assert not Path(lines[0]).exists()
     assert not (tmp_path / "other").exists()
 

@@ -177,7 +177,7 @@ def lined():
 
 def test_a_file_comes_whole_after_a_cut_at_any_byte(lined, tmp_path):
     new, old = noise(tmp_path / "new", 6000), noise(tmp_path / "old", 300, seed=2)
-    first = 2 + len(transfer._pack(new.read_bytes()[:4096])) + 1  # "0\n", then the first chunk
+    first = 2 + len(transfer._pack(0, new.read_bytes()[:4096])) + 1  # "0\n", then the first chunk
     # Before and in the first number, within a chunk, just before its end, just after, in the next.
     for cut in (1, 2, 700, first - 1, first, first + 1, first + 900):
         lined.put(old, "x.bin")
@@ -243,7 +243,9 @@ def test_a_file_that_arrives_wrong_is_thrown_away(lined, tmp_path, monkeypatch):
     new, old = noise(tmp_path / "new", 6000, seed=8), noise(tmp_path / "old", 300, seed=9)
     lined.put(old, "f.bin")
     pack = transfer._pack
-    monkeypatch.setattr(transfer, "_pack", lambda data: pack(bytes([data[0] ^ 1]) + data[1:]))
+    monkeypatch.setattr(
+        transfer, "_pack", lambda at, data: pack(at, bytes([data[0] ^ 1]) + data[1:])
+    )
     with pytest.raises(DeviceError, match=r"f.bin arrived damaged.*old one is intact"):
         lined.put(new, "f.bin")
     monkeypatch.undo()

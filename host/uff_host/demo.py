@@ -75,6 +75,7 @@ def run(
         DeviceError: The target failed.
         OSError: A file cannot be written.
     """
+    folder.mkdir(parents=True, exist_ok=True)
     write_samples(folder / "train.uffs", data.train)
     write_samples(folder / "test.uffs", data.test)
     target.put(folder / "train.uffs", "train.uffs")

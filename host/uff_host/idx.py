@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import gzip
+import math
 import struct
 import zlib
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import numpy.typing as npt
 
+from uff_host import files
 from uff_host.errors import DataError
 
 UNSIGNED_BYTE = 0x08
@@ -22,20 +25,32 @@ def read_idx(path: Path, dimensions: int) -> npt.NDArray[np.uint8]:
         DataError: It is no such file, or its size does not fit its head.
         OSError: It cannot be read.
     """
-    data = path.read_bytes()
-    if data[:2] == b"\x1f\x8b":
+    with path.open("rb") as ahead:
+        if ahead.peek(2)[:2] != b"\x1f\x8b":
+            return _read(ahead, path, dimensions)
         try:
-            data = gzip.decompress(data)
-        except (OSError, EOFError, zlib.error):
+            with gzip.open(ahead) as unpacked:
+                return _read(unpacked, path, dimensions)
+        except (gzip.BadGzipFile, EOFError, zlib.error):
             raise DataError(f"{path} is damaged: gzip cannot unpack it.") from None
-    head = 4 + 4 * dimensions
-    if len(data) < head or data[:4] != bytes([0, 0, UNSIGNED_BYTE, dimensions]):
+
+
+def _read(stream: IO[bytes] | gzip.GzipFile, path: Path, dimensions: int) -> npt.NDArray[np.uint8]:
+    """As many values as the head tells of, and not one more is looked at."""
+    head = stream.read(4 + 4 * dimensions)
+    if len(head) < 4 + 4 * dimensions or head[:4] != bytes([0, 0, UNSIGNED_BYTE, dimensions]):
         raise DataError(f"{path} is no IDX file of bytes with {dimensions} dimensions.")
-    shape = struct.unpack_from(f">{dimensions}I", data, 4)
-    size = int(np.prod(shape, dtype=object))
-    if len(data) - head != size:
-        raise DataError(f"{path} holds {len(data) - head} values, its head promises {size}.")
-    return np.frombuffer(data, np.uint8, offset=head).reshape(shape)
+    shape = struct.unpack_from(f">{dimensions}I", head, 4)
+    size = math.prod(shape)
+    if size > files.LARGEST:
+        raise DataError(f"{path}: its head promises {size:,} values, {files.LARGEST:,} can be.")
+    values = bytearray()
+    while piece := stream.read(min(files.PIECE, size + 1 - len(values))):
+        values += piece
+    if len(values) != size:
+        count = f"{len(values):,}" if len(values) < size else "more"
+        raise DataError(f"{path} holds {count} values, its head promises {size:,}.")
+    return np.frombuffer(values, np.uint8).reshape(shape)
 
 
 def find_idx(folder: Path, name: str) -> Path | None:

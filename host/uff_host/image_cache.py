@@ -32,5 +32,7 @@ def write(name: str, images: Images) -> None:
     Raises:
         OSError: The cache cannot be written.
     """
-    with files.replacing(files.cache_folder() / name) as new, new.open("wb") as stream:
+    folder = files.cache_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    with files.replacing(folder / name) as new, new.open("wb") as stream:
         np.savez(stream, images=images)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from uff_host import files
 from uff_host.errors import FormatError
 from uff_host.reference import Int64
 
@@ -19,13 +22,23 @@ class Predictions:
     goodness: Int64
 
 
+def read_predictions(path: Path, n: int, k: int) -> bytes:
+    """The bytes of a file for n samples and k classes.
+
+    Raises:
+        FormatError: There are more.
+        OSError: It cannot be read.
+    """
+    return files.read_whole(path, n * _record(k).itemsize, f"that {n} samples of {k} classes take")
+
+
 def unpack_predictions(data: bytes, n: int, k: int, what: str = "predictions file") -> Predictions:
     """Read the bytes of a file for n samples and k classes: "<B" and k times "q" each.
 
     Raises:
         FormatError: The size is another one.
     """
-    record = np.dtype([("label", "u1"), ("goodness", "<i8", (k,))])
+    record = _record(k)
     if len(data) != n * record.itemsize:
         raise FormatError(
             f"{what} has {len(data)} bytes, {n} samples of {k} classes take {n * record.itemsize}."
@@ -36,7 +49,10 @@ def unpack_predictions(data: bytes, n: int, k: int, what: str = "predictions fil
 
 def pack_predictions(labels: npt.NDArray[np.uint8], goodness: Int64) -> bytes:
     """The bytes that the device writes for these labels and goodnesses."""
-    record = np.dtype([("label", "u1"), ("goodness", "<i8", (goodness.shape[1],))])
-    records = np.zeros(len(labels), record)
+    records = np.zeros(len(labels), _record(goodness.shape[1]))
     records["label"], records["goodness"] = labels, goodness
     return records.tobytes()
+
+
+def _record(k: int) -> np.dtype[Any]:
+    return np.dtype([("label", "u1"), ("goodness", "<i8", (k,))])

@@ -68,6 +68,7 @@ class Store:
             OSError: The cache cannot be written.
         """
         kept = {"task": f"{task.network}, {task.cell}, seed {task.seed}", "scores": list(scores)}
+        self._folder.mkdir(parents=True, exist_ok=True)
         files.write_bytes(self._path(task), json.dumps(kept, ensure_ascii=False).encode())
 
     def _path(self, task: Task) -> Path:

@@ -8,10 +8,12 @@ This module reads whole files and writes whole files; the device appends.
 
 from __future__ import annotations
 
+import io
 import struct
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -58,6 +60,14 @@ class Samples:
     def counts(self) -> list[int]:
         """Live samples of each class."""
         return [int(n) for n in np.bincount(self.labels, minlength=len(self.class_names))]
+
+
+@dataclass
+class Live:
+    """A sample that no record has deleted yet, with its newest label."""
+
+    label: int
+    pixels: bytes
 
 
 def record_bytes(image_bytes: int) -> int:
@@ -175,7 +185,8 @@ def read_samples(path: Path) -> Samples:
         FormatError: The header is damaged, or this is no samples file.
         OSError: The file cannot be read.
     """
-    return unpack_samples(path.read_bytes(), str(path))
+    with path.open("rb") as stream:
+        return _unpack(stream, str(path))
 
 
 def unpack_samples(data: bytes, what: str = "samples file") -> Samples:
@@ -184,39 +195,46 @@ def unpack_samples(data: bytes, what: str = "samples file") -> Samples:
     Raises:
         FormatError: The header is damaged, or this is no samples file.
     """
-    height, width, names, start = _unpack_header(data, what)
-    size = record_bytes(height * width)
-    whole = (len(data) - start) // size
-    body = memoryview(data)[start : start + whole * size]
+    return _unpack(io.BytesIO(data), what)
 
-    labels: dict[int, int] = {}  # record number of a live sample -> its newest label
+
+def _unpack(stream: BinaryIO, what: str) -> Samples:
+    """Record by record, so that only live samples are held in memory."""
+    height, width, names = _unpack_header(stream, what)
+    pixels = height * width
+    size = record_bytes(pixels)
+    live: dict[int, Live] = {}
     damaged = 0
     bad = 0  # unsound records since the last sound one: damaged if another follows, else torn
-    for index in range(whole):
-        record = body[index * size : (index + 1) * size]
+    for index in range(files.LARGEST // size):
+        record = stream.read(size)
+        if len(record) < size:
+            break
         if _record_sound(record, index):
             # One that leans on a damaged record is damaged too, but never part of a torn tail.
-            damaged += bad + (not _apply(record, index, labels, names, height * width))
+            damaged += bad + (not _apply(record, index, live, names, pixels))
             bad = 0
         else:
             bad += 1
-    torn = (len(data) - start) % size + bad * size
-    table = np.frombuffer(body, np.uint8).reshape(whole, size)
-    head = struct.calcsize(RECORD)
-    live = np.array(list(labels), np.intp)
-    images = table[live, head : head + height * width].reshape(len(live), height, width)
-    return Samples(names, images, np.array(list(labels.values()), np.uint8), damaged, torn)
+    else:
+        raise FormatError(f"{what} has more than the {files.LARGEST:,} bytes a board can hold.")
+    images = np.frombuffer(b"".join(one.pixels for one in live.values()), np.uint8)
+    labels = np.array([one.label for one in live.values()], np.uint8)
+    torn = len(record) + bad * size
+    return Samples(names, images.reshape(len(live), height, width), labels, damaged, torn)
 
 
-def _unpack_header(data: bytes, what: str) -> tuple[int, int, list[str], int]:
+def _unpack_header(stream: BinaryIO, what: str) -> tuple[int, int, list[str]]:
     fixed = struct.calcsize(HEADER)
+    data = stream.read(fixed)
     if len(data) < fixed or data[:4] != MAGIC:
         raise FormatError(f"{what} is no samples file: it does not begin with {MAGIC.decode()}.")
-    _, version, size, height, width, count, zero = struct.unpack_from(HEADER, data)
+    _, version, size, height, width, count, zero = struct.unpack(HEADER, data)
     if version != VERSION:
         raise FormatError(
             f"{what} has version {version} of the samples file, this reads {VERSION}."
         )
+    data += stream.read(max(0, size - fixed))
     if size < fixed + 4 or size % 4 or len(data) < size:
         raise FormatError(f"{what}: the header is cut short or its size of {size} bytes is wrong.")
     if struct.unpack_from("<I", data, size - 4)[0] != zlib.crc32(data[: size - 4]):
@@ -227,20 +245,20 @@ def _unpack_header(data: bytes, what: str) -> tuple[int, int, list[str], int]:
     names, used = unpack_names(data[fixed : size - 4], count, what)
     if size != fixed + (used + 3) // 4 * 4 + 4 or any(data[fixed + used : size - 4]):
         raise FormatError(f"{what}: the header is longer than its class names.")
-    return height, width, names, size
+    return height, width, names
 
 
-def _record_sound(record: memoryview, index: int) -> bool:
+def _record_sound(record: bytes, index: int) -> bool:
     crc = zlib.crc32(record[:-4], zlib.crc32(struct.pack("<I", index)))
     return bool(crc == struct.unpack("<I", record[-4:])[0])
 
 
 def _apply(
-    record: memoryview, index: int, labels: dict[int, int], names: list[str], image_bytes: int
+    record: bytes, index: int, live: dict[int, Live], names: list[str], image_bytes: int
 ) -> bool:
     """Apply one record to the live samples and names; False if it cannot be."""
     kind, label, _ = struct.unpack_from(RECORD, record)
-    payload = bytes(record[struct.calcsize(RECORD) :][:image_bytes])
+    payload = record[struct.calcsize(RECORD) :][:image_bytes]
     if kind == CLASS_NAME:
         try:
             (name,), _ = unpack_names(payload, 1, "record")
@@ -251,15 +269,15 @@ def _apply(
         names[label : label + 1] = [name]
         return True
     if kind == DELETE:
-        return labels.pop(struct.unpack_from("<I", payload)[0], None) is not None
+        return live.pop(struct.unpack_from("<I", payload)[0], None) is not None
     if label >= len(names):
         return False
     if kind == SAMPLE:
-        labels[index] = label
+        live[index] = Live(label, payload)
         return True
     if kind == RELABEL:
-        sample = struct.unpack_from("<I", payload)[0]
-        if sample in labels:
-            labels[sample] = label
+        sample = live.get(struct.unpack_from("<I", payload)[0])
+        if sample is not None:
+            sample.label = label
             return True
     return False

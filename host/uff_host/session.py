@@ -129,4 +129,14 @@ def read_session(path: Path) -> Session:
         FormatError: It is damaged, or no session.
         OSError: It cannot be read.
     """
-    return unpack_session(path.read_bytes(), str(path))
+    data = files.read_as_told(path, struct.calcsize(HEADER), lambda head: _told(head, str(path)))
+    return unpack_session(data, str(path))
+
+
+def _told(head: bytes, what: str) -> int:
+    """The size of the file that begins with these bytes."""
+    if head[:4] != MAGIC:
+        raise FormatError(
+            f"{what} is no session of touches: it does not begin with {MAGIC.decode()}."
+        )
+    return len(head) + int(struct.unpack(HEADER, head)[5]) * struct.calcsize(RECORD) + 4

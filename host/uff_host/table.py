@@ -135,9 +135,7 @@ def do_table(options: argparse.Namespace) -> None:
     absent = [name for name in options.networks if name in RIVALS and RIVALS[name].missing()]
     here = [name for name in options.networks if name not in absent]
     versions = results.versions(here, options.on)
-    for path in (options.json, options.markdown, options.plot):
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
+    files.check_outputs(options.json, options.markdown, options.plot)
     with screen.progress_bar(console, "Fashion-MNIST") as on_progress:
         images = fashion.load(options.idx, on_progress)
     rows = compute(

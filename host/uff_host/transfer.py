@@ -1,7 +1,8 @@
 """Files to and from a board, over nothing but its REPL.
 
-A chunk travels as one line, deflated and in base64, so Ctrl-C keeps its meaning; it carries the
-CRC-32 of what it unpacks to and is asked for again if that differs. A file grows under another
+A chunk travels as one line, deflated and in base64, so Ctrl-C keeps its meaning; it carries its
+place and the CRC-32 of what it unpacks to and is asked for again if they differ, as is every line
+that cannot be read. A file grows under another
 name and takes its own when the SHA-256 of all of it is right, so the old one is there until then.
 A transfer that was cut goes on where it was: what had arrived is trusted if its SHA-256 is that
 of as much of the source. A file that is there already is not sent.
@@ -10,9 +11,13 @@ of as much of the source. A file that is there already is not sent.
 from __future__ import annotations
 
 import binascii
+import contextlib
 import hashlib
+import os
+import tempfile
 import time
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -23,6 +28,7 @@ from uff_host.serial_link import SerialLink
 
 CHUNK = 4096
 TRIES = 5  # for one chunk
+FINAL = ("done", "damaged", "full")  # last words of a board that received a file
 SILENCE_S = 60.0  # the board may hash a file of megabytes, or erase a flash
 
 # Runs on the board: functions that all transfers begin with.
@@ -63,6 +69,11 @@ def begin(name, part, size, wanted):
             os.remove(old)
     print("part", *digest(part))  # -1 where there is none
     return int(sys.stdin.readline())
+def ask():
+    try:
+        return sys.stdin.readline().split()
+    except UnicodeError:
+        return []
 def full(error, part):
     if error.errno != 28:
         raise error
@@ -82,11 +93,11 @@ def receive(name, part, size, wanted):
         with open(part, "ab" if at else "wb") as file:
             print("at", at)
             while at < size:
-                line = sys.stdin.readline().split()
+                line = ask()
                 try:
-                    data = io.BytesIO(binascii.a2b_base64(line[1]))
+                    data = io.BytesIO(binascii.a2b_base64(line[2]))
                     data = deflate.DeflateIO(data, deflate.RAW, 12).read()
-                    good = binascii.crc32(data) == int(line[0], 16)
+                    good = int(line[0]) == at and binascii.crc32(data) == int(line[1], 16)
                 except (ValueError, IndexError, OSError, EOFError):
                     good = False
                 if not good:
@@ -118,12 +129,16 @@ def send(name):
     buffer = memoryview(bytearray({chunk}))
     with open(name, "rb") as file:
         while True:
-            line = sys.stdin.readline().split()
-            if line[0] == "end":
+            line = ask()
+            if line == ["end"]:
                 return
+            if len(line) != 2 or line[0] != "at" or not line[1].isdigit():
+                print("again")
+                continue
             file.seek(int(line[1]))
             data = buffer[: file.readinto(buffer)]
-            print("%08x" % binascii.crc32(data), str(binascii.b2a_base64(data), "ascii"), end="")
+            text = str(binascii.b2a_base64(data), "ascii")
+            print(line[1], "%08x" % binascii.crc32(data), text, end="")
 send({name!r})
 """
 )
@@ -159,20 +174,29 @@ def put(link: SerialLink | Talk, local: Path, name: str, on_progress: OnProgress
         _end(link, name)
         on_progress(Progress(f"{name} is there", 1.0, 0.0))
         return
-    held = max(0, int(words[1]))
-    start = held if _begins(data, held, words[2]) else 0
-    link.write_line(str(start))
-    clock = _Clock(f"Sending {name}", start, len(data), on_progress)
-    at, tries = start, 0
-    words = _words(link, name)
-    while words[0] in ("at", "again") and (at := int(words[1])) < len(data):
-        tries = tries + 1 if words[0] == "again" else 0
+    held, begun = _count(words, "part", name)
+    at = held if 0 < held <= len(data) and hashlib.sha256(data[:held]).hexdigest() == begun else 0
+    link.write_line(str(at))
+    clock = _Clock(f"Sending {name}", at, len(data), on_progress)
+    words, tries = _words(link, name), 0
+    while at < len(data):
+        if words[0] in FINAL:
+            break
+        clock.show(at)
+        end = min(at + CHUNK, len(data))
+        link.write_line(_pack(at, data[at:end]))
+        words = _words(link, name)
+        if words == ["at", str(end)]:
+            at, tries = end, 0
+            continue
+        # Damaged on its way to the board, or the answer on its way here: the board knows where
+        # it is, and says so once more where a chunk is not the one it waits for.
+        tries += 1
         if tries == TRIES:
             raise DeviceError(f"{name}: the line damages what it carries. Was there a bad cable?")
-        clock.show(at)
-        link.write_line(_pack(data[at : at + CHUNK]))
-        words = _words(link, name)
-    if words[0] == "at":
+        if words[0] == "again" and words[1:2] and words[1].isdecimal():
+            at = min(int(words[1]), len(data) - 1)
+    if words[0] not in FINAL:
         words = _words(link, name)
     finished(words[0], name, len(data))
     _end(link, name)
@@ -187,6 +211,8 @@ def finished(word: str, name: str, size: int) -> None:
     """
     if word == "full":
         raise DeviceError(f"{name}: {size:,} bytes do not fit on the target's disk.")
+    if word not in FINAL:
+        raise DeviceError(f"{name}: the target's answer {word!r} makes no sense. Send it again.")
     if word != "done":
         raise DeviceError(f"{name} arrived damaged and was thrown away; the old one is intact.")
 
@@ -203,54 +229,82 @@ def get(link: SerialLink | Talk, name: str, local: Path, on_progress: OnProgress
     if words == ["none"]:
         _end(link, name)
         raise DeviceError(f"The target has no file {name}.")
-    size, digest = int(words[1]), words[2]
-    part = local.parent / part_name(f".{local.name}", digest)
-    local.parent.mkdir(parents=True, exist_ok=True)
-    data = part.read_bytes()[: size // CHUNK * CHUNK] if part.exists() else b""
-    at = len(data) // CHUNK * CHUNK
-    clock = _Clock(f"Fetching {name}", at, size, on_progress)
-    with part.open("r+b" if part.exists() else "wb") as stream:
-        stream.truncate(at)
-        stream.seek(at)
-        tries = 0
-        while at < size:
-            link.write_line(f"at {at}")
-            chunk = _unpack(_words(link, name))
-            if chunk is None:
-                tries += 1
-                if tries == TRIES:
-                    raise DeviceError(f"{name}: the line damages what it carries.")
-                continue
+    size, digest = _count(words, "file", name)
+    with _part(local, digest) as part:
+        at = min(part.stat().st_size, size) // CHUNK * CHUNK if part.exists() else 0
+        clock = _Clock(f"Fetching {name}", at, size, on_progress)
+        with part.open("r+b" if at else "wb") as stream:
+            stream.truncate(at)
+            stream.seek(at)
             tries = 0
-            stream.write(chunk)
-            stream.flush()
-            at += len(chunk)
-            clock.show(at)
-    link.write_line("end")
-    _end(link, name)
-    whole = part.read_bytes()
-    part.unlink()
+            while at < size:
+                link.write_line(f"at {at}")
+                chunk = _unpack(at, _words(link, name))
+                if chunk is None:
+                    tries += 1
+                    if tries == TRIES:
+                        raise DeviceError(f"{name}: the line damages what it carries.")
+                    continue
+                tries = 0
+                stream.write(chunk)
+                stream.flush()
+                at += len(chunk)
+                clock.show(at)
+        for _ in range(TRIES):
+            link.write_line("end")
+            if link.read_line(SILENCE_S) is None:
+                break
+        _end(link, name)
+        whole = part.read_bytes()
+        part.unlink()
     if hashlib.sha256(whole).hexdigest() != digest:
         raise DeviceError(f"{name} came damaged and was thrown away; try again.")
     files.write_bytes(local, whole)
 
 
-def _begins(data: bytes, held: int, digest: str) -> bool:
-    return held <= len(data) and hashlib.sha256(data[:held]).hexdigest() == digest
+@contextlib.contextmanager
+def _part(local: Path, digest: str) -> Iterator[Path]:
+    """Where a file grows: beside its place, where it is found again; for a pipe, anywhere."""
+    if files.takes_bytes(local):
+        with tempfile.TemporaryDirectory(prefix="uff-") as folder:
+            yield Path(folder) / "part"
+        return
+    place = Path(os.path.realpath(local))
+    yield place.parent / part_name(f".{place.name}", digest)
 
 
-def _pack(data: bytes) -> str:
+def _pack(at: int, data: bytes) -> str:
     packer = zlib.compressobj(9, zlib.DEFLATED, -12)
     packed = packer.compress(data) + packer.flush()
-    return f"{zlib.crc32(data):08x} {binascii.b2a_base64(packed, newline=False).decode()}"
+    return f"{at} {zlib.crc32(data):08x} {binascii.b2a_base64(packed, newline=False).decode()}"
 
 
-def _unpack(words: list[str]) -> bytes | None:
+def _unpack(at: int, words: list[str]) -> bytes | None:
+    """The chunk of the file at `at`, or None where the line holds another or none."""
     try:
-        data = binascii.a2b_base64(words[1])
-        return data if data and zlib.crc32(data) == int(words[0], 16) else None
-    except (ValueError, IndexError):
+        place, crc, text = words
+        data = binascii.a2b_base64(text)
+        good = data and int(place) == at and zlib.crc32(data) == int(crc, 16)
+        return data if good else None
+    except ValueError:
         return None
+
+
+def _count(words: list[str], word: str, name: str) -> tuple[int, str]:
+    """How many bytes of a file the board has, and their SHA-256, from its first answer.
+
+    Raises:
+        DeviceError: It says something else.
+    """
+    try:
+        first, count, digest = words
+        if first == word and len(bytes.fromhex(digest)) == hashlib.sha256().digest_size:
+            return int(count), digest
+    except ValueError:
+        pass
+    raise DeviceError(
+        f"{name}: the target's answer {' '.join(words)!r} makes no sense. Try again."
+    )
 
 
 def _words(link: SerialLink | Talk, name: str) -> list[str]:

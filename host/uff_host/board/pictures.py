@@ -33,6 +33,7 @@ async def take(out: Path, heap: str = "32M") -> list[Path]:
         DeviceError: The board does not start.
     """
     made: list[Path] = []
+    out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="uff-pictures-") as folder:
         async with Session(Path(folder), (800, 480), heap=heap) as session:
             server = Server(session)
