@@ -203,10 +203,10 @@ def test_the_picture_is_drawn_whatever_is_missing(tmp_path: Path) -> None:
 
 
 def test_without_the_image_the_command_says_how_to_build_it(monkeypatch, tmp_path: Path) -> None:
-    from uff_host.cli import parser
+    from uff_host.cli import parse
 
     monkeypatch.setenv("UFF_M7_BENCH", str(tmp_path / "none.elf"))
-    options = parser().parse_args(["bench"])
+    options = parse(["bench"])
     options.console = None
     with pytest.raises(DataError, match="make m7-bench"):
         options.do(options)

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from uff_host import demo, fashion, files, glyphs, screen
-from uff_host.cli import main, parser
+from uff_host.cli import main, parse
 from uff_host.model import read_layer, read_model, write_model
 from uff_host.samples import pack_samples, read_samples, write_samples
 
@@ -25,7 +25,7 @@ def samples(tmp_path) -> Path:
 
 def test_help_names_every_command(capsys):
     with pytest.raises(SystemExit) as stop:
-        parser().parse_args(["--help"])
+        parse(["--help"])
     assert stop.value.code == 0
     said = capsys.readouterr().out
     for command in ("demo", "data", "train", "evaluate", "verify"):

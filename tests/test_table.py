@@ -275,7 +275,7 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., in
 
 
 def test_the_command_writes_json_markdown_and_picture(command, tmp_path, capsys):
-    out = tmp_path / "new"
+    out = tmp_path
     outputs = ("--json", out / "t.json", "--markdown", out / "t.md", "--plot", out / "t.png")
     status = command(
         "--classes", "2,3", "--images", "4,5", "--seeds", 2, "--networks", "uff2,ridge", *outputs
@@ -307,15 +307,15 @@ def words(text: str) -> list[str]:
 
 
 def test_the_command_shown_for_a_cell_computes_this_cell():
-    asked = cli.parser().parse_args(words("--class-ids 5,7,9 --images 30 --seeds 3"))
+    asked = cli.parse(words("--class-ids 5,7,9 --images 30 --seeds 3"))
     (cell,) = table.wanted_cells(asked)
-    again = cli.parser().parse_args(table.command(cell, asked).split()[1:])
+    again = cli.parse(table.command(cell, asked).split()[1:])
     assert table.wanted_cells(again) == [cell] == [Cell((5, 7, 9), 30)]
     assert (again.seeds, again.networks, again.on, again.fresh) == (3, list(TITLES), "unix", True)
 
 
 def test_sets_of_classes_add_up():
-    asked = cli.parser().parse_args(words("--classes 2 --class-ids 5-7 --class-ids 1,9"))
+    asked = cli.parse(words("--classes 2 --class-ids 5-7 --class-ids 1,9"))
     sets = [cell.class_ids for cell in table.wanted_cells(asked) if cell.images == 100]
     assert sets == [(0, 1), (5, 6, 7), (1, 9)]
 

@@ -1,5 +1,8 @@
 """Predicts every sample of a file with a saved network: accuracy, confusion matrix and, if asked,
-all predictions."""
+all predictions.
+
+Classes of samples and network belong together by their names, or with by_index by their numbers.
+"""
 
 import time
 
@@ -12,8 +15,32 @@ JOB = {
     "samples": "test.uffs",
     # a file: for each sample its label (uint8) and the goodness of every label (int64)
     "predictions": None,
+    "by_index": False,
 }
 BATCH = 16
+
+
+def matched(asked, samples, network):
+    """For each class of the samples the number of the network's, or None where no sample has
+    it."""
+    used = set(samples.labels)
+    if asked.by_index or samples.names == network.names:
+        if max(used) >= len(network.names):
+            raise ValueError(
+                "%s: class %d, the network knows %d classes"
+                % (asked.samples, max(used), len(network.names))
+            )
+        return list(range(len(samples.names)))
+    for path, names in ((asked.samples, samples.names), (asked.model, network.names)):
+        if len(set(names)) < len(names):
+            raise ValueError("%s: two classes of one name: %s" % (path, ", ".join(names)))
+    for label in used:
+        if samples.names[label] not in network.names:
+            raise ValueError(
+                '%s: class "%s", the network knows %s'
+                % (asked.samples, samples.names[label], ", ".join(network.names))
+            )
+    return [network.names.index(n) if n in network.names else None for n in samples.names]
 
 
 def evaluate():
@@ -33,12 +60,9 @@ def evaluate():
             )
         )
     classes = len(network.names)
-    if len(samples.names) > classes:
-        raise ValueError(
-            "%s: %d classes, the network knows %d" % (asked.samples, len(samples.names), classes)
-        )
     if not len(samples):
         raise ValueError("%s: no samples" % asked.samples)
+    number = matched(asked, samples, network)
     size = network.embedding.size
     images = memoryview(bytearray(BATCH * size))
     labels = memoryview(bytearray(BATCH))
@@ -55,7 +79,7 @@ def evaluate():
                 images[: count * size], labels[:count], good[: count * 8 * classes]
             )
             for i in range(count):
-                confusion[samples.labels[first + i]][labels[i]] += 1
+                confusion[number[samples.labels[first + i]]][labels[i]] += 1
                 if out:
                     out.write(labels[i : i + 1])
                     out.write(good[i * 8 * classes : (i + 1) * 8 * classes])

@@ -3,7 +3,12 @@
 Without job.json: the board's own drawings, each with the class it was kept as. With {"session":
 "x.ufft"}: what is drawn in that session of touches; a touch outside the field ends a drawing. With
 {"samples": "x.uffs"}: the images of that file, whose labels must be the network's.
+
+With {"model": "x.uffm", "samples": "x.uffs"} it is that network alone that predicts the images,
+whatever their labels.
 """
+
+from array import array
 
 import job
 from boards import here
@@ -14,11 +19,14 @@ from capture.recogniser import Recogniser
 from capture.session import Replay
 from drivers.touch import LIFT, PRESS
 
-from uff import SamplesFile
+from uff import Network, SamplesFile
 
 JOB = {
+    "model": None,
     "session": None,
     "samples": None,
+    # with a model, a file: for each image its label (uint8) and all goodnesses (int64)
+    "predictions": None,
     "files": None,  # what the names of drawings.uffs and .uffm begin with; else the board's folder
     "width": 800,  # of the session's screen, where the board has none
     "height": 480,
@@ -75,6 +83,50 @@ def kept(samples, image):
 
 def predict():
     asked = job.Job(**JOB)
+    if asked.model is None:
+        recognise(asked)
+    else:
+        by_network(asked)
+
+
+def by_network(asked):
+    network = Network.load(asked.model)
+    if asked.samples is None:
+        raise ValueError("predict: want samples for the model in job.json")
+    samples = SamplesFile.open(asked.samples)
+    check_size(asked.samples, samples, network.embedding.height, network.embedding.width)
+    names = network.names
+    image = bytearray(network.embedding.size)
+    good, label = array("q", [0] * len(names)), bytearray(1)
+    progress = job.Progress()
+    out = open(asked.predictions, "wb") if asked.predictions else None
+    try:
+        for i in range(len(samples)):
+            samples.read_into(image, i, i + 1)
+            network.layer.goodness(network.class_inputs(image), good, label)
+            if i < asked.lines:
+                shown = " ".join("%.3f" % network.layer.value(g) for g in good)
+                print("%d: %s; goodness %s" % (i, names[label[0]], shown))
+            if out:
+                out.write(label)
+                out.write(good)
+            progress("predict", (i + 1) / len(samples))
+    finally:
+        if out:
+            out.close()
+    # goodness is counted in this
+    job.result(names=names, drawings=len(samples), unit=network.layer.value(1))
+
+
+def check_size(path, samples, height, width):
+    if (samples.height, samples.width) != (height, width):
+        raise ValueError(
+            "%s: want images of %d x %d, got %d x %d"
+            % (path, height, width, samples.height, samples.width)
+        )
+
+
+def recognise(asked):
     board = here()
     recogniser = Recogniser(board.folder if asked.files is None else asked.files, board.arena)
     for notice in recogniser.notices:
@@ -94,11 +146,7 @@ def predict():
         samples = recogniser.samples
         if asked.samples is not None:
             samples = SamplesFile.open(asked.samples)
-            if (samples.height, samples.width) != (SIDE, SIDE):
-                raise ValueError(
-                    "%s: want images of %d x %d, got %d x %d"
-                    % (asked.samples, SIDE, SIDE, samples.height, samples.width)
-                )
+            check_size(asked.samples, samples, SIDE, SIDE)
             if len(samples.names) > len(names):
                 raise ValueError(
                     "%s: %d classes, the network knows %d"

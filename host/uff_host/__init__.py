@@ -1,12 +1,18 @@
 """The host side of µFF on MicroPython: data in, training on a target, and a check of what it did.
 
-The command line is `uff` (cli.py). For use from Python:
+The command line is `uff` (cli.py). For use from Python, imported when first asked for:
 """
 
-from uff_host.errors import DataError, DeviceError, FormatError, UffError
-from uff_host.model import Model, read_model
-from uff_host.samples import Samples, read_samples, write_samples
-from uff_host.target import Target, UnixTarget
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from uff_host.errors import DataError, DeviceError, FormatError, UffError
+    from uff_host.model import Model, read_model
+    from uff_host.samples import Samples, read_samples, write_samples
+    from uff_host.target import Target, UnixTarget
 
 __all__ = [
     "DataError",
@@ -21,3 +27,17 @@ __all__ = [
     "read_samples",
     "write_samples",
 ]
+
+_MODULES = {
+    "errors": ("DataError", "DeviceError", "FormatError", "UffError"),
+    "model": ("Model", "read_model"),
+    "samples": ("Samples", "read_samples", "write_samples"),
+    "target": ("Target", "UnixTarget"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _MODULES.items():
+        if name in names:
+            return getattr(import_module(f"uff_host.{module}"), name)
+    raise AttributeError(f"module 'uff_host' has no attribute {name!r}")

@@ -1,6 +1,21 @@
-"""`python -m uff_host` is `uff`."""
+"""The program `uff`, also as `python -m uff_host`."""
 
-from uff_host.cli import main
+from __future__ import annotations
+
+import sys
+
+from uff_host import interrupts
+
+
+def main() -> int:
+    """Run the command of the command line; return the exit status."""
+    interrupts.leave_at_once()
+    from uff_host import cli
+
+    status = cli.main()
+    interrupts.ignore()
+    return status
+
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    sys.exit(main())

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -20,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from uff_host import cost, files, screen
+from uff_host.arguments import Parser, add_idx, positive, words
 from uff_host.errors import DataError
 from uff_host.progress import OnProgress, Progress
 from uff_host.qemu import MEMORY_BYTES, QemuTarget
@@ -83,13 +85,13 @@ class Bench:
 # --- Arguments -----------------------------------------------------------------------------------
 
 
-def add_bench_parser(commands: Any) -> None:
-    """Add `uff bench` to the commands of the top parser."""
-    command = commands.add_parser(
-        "bench",
-        help="count µFF beside ulab, CMSIS-DSP, plain C and backpropagation",
-        description="Counts the instructions of µFF and of its rivals on one emulated Cortex-M7. "
-        "`make bench` builds the image that holds them first.",
+def bench_arguments(command: Parser) -> None:
+    """The arguments of `uff bench`."""
+    command.explain(
+        "Counts the instructions of µFF and of its rivals on one emulated Cortex-M7. `make bench` "
+        "builds the image that holds them first.",
+        ("uff bench --plot bench.png", "all, and a picture"),
+        ("uff bench --cells 3x100 --order 256 --json bench.json", "smaller, for a program"),
     )
     command.add_argument(
         "--cells",
@@ -98,16 +100,23 @@ def add_bench_parser(commands: Any) -> None:
         metavar="LIST",
         help="classes x images of the trainings (default: 3x100,5x300)",
     )
-    command.add_argument("--order", type=int, default=768, help="of the kernels' systems")
-    command.add_argument("--idx", type=Path, metavar="DIR", help="official IDX files of the data")
+    command.add_argument(
+        "--order", type=positive, default=768, help="of the kernels' systems (default: 768)"
+    )
+    add_idx(command)
     command.add_argument("--json", type=Path, metavar="FILE", help="write all counts as JSON")
     command.add_argument("--plot", type=Path, metavar="PNG", help="draw them")
     command.set_defaults(do=do_bench)
 
 
 def _cells(text: str) -> list[tuple[int, int]]:
-    pairs = [part.split("x") for part in text.split(",")]
-    return [(int(classes), int(images)) for classes, images in pairs]
+    cells = []
+    for part in words(text):
+        found = re.fullmatch(r"(\d{1,9})x(\d{1,9})", part)
+        if not found:
+            raise argparse.ArgumentTypeError(f"{part!r} is no classes x images, like 3x100")
+        cells.append((int(found[1]), int(found[2])))
+    return cells
 
 
 def firmware() -> Path:
@@ -124,6 +133,7 @@ def do_bench(options: argparse.Namespace) -> None:
     """`uff bench`"""
     console: Console = options.console
     cost.check(options.cells)
+    files.check_outputs(options.json, options.plot)
     if not 16 <= options.order <= 768:
         raise DataError(f"Order {options.order}: want 16 to 768, the pixels of an image.")
     if not firmware().is_file():

@@ -182,12 +182,14 @@ def _cell(classes: int, images: int) -> Cell:
 # --- The command ---------------------------------------------------------------------------------
 
 
-def add_chart_parser(commands: Any) -> None:
-    """Add `uff chart` to the commands of the top parser."""
-    command = commands.add_parser(
-        "chart",
-        help="draw accuracy over the instructions of a training",
-        description="Draws what `uff table`, `uff cost` and `uff bench` have written as JSON.",
+def chart_arguments(command: Parser) -> None:
+    """The arguments of `uff chart`."""
+    command.explain(
+        "Draws what `uff table`, `uff cost` and `uff bench` have written as JSON.",
+        (
+            "uff chart --table table.json --cost cost.json --bench bench.json --plot chart.png",
+            "a point for each network that has an accuracy and a count",
+        ),
     )
     for name in ("table", "cost", "bench"):
         command.add_argument(

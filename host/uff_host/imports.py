@@ -1,4 +1,4 @@
-"""Images of the user's own: an npz file, an IDX pair, or a folder with one for each class.
+"""Images of the user's own: a folder with one for each class, arrays, a table, or an IDX pair.
 
 Everything becomes grey uint8 images of one shape. Ink is bright on dark, as in MNIST; drawings on
 white paper are inverted on request. The split into training and test follows the protocol.
@@ -6,41 +6,45 @@ white paper are inverted on request. The split into training and test follows th
 
 from __future__ import annotations
 
+import errno
+import lzma
+import re
 import zipfile
+import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from uff_host import progress
+from uff_host import files, pixels, progress
+from uff_host.csv_images import SUFFIXES as TABLES
+from uff_host.csv_images import read_csv
 from uff_host.errors import DataError
 from uff_host.idx import read_idx
+from uff_host.pixels import SUFFIXES, How
 from uff_host.progress import OnProgress, Steps
 from uff_host.protocol import Images, by_hash, draw, interleave
-from uff_host.samples import MAX_CLASSES, MAX_SIDE, MIN_SIDE, Samples
+from uff_host.samples import MAX_CLASSES, Samples
 
-SUFFIXES = (".png", ".bmp", ".gif", ".jpg", ".jpeg", ".pgm", ".ppm", ".webp")
-
-
-@dataclass
-class Shape:
-    """What images are turned into: size, and whether dark ink becomes bright."""
-
-    height: int = 28
-    width: int = 28
-    invert: bool = False
+# Names of arrays in an .npz: this project's, then scikit-learn's.
+IMAGES, LABELS, NAMES = ("images", "data"), ("labels", "target"), ("class_names", "target_names")
+TOLD = 5  # files that are named one by one
 
 
 @dataclass
 class Classes:
-    """Images of each class, uint8 (n, height, width), and the names of the classes."""
+    """Images of each class, uint8 (n, height, width), and the names of the classes.
+
+    notes: sentences about what was left out, or taken for something.
+    """
 
     images: list[Images]
     names: list[str]
+    notes: list[str] = field(default_factory=list)
 
     def split(self, n: int | None, n_test: int, seed: int) -> tuple[Samples, Samples | None]:
         """Training samples, and test samples if any are wanted.
@@ -73,10 +77,10 @@ class Classes:
 def read(
     source: Path,
     labels: Path | None = None,
-    shape: Shape | None = None,
+    how: How | None = None,
     on_progress: OnProgress = progress.ignore,
 ) -> Classes:
-    """Read a folder of class folders, an .npz with images and labels, or an IDX pair.
+    """Read a folder of class folders, an .npz, a .csv, or an IDX pair.
 
     `labels` is the IDX file of the labels and makes `source` that of the images.
 
@@ -84,78 +88,224 @@ def read(
         DataError: The source is not one of these, or its content cannot be used.
         OSError: A file cannot be read.
     """
-    shape = shape or Shape()
-    if min(shape.height, shape.width) < MIN_SIDE or max(shape.height, shape.width) > MAX_SIDE:
-        raise DataError(
-            f"{shape.height}x{shape.width}: each side must be {MIN_SIDE} to {MAX_SIDE}."
-        )
-    if source.is_dir():
-        return from_folder(source, shape, on_progress)
+    how = how or How()
+    how.check()
     if not source.exists():
         raise DataError(f"There is no {source}.")
+    kind = source.suffix.lower()
+    if source.is_dir():
+        _unused(how, source, "shape", "white", "label_column")
+        return from_folder(source, how, on_progress)
     if labels is not None:
-        return _from_arrays(
-            read_idx(source, 3), read_idx(labels, 1), None, str(source), shape, on_progress
-        )
-    return from_npz(source, shape, on_progress)
+        _unused(how, source, "shape", "white", "label_column")
+        arrays = read_idx(source, 3), read_idx(labels, 1)
+        return _from_arrays(*arrays, None, str(source), how, on_progress)
+    files.check_regular(source)
+    if kind in TABLES:
+        table = read_csv(source, how.label_column)
+        texts = np.array(table.labels)
+        found = _from_arrays(table.pixels, texts, None, str(source), how, on_progress)
+        return Classes(found.images, found.names, [*table.notes, *found.notes])
+    _unused(how, source, "label_column")
+    if kind in SUFFIXES:
+        raise DataError(f"{source} is one picture: put pictures into a folder for each class.")
+    return from_npz(source, how, on_progress)
 
 
-def from_folder(folder: Path, shape: Shape, on_progress: OnProgress = progress.ignore) -> Classes:
+def _unused(how: How, source: Path, *options: str) -> None:
+    for name in options:
+        if getattr(how, name) is not None:
+            raise DataError(f"--{name.replace('_', '-')} says nothing about {source}.")
+
+
+# ---- a folder ----
+
+
+def from_folder(folder: Path, how: How, on_progress: OnProgress = progress.ignore) -> Classes:
     """Images of a folder that holds one folder for each class, named after it.
 
-    Transparent parts count as white paper.
+    Transparent parts count as white paper. Other files are told in the notes, hidden ones not.
 
     Raises:
         DataError: There are too few or too many classes, a class is empty, or an image unreadable.
     """
-    folders = sorted(path for path in folder.iterdir() if path.is_dir() and path.name[0] != ".")
-    _check_count(len(folders), str(folder), "folders, one for each class")
-    lists = [
-        sorted(file for file in sub.iterdir() if file.suffix.lower() in SUFFIXES)
-        for sub in folders
-    ]
+    seen = _seen(folder)
+    folders = [path for path in seen if path.is_dir()]
+    loose = [path for path in seen if not path.is_dir()]
+    notes = _left_out(loose, "in no folder of a class")
+    if not 2 <= len(folders) <= MAX_CLASSES:
+        count = "1 folder" if len(folders) == 1 else f"{len(folders)} folders"
+        also = f" ({loose[0]} is in none)" if loose else ""
+        raise DataError(
+            f"{folder} holds {count}{also}, one for each class is wanted: 2 to {MAX_CLASSES} "
+            "classes can be learnt."
+        )
+    lists = [[path for path in _seen(sub) if _is_picture(path)] for sub in folders]
+    others = [path for sub in folders for path in _seen(sub) if not _is_picture(path)]
+    notes += _left_out(others, "no pictures")
     steps = Steps(max(1, sum(map(len, lists))), on_progress)
     classes: list[Images] = []
     for sub, paths in zip(folders, lists, strict=True):
         if not paths:
-            raise DataError(f"{sub} holds no image (.png and the like).")
+            raise DataError(f"{sub} holds no image (.png, .jpg and the like).")
         images = []
         for path in paths:
-            images.append(_fit(_open(path), shape))
+            images.append(pixels.fit(pixels.open_picture(path), how))
             steps.next(f"Reading {sub.name}")
         classes.append(np.stack(images))
-    return Classes(classes, [sub.name for sub in folders])
+    names = [sub.name for sub in folders]
+    _check_names(names, str(folder))
+    return Classes(classes, names, notes)
 
 
-def from_npz(path: Path, shape: Shape, on_progress: OnProgress = progress.ignore) -> Classes:
-    """Images of a numpy file with the arrays `images` and `labels`, and `class_names` if wanted.
+def _seen(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.name[0] != ".")
 
-    images: integers 0 to 255 or reals 0 to 1, (n, height, width) or with 1 or 3 colours behind.
-    labels: integers 0 to 15, (n,).
+
+def _is_picture(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES and not path.is_dir()
+
+
+def _left_out(paths: Sequence[Path], why: str) -> list[str]:
+    if not paths:
+        return []
+    names = ", ".join(map(str, paths[:TOLD]))
+    more = f" and {len(paths) - TOLD} more" if len(paths) > TOLD else ""
+    return [f"Left out, {why}: {names}{more}."]
+
+
+# ---- arrays ----
+
+
+def from_npz(path: Path, how: How, on_progress: OnProgress = progress.ignore) -> Classes:
+    """Images of a numpy file with the arrays `images` and `labels`, and `class_names` if wanted;
+    or `data`, `target` and `target_names`.
+
+    Images: numbers or booleans, (n, height, width), with 1 or 3 colours behind, or (n, pixels).
+    Labels: whole numbers or texts, (n,). Names: of the classes 0, 1, ...
 
     Raises:
         DataError: It is no such file, or an array has another shape, type or range.
+        OSError: It cannot be read.
     """
     try:
-        archive = np.load(path, allow_pickle=False)
-        if not isinstance(archive, np.lib.npyio.NpzFile):
-            raise DataError(f"{path} is one array: an .npz with images and labels is wanted.")
-        with archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} cannot be read as .npz ({error}).") from None
-    missing = [name for name in ("images", "labels") if name not in arrays]
-    if missing:
-        raise DataError(f"{path} holds {sorted(arrays)}, but no array named {missing[0]!r}.")
-    names = arrays.get("class_names")
-    return _from_arrays(
-        arrays["images"],
-        arrays["labels"],
-        None if names is None else [str(name) for name in names.ravel()],
-        str(path),
-        shape,
-        on_progress,
+        with zipfile.ZipFile(path) as archive:
+            members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+            images = _array(archive, _member(members, IMAGES, path), path)
+            labels = _array(archive, _member(members, LABELS, path), path)
+            texts = None
+            if any(name in members for name in NAMES):
+                names = _array(archive, _member(members, NAMES, path), path)
+                texts = _texts(names.ravel(), f"{path}: names of classes")
+    except (
+        zipfile.BadZipFile,
+        lzma.LZMAError,
+        zlib.error,
+        EOFError,
+        MemoryError,
+        RuntimeError,
+        ValueError,
+        OSError,
+    ) as error:
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:  # a place before its start
+            raise
+        with path.open("rb") as stream:
+            if stream.read(6) == b"\x93NUMPY":
+                why = "it is one array, an .npz with images and labels is wanted"
+            else:
+                why = f"{error}".rstrip(".") or type(error).__name__
+        raise DataError(f"{path} cannot be read as .npz ({why}).") from None
+    return _from_arrays(images, labels, texts, str(path), how, on_progress)
+
+
+def _member(
+    members: dict[str, zipfile.ZipInfo], names: Sequence[str], path: Path
+) -> zipfile.ZipInfo:
+    for name in names:
+        if name in members:
+            return members[name]
+    raise DataError(
+        f"{path} holds {', '.join(sorted(members)) or 'nothing'}, but no array named "
+        f"{' or '.join(map(repr, names))}."
     )
+
+
+def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> npt.NDArray[Any]:
+    name = info.filename.removesuffix(".npy")
+    if info.file_size > files.LARGEST:
+        raise DataError(f"{path}: {name} takes {info.file_size:,} bytes, more than 2 GB.")
+    with archive.open(info) as stream:
+        try:
+            return np.lib.format.read_array(stream, allow_pickle=False)
+        except ValueError as error:
+            if "allow_pickle" in str(error):
+                raise DataError(
+                    f"{path}: the array {name} holds Python objects, which could run code when "
+                    "they are read. Save numbers or texts instead: numpy.stack(images), "
+                    "labels.astype(str)."
+                ) from None
+            raise
+
+
+def _texts(values: npt.NDArray[Any], what: str) -> list[str]:
+    """Labels or names as texts.
+
+    Raises:
+        DataError: They are neither texts nor whole numbers.
+    """
+    kind = values.dtype.kind
+    if kind == "f" and np.isfinite(values).all() and (values == np.floor(values)).all():
+        values = values.astype(np.int64)
+        kind = "i"
+    if kind == "S":
+        try:
+            return [bytes(value).decode() for value in values]
+        except UnicodeDecodeError:
+            raise DataError(f"{what}: some are not UTF-8.") from None
+    if kind not in "iubU":
+        raise DataError(f"{what}: whole numbers or texts are wanted, got {values.dtype}.")
+    return [str(value) for value in values]
+
+
+def _numbered(
+    labels: npt.NDArray[Any], names: Sequence[str] | None, what: str
+) -> tuple[list[int], list[str]]:
+    """Label of each image as a number, and the names of the classes."""
+    texts = _texts(labels, f"{what}: labels")
+    if names is None:
+        whole = all(re.fullmatch(r"-?[0-9]{1,18}", text) for text in set(texts))
+        names = sorted(set(texts), key=int if whole else None)
+    elif labels.dtype.kind in "iuf":
+        _check_names(names, what)
+        least, most = int(labels.min()), int(labels.max())
+        if least < 0 or most >= len(names):
+            raise DataError(
+                f"{what}: the labels go from {least} to {most}, but there are {len(names)} names "
+                "of classes."
+            )
+        return [int(label) for label in labels], list(names)
+    _check_names(names, what)
+    places = {name: c for c, name in enumerate(names)}
+    unknown = next((text for text in texts if text not in places), None)
+    if unknown is not None:
+        raise DataError(f"{what}: the label {unknown!r} is none of {', '.join(names)}.")
+    return [places[text] for text in texts], list(names)
+
+
+def _check_names(names: Sequence[str], what: str) -> None:
+    if not 2 <= len(names) <= MAX_CLASSES:
+        classes = "1 class" if len(names) == 1 else f"{len(names)} classes"
+        raise DataError(f"{what} holds {classes}: 2 to {MAX_CLASSES} can be learnt.")
+    for name in names:
+        try:
+            count = len(name.encode())
+        except UnicodeEncodeError:
+            raise DataError(f"{what}: the class name {name!r} is not UTF-8.") from None
+        if not 1 <= count <= 255:
+            raise DataError(f"{what}: the class name {name!r} must have 1 to 255 bytes.")
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise DataError(f"{what}: two classes are named {twice!r}.")
 
 
 def _from_arrays(
@@ -163,99 +313,28 @@ def _from_arrays(
     labels: npt.NDArray[Any],
     names: Sequence[str] | None,
     what: str,
-    shape: Shape,
+    how: How,
     on_progress: OnProgress,
 ) -> Classes:
-    pixels = _as_bytes(images, what)
-    if labels.shape != pixels.shape[:1] or not np.issubdtype(labels.dtype, np.integer):
+    images, about_shape = pixels.shaped(images, what, how)
+    if labels.shape == (len(labels), 1):
+        labels = labels[:, 0]
+    if labels.shape != images.shape[:1]:
         raise DataError(
-            f"{what}: {len(pixels)} images need as many whole numbers as labels, "
-            f"got {labels.dtype} {labels.shape}."
+            f"{what}: {len(images)} images need as many labels, got an array {labels.shape}."
         )
     if len(labels) == 0:
         raise DataError(f"{what} holds no image.")
-    if int(labels.min()) < 0 or int(labels.max()) >= MAX_CLASSES:
-        raise DataError(
-            f"{what}: the labels go from {labels.min()} to {labels.max()}, "
-            f"0 to {MAX_CLASSES - 1} are possible."
-        )
-    k = int(labels.max()) + 1 if names is None else len(names)
-    _check_count(k, what, "classes")
-    if int(labels.max()) >= k:
-        raise DataError(f"{what}: label {labels.max()}, but only {k} class names.")
-    names = list(names) if names is not None else [str(c) for c in range(k)]
-    steps = Steps(len(pixels), on_progress)
-    classes: list[list[Images]] = [[] for _ in range(k)]
-    for image, label in zip(pixels, labels, strict=True):
-        classes[label].append(_fit(Image.fromarray(image), shape))
+    grey, about_white = pixels.as_bytes(images, what, how.white)
+    numbers, names = _numbered(labels, names, what)
+    _check_names(names, what)
+    steps = Steps(len(grey), on_progress)
+    classes: list[list[Images]] = [[] for _ in names]
+    for image, label in zip(grey, numbers, strict=True):
+        classes[label].append(pixels.fit(Image.fromarray(image), how))
         steps.next("Reading images")
-    for c, members in enumerate(classes):
+    for name, members in zip(names, classes, strict=True):
         if not members:
-            raise DataError(f"{what}: the class {names[c]} has no image.")
-    return Classes([np.stack(members) for members in classes], list(names))
-
-
-def _check_count(k: int, what: str, things: str) -> None:
-    if not 2 <= k <= MAX_CLASSES:
-        raise DataError(f"{what} holds {k} {things}: 2 to {MAX_CLASSES} can be learnt.")
-
-
-def _as_bytes(images: npt.NDArray[Any], what: str) -> npt.NDArray[np.uint8]:
-    """uint8 (n, height, width) or (n, height, width, 3) of pixels in one of the usual ranges."""
-    if images.ndim == 4 and images.shape[3] == 1:
-        images = images[..., 0]
-    if (
-        not (images.ndim == 3 or (images.ndim == 4 and images.shape[3] == 3))
-        or 0 in images.shape[1:]
-    ):
-        raise DataError(
-            f"{what}: images of shape {images.shape}, "
-            "wanted (n, height, width) or (n, height, width, 3)."
-        )
-    if images.size == 0 or images.dtype == np.uint8:
-        return images.astype(np.uint8)
-    if images.dtype == np.bool_:
-        return images.astype(np.uint8) * np.uint8(255)
-    if images.dtype.kind not in "iuf":
-        raise DataError(f"{what}: images of type {images.dtype} have no pixels.")
-    low, high = images.min(), images.max()
-    if np.issubdtype(images.dtype, np.integer) and low >= 0 and high <= 255:
-        return images.astype(np.uint8)
-    if np.issubdtype(images.dtype, np.floating) and low >= 0 and high <= 1:
-        return np.floor(images * 255 + 0.5).astype(np.uint8)
-    raise DataError(
-        f"{what}: pixels of type {images.dtype} from {low} to {high}, "
-        "wanted whole numbers 0 to 255 or reals 0 to 1."
-    )
-
-
-def _open(path: Path) -> Image.Image:
-    try:
-        with Image.open(path) as image:
-            image.load()
-            if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-                colour = image.convert("RGBA")
-                paper = Image.new("RGBA", colour.size, "white")
-                return Image.alpha_composite(paper, colour)
-            if image.mode.startswith("I"):  # 16-bit grey, which convert("L") would clip
-                return Image.fromarray((np.asarray(image).astype(np.int64) >> 8).astype(np.uint8))
-            return image.copy()
-    except (
-        UnidentifiedImageError,
-        OSError,
-        SyntaxError,
-        ValueError,
-        Image.DecompressionBombError,
-    ):
-        raise DataError(f"{path} cannot be read as an image.") from None
-
-
-def _fit(image: Image.Image, shape: Shape) -> Images:
-    """Grey uint8 (height, width): area average when made smaller, bilinear when made larger."""
-    grey = image.convert("L")
-    if grey.size != (shape.width, shape.height):
-        smaller = grey.width >= shape.width and grey.height >= shape.height
-        how = Image.Resampling.BOX if smaller else Image.Resampling.BILINEAR
-        grey = grey.resize((shape.width, shape.height), how)
-    pixels = np.asarray(grey, np.uint8)
-    return 255 - pixels if shape.invert else pixels
+            raise DataError(f"{what}: the class {name} has no image.")
+    notes = [*about_shape, *about_white]
+    return Classes([np.stack(members) for members in classes], list(names), notes)

@@ -13,15 +13,17 @@ from typing import Any
 from rich.console import Console
 
 from uff_host import files, progress
+from uff_host.arguments import Parser, add_on, not_negative, positive
 from uff_host.errors import DataError, FormatError
 from uff_host.hand import Hand
 from uff_host.hand.composer import Layout, lesson
 from uff_host.progress import OnProgress
 from uff_host.samples import read_samples
 from uff_host.session import read_session, write_session
-from uff_host.target import NAMES, Result, Target, connect
+from uff_host.target import Result, Target, connect, naming
 
 SAMPLES, MODEL = "replay-drawings.uffs", "replay-drawings.uffm"  # of device/scripts/capture.py
+ANSWERS_BYTES = 16 << 20
 DIGITS = "1234567890"  # the application begins with the classes 1, 2 and 3
 
 
@@ -104,25 +106,25 @@ def replay(
 # ---- commands ----
 
 
-def add_lesson_parser(commands: Any) -> None:
-    """Add `uff lesson` to the commands of the top parser."""
-    command = commands.add_parser(
-        "lesson",
-        help="write a session of touches: a made-up person teaches digits",
-        description="Writes down the touches of a made-up person who adds classes, draws "
-        "examples of each, presses Train and then draws unseen ones. Beside the session lies a "
-        "file .json that says what was drawn, for `uff replay` to compare.",
+def lesson_arguments(command: Parser) -> None:
+    """The arguments of `uff lesson`."""
+    command.explain(
+        "Writes down the touches of a made-up person who adds classes, draws examples of each, "
+        "presses Train and then draws unseen ones. Beside the session lies a file .json that says "
+        "what was drawn, for `uff replay` to compare.",
+        ("uff lesson digits.ufft --hand 7", "ten digits, five of each, then 200 unseen ones"),
+        ("uff lesson few.ufft --characters 123ab --examples 3 --haste 2", "five classes in haste"),
     )
     command.add_argument("session", type=Path, help="the session to write, like digits.ufft")
-    command.add_argument("--hand", type=_number, default=1, help="who draws (default: 1)")
+    command.add_argument("--hand", type=not_negative, default=1, help="who draws (default: 1)")
     command.add_argument(
         "--characters", default=DIGITS, help=f"digits and small letters (default: {DIGITS})"
     )
     command.add_argument(
-        "--examples", type=_positive, default=5, help="drawings of each to learn from (default: 5)"
+        "--examples", type=positive, default=5, help="drawings of each to learn from (default: 5)"
     )
     command.add_argument(
-        "--ask", type=_number, default=20, help="unseen drawings of each (default: 20)"
+        "--ask", type=not_negative, default=20, help="unseen drawings of each (default: 20)"
     )
     command.add_argument(
         "--haste",
@@ -130,27 +132,21 @@ def add_lesson_parser(commands: Any) -> None:
         default=1.0,
         help="how much drawings vary, 0 to 5; 2 is twice the usual (default: 1)",
     )
-    command.add_argument(
-        "--on", default="unix", metavar="TARGET", help="whose screen (default: unix, 800x480)"
-    )
+    add_on(command, "whose screen")
     command.set_defaults(do=do_lesson)
 
 
-def add_replay_parser(commands: Any) -> None:
-    """Add `uff replay` to the commands of the top parser."""
-    command = commands.add_parser(
-        "replay",
-        help="replay a session of touches in the capture application",
-        description="Runs the capture application on a target and gives it the touches of a "
-        "session, as fast as it takes them. The drawings of the board's owner stay untouched.",
-    )
+def replay_arguments(command: Parser) -> None:
+    """The arguments of `uff replay`."""
+    command.explain(
+        "Runs the capture application on a target and gives it the touches of a session, as fast "
+        "as it takes them. The drawings of the board's owner stay untouched.",
+        ("uff replay digits.ufft", "in MicroPython on this machine"),
+        ("uff replay digits.ufft --on m7 --samples d.uffs --model d.uffm", "on the emulated "
+         "Cortex-M7, and keep what it drew and learnt"),
+    )  # fmt: skip
     command.add_argument("session", type=Path, help="session file (.ufft)")
-    command.add_argument(
-        "--on",
-        default="unix",
-        metavar="TARGET",
-        help=f"where MicroPython runs: {', '.join(NAMES)} (default: unix)",
-    )
+    add_on(command)
     command.add_argument("--start", type=Path, metavar="UFFS", help="drawings to begin with")
     command.add_argument("--samples", type=Path, metavar="UFFS", help="where to keep the drawings")
     command.add_argument("--model", type=Path, metavar="UFFM", help="where to keep the model")
@@ -159,22 +155,11 @@ def add_replay_parser(commands: Any) -> None:
     command.set_defaults(do=do_replay)
 
 
-def _number(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"{number} is below 0")
-    return number
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{number} is not above 0")
-    return number
-
-
 def _haste(text: str) -> float:
-    haste = float(text)
+    try:
+        haste = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
     if not 0 <= haste <= 5:
         raise argparse.ArgumentTypeError(f"{text} is not within 0 and 5")
     return haste
@@ -182,6 +167,7 @@ def _haste(text: str) -> float:
 
 def do_lesson(options: argparse.Namespace) -> None:
     """`uff lesson`"""
+    files.check_outputs(options.session, _answers(options.session))
     with connect(options.on) as target:
         layout = layout_of(target)
     hand = Hand(options.hand, options.haste)
@@ -208,12 +194,17 @@ def do_replay(options: argparse.Namespace) -> None:
     from uff_host import screen
 
     console: Console = options.console
+    files.check_regular(*filter(None, (options.session, options.start)))
+    files.check_outputs(
+        options.samples, options.model, options.json, inputs=[options.session, options.start]
+    )
     session = read_session(options.session)
     answers = _read_answers(options.session)
     if options.start:
         read_samples(options.start)
     job = {"real_time": options.real_time, "width": session.width, "height": session.height}
     with (
+        naming({"session.ufft": options.session, SAMPLES: options.start}),
         connect(options.on) as target,
         screen.progress_bar(console, f"Replaying on {target.name}") as on_progress,
     ):
@@ -264,7 +255,7 @@ def _read_answers(session: Path) -> list[int] | None:
     if not path.exists():
         return None
     try:
-        answers = json.loads(path.read_text())
+        answers = json.loads(files.read_whole(path, ANSWERS_BYTES, "of answers"))
         asked, of = answers["asked"], answers["session"]
         if not all(isinstance(label, int) for label in asked):
             raise ValueError

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,8 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
+from matplotlib import font_manager
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
 
@@ -18,6 +20,7 @@ from uff_host.samples import Samples
 
 mpl.use("Agg")
 
+LONGEST_NAME = 20  # letters of a class name beside a matrix
 _LINE = 14  # pixels for a line of text
 
 
@@ -45,18 +48,78 @@ def contact_sheet(samples: Samples, path: Path, per_class: int = 20, zoom: int =
         sheet.save(new, "PNG")
 
 
+def confusion(
+    path: Path, title: str, names: Sequence[str], counts: Sequence[Sequence[int]]
+) -> None:
+    """A PNG with a confusion matrix; counts[c][p] is how many images of class c were taken for p.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    side = 2.4 + 0.62 * len(names)
+    figure = Figure(figsize=(side + 0.6, side), layout="constrained")
+    _matrix(figure.subplots(), names, counts)
+    figure.suptitle(title)
+    _save(figure, path)
+
+
+def _matrix(axes: Axes, names: Sequence[str], counts: Sequence[Sequence[int]]) -> None:
+    """Counts on shades of their part of the row."""
+    table = np.asarray(counts)
+    parts = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
+    axes.imshow(parts, cmap="Blues", vmin=0, vmax=1)
+    for (c, p), count in np.ndenumerate(table):
+        shade = "white" if parts[c, p] > 0.5 else "black" if count else "darkgrey"
+        axes.text(p, c, str(count), ha="center", va="center", color=shade)
+    shown, style = _lettering(names)
+    axes.set_xticks(range(len(names)), shown, rotation=30, ha="right", **style)
+    axes.set_yticks(range(len(names)), shown, **style)
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("is")
+
+
+def _lettering(names: Sequence[str]) -> tuple[list[str], dict[str, Any]]:
+    """Names as they can be drawn, and how: short, by fonts that have their letters, if any has."""
+    wanted = {ord(letter) for name in names for letter in name if letter.isprintable()}
+    families = list(mpl.rcParams["font.family"])
+    wanted -= _letters(font_manager.findfont(font_manager.FontProperties()))
+    for entry in font_manager.fontManager.ttflist if wanted else ():
+        with contextlib.suppress(OSError, RuntimeError):
+            found = wanted & _letters(entry.fname)
+            if found:
+                families.append(entry.name)
+                wanted -= found
+    shown = []
+    for number, name in enumerate(names):
+        if not name.isprintable() or not wanted.isdisjoint(map(ord, name)):
+            shown.append(f"class {number}")
+        else:
+            longest = LONGEST_NAME
+            shown.append(name if len(name) <= longest else name[: longest - 1] + "…")
+    return shown, {"parse_math": False, "fontfamily": families}
+
+
+def _letters(font: str) -> set[int]:
+    return set(font_manager.get_font(font).get_charmap())
+
+
+def _save(figure: Figure, path: Path) -> None:
+    with files.replacing(path) as new, new.open("wb") as stream:
+        figure.savefig(stream, format="png", dpi=110)
+
+
 def summary(
     path: Path,
     title: str,
     names: Sequence[str],
-    confusion: Sequence[Sequence[int]],
+    counts: Sequence[Sequence[int]],
     test: Samples,
     predicted: npt.NDArray[np.uint8],
     examples: int = 24,
 ) -> None:
     """A PNG with the confusion matrix and the first misclassified test images.
 
-    confusion[c][p] counts images of class c predicted as p; predicted is uint8 (n,).
+    counts: as of confusion(). predicted: uint8 (n,).
 
     Raises:
         OSError: The file cannot be written.
@@ -64,20 +127,9 @@ def summary(
     figure = Figure(figsize=(12, 5.5), layout="constrained")
     halves: npt.NDArray[Any] = np.asarray(figure.subfigures(1, 2, width_ratios=(1, 1.1)))
     left, right = halves
-    axes = left.subplots()
-    table = np.asarray(confusion)
-    axes.imshow(
-        table / np.maximum(table.sum(axis=1, keepdims=True), 1), cmap="Blues", vmin=0, vmax=1
-    )
-    for c, row in enumerate(table):
-        for p, count in enumerate(row):
-            shade = "white" if count > row.sum() / 2 else "black"
-            axes.text(p, c, str(count), ha="center", va="center", color=shade)
-    axes.set_xticks(range(len(names)), names, rotation=30, ha="right")
-    axes.set_yticks(range(len(names)), names)
-    axes.set_xlabel("predicted")
-    axes.set_ylabel("is")
+    _matrix(left.subplots(), names, counts)
     figure.suptitle(title)
+    shown, style = _lettering(names)
     wrong = np.flatnonzero(predicted != test.labels)[:examples]
     right.suptitle(f"{len(wrong)} of the images it got wrong" if len(wrong) else "None wrong")
     grid = right.subplots(4, max(1, examples // 4)).ravel()
@@ -85,9 +137,6 @@ def summary(
         place.set_axis_off()
     for place, number in zip(grid, wrong, strict=False):
         place.imshow(test.images[number], cmap="gray", vmin=0, vmax=255)
-        is_, taken = names[test.labels[number]], names[predicted[number]]
-        place.set_title(f"{is_}\nas {taken}", fontsize=7)
-    with files.replacing(path) as new, new.open("wb") as stream:
-        figure.savefig(stream, format="png", dpi=110)
-        stream.flush()
-        os.fsync(stream.fileno())
+        is_, taken = shown[test.labels[number]], shown[predicted[number]]
+        place.set_title(f"{is_}\nas {taken}", fontsize=7, **style)
+    _save(figure, path)

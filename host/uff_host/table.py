@@ -11,21 +11,20 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from rich import progress as bars
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from uff_host import cells, fashion, files, record, results, screen
+from uff_host.arguments import Parser, add_idx, add_on, numbers, words
 from uff_host.cells import TITLES, UFF, Cell, Row, Task
 from uff_host.errors import DataError
 from uff_host.progress import Progress
 from uff_host.results import Splits, Store
 from uff_host.rivals import INSTALL, RIVALS, Score
 from uff_host.slides import FIGURES
-from uff_host.target import NAMES, Target, connect
+from uff_host.target import Target, connect
 from uff_host.workshop import Workshop
 
 LANES = 2
@@ -36,18 +35,18 @@ SLIDE_ROWS = {"uff": f"µFF, {SLIDES}", "backpropagation": f"backpropagation, {S
 # --- Arguments -----------------------------------------------------------------------------------
 
 
-def add_table_parser(commands: Any) -> None:
-    """Add `uff table` to the commands of the top parser."""
-    command = commands.add_parser(
-        "table",
-        help="compare µFF with its rivals over classes, images and seeds",
-        description="Trains and tests µFF by the device's code in MicroPython, and its rivals in "
-        "numpy on the same images. Rivals are shown at the setting that is best on the test "
-        "images, which favours them. What is finished is kept: after Ctrl-C the same command "
-        "goes on from there.",
-        epilog="Networks: "
+def table_arguments(command: Parser) -> None:
+    """The arguments of `uff table`."""
+    command.explain(
+        "Trains and tests µFF by the device's code in MicroPython, and its rivals in numpy on the "
+        "same images. Rivals are shown at the setting that is best on the test images, which "
+        "favours them. What is finished is kept: after Ctrl-C the same command goes on from "
+        "there. Networks: "
         + "; ".join(f"{name}: {title}" for name, title in TITLES.items())
         + ".",
+        ("uff table", "all networks, nine cells, five seeds"),
+        ("uff table --class-ids 0,1,2,3,4 --images 300 --seeds 5", "one cell"),
+        ("uff table --networks uff2,bp --classes 3 --images 100 --plot t.png", "two networks"),
     )
     command.add_argument(
         "--classes",
@@ -75,15 +74,8 @@ def add_table_parser(commands: Any) -> None:
     command.add_argument(
         "--networks", type=words, default=",".join(TITLES), metavar="LIST", help="default: all"
     )
-    command.add_argument(
-        "--on",
-        default="unix",
-        metavar="TARGET",
-        help=f"where µFF runs: {', '.join(NAMES)} (default: unix)",
-    )
-    command.add_argument(
-        "--idx", type=Path, metavar="DIR", help="folder with the official IDX files"
-    )
+    add_on(command, "where µFF runs")
+    add_idx(command)
     command.add_argument("--fresh", action="store_true", help="compute anew what is known already")
     command.add_argument("--json", type=Path, metavar="FILE", help="write the numbers as JSON")
     command.add_argument(
@@ -91,28 +83,6 @@ def add_table_parser(commands: Any) -> None:
     )
     command.add_argument("--plot", type=Path, metavar="PNG", help="draw accuracy over images")
     command.set_defaults(do=do_table)
-
-
-def numbers(text: str) -> list[int]:
-    """An argument that lists whole numbers: 0,1,4 or 0-4."""
-    listed: list[int] = []
-    for part in text.split(","):
-        first, dash, last = part.strip().partition("-")
-        if not (first.isdecimal() and (last.isdecimal() or not dash)):
-            raise argparse.ArgumentTypeError(
-                f"{text!r} is no list of whole numbers like 0,1,4 or 0-4"
-            )
-        if len(first + last) > 12:
-            raise argparse.ArgumentTypeError(f"{text!r} holds a number that is too large")
-        if dash and not 0 <= int(last) - int(first) < 100:
-            raise argparse.ArgumentTypeError(f"{part!r} is no range like 0-4")
-        listed += range(int(first), int(last) + 1) if dash else [int(first)]
-    return listed
-
-
-def words(text: str) -> list[str]:
-    """An argument that lists names: uff2,bp."""
-    return [word.strip() for word in text.split(",")]
 
 
 def wanted_cells(options: argparse.Namespace) -> list[Cell]:
@@ -334,14 +304,8 @@ def accuracies(rows: Sequence[Row]) -> Table:
     titles, found, at = _grid(rows)
     ids = rows[0].class_ids
     names = ", ".join(fashion.CLASS_NAMES[c] for c in ids)
-    view = Table(
-        title=escape(f"{len(ids)} classes ({names}), {rows[0].seeds} seeds"),
-        title_justify="left",
-        title_style="bold",
-    )
-    view.add_column("accuracy on the test images")
-    for cell in found:
-        view.add_column(f"{cell.images} a class", justify="right")
+    columns = ["accuracy on the test images", *(f"{cell.images} a class" for cell in found)]
+    view = screen.table(f"{len(ids)} classes ({names}), {rows[0].seeds} seeds", columns)
     for network in titles:
         style = "bold" if network in UFF else None
         view.add_row(
@@ -367,7 +331,7 @@ def settings(rows: Sequence[Row]) -> Table:
         view.add_column(column)
     for row in sorted(rows, key=lambda row: list(TITLES).index(row.network)):
         if len(row.tried) > 1:
-            view.add_row(row.network, str(row.cell), str(len(row.tried)), escape(row.settings))
+            view.add_row(row.network, str(row.cell), str(len(row.tried)), row.settings)
     return view
 
 

@@ -8,8 +8,10 @@ lines that begin with @ are for the host, everything else a script prints is for
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
+import re
 import select
 import shutil
 import subprocess
@@ -17,7 +19,7 @@ import tempfile
 import time
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -72,6 +74,23 @@ class Target(ABC):
         self.close()
 
 
+@contextlib.contextmanager
+def naming(files_of: Mapping[str, Path | None]) -> Iterator[None]:
+    """Within the block, what a target says of its files it says of those that they are copies of.
+
+    files_of: name in the target's working directory -> the file of the host, if there is one.
+    """
+    try:
+        yield
+    except DeviceError as error:
+        known = {name: str(local) for name, local in files_of.items() if local is not None}
+        names = "|".join(map(re.escape, known))
+        text = re.sub(rf"(?<![\w./-])({names})(?!\.?\w)", lambda m: known[m[1]], str(error))
+        if text == str(error):
+            raise
+        raise DeviceError(text) from error
+
+
 class Answer:
     """Reads what a script prints, line by line, whatever the link that brings it."""
 
@@ -114,7 +133,7 @@ class Answer:
             DeviceError: It reported an error or gave no result.
         """
         if self._error is not None:
-            raise DeviceError(f"{self._script}: {self._error}")
+            raise DeviceError(self._error)
         if status or self._result is None:
             how = (
                 f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
@@ -165,7 +184,15 @@ class UnixTarget(Target):
         self._folder = Path(tempfile.mkdtemp(prefix="uff-unix-"))
 
     def put(self, local: Path, name: str, on_progress: OnProgress = ignore) -> None:
-        shutil.copyfile(local, self._folder / name)
+        try:
+            shutil.copyfile(local, self._folder / name)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise DeviceError(
+                f"{local} does not fit on the disk of {tempfile.gettempdir()}, where MicroPython "
+                "runs. TMPDIR names another folder."
+            ) from None
 
     def get(self, name: str, local: Path, on_progress: OnProgress = ignore) -> None:
         source = self._folder / name

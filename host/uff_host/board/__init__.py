@@ -14,7 +14,3 @@ visitor.py        somebody before the page, for tests and pictures
 pictures.py       `uff board --pictures`
 command.py        `uff board`
 """
-
-from uff_host.board.command import add_board_parser
-
-__all__ = ["add_board_parser"]

@@ -18,20 +18,22 @@ from typing import Any
 from rich.console import Console
 
 from uff_host import files
+from uff_host.arguments import Parser
 from uff_host.errors import DataError, DeviceError
 
 PORT = 8747  # tried first, so that a page finds the board again
 LARGEST = 2048
 
 
-def add_board_parser(commands: Any) -> None:
-    """Add `uff board` to the commands of the top parser."""
-    command = commands.add_parser(
-        "board",
-        help="a virtual board in a web page",
-        description="Runs the code of the board in MicroPython on this machine, behind a page "
-        "that draws the board: screen, touch, buttons, LEDs and REPL. It prints the page's "
-        "address and a pty for mpremote. Ctrl-C ends it; its files stay.",
+def board_arguments(command: Parser) -> None:
+    """The arguments of `uff board`."""
+    command.explain(
+        "Runs the code of the board in MicroPython on this machine, behind a page that draws the "
+        "board: screen, touch, buttons, LEDs and REPL. It prints the page's address and a pty for "
+        "mpremote. Ctrl-C ends it; its files stay.",
+        ("uff board", "a board whose files stay in the cache"),
+        ("uff board --folder mine/ --size 480x272 --no-open", "another board, another screen"),
+        ("uff board --screenshot screen.png", "what it shows at its start"),
     )
     command.add_argument(
         "--folder",
