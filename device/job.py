@@ -6,6 +6,7 @@ parameters lie in job.json in the current directory. Lines that start with @ are
 (`uff train`, `uff demo`), the others are for people.
 """
 
+import binascii
 import json
 import sys
 import time
@@ -80,8 +81,10 @@ def arena():
 
 
 def result(**values):
-    """The one @result line of a script."""
-    print("@result", json.dumps(values))
+    """The one @result line of a script, after its CRC-32: a serial line may damage it."""
+    text = json.dumps(values)
+    print("@crc %08x" % binascii.crc32(text))
+    print("@result", text)
 
 
 def main(work):

@@ -9,6 +9,7 @@ import signal
 import struct
 import subprocess
 import time
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import numpy as np
 import pytest
 
 from uff_host import glyphs
-from uff_host.samples import SAMPLE, pack_header, pack_record, read_samples, write_samples
+from uff_host.samples import SAMPLE, Samples, pack_header, pack_record, read_samples, write_samples
 
 SCRIPTS = Path(__file__).resolve().parent.parent / "device" / "scripts"
 
@@ -165,6 +166,63 @@ def test_evaluating_counts_what_the_predictions_say(script, folder: Path) -> Non
     assert result["accuracy"] == pytest.approx(result["correct"] / 21)
     assert result["accuracy"] > 0.6
     assert set(result) == {"images", "correct", "accuracy", "confusion", "seconds"}
+
+
+def named(folder: Path, names: list[str], order: list[int]) -> None:
+    """Writes test.uffs with class c under number order[c], by these names."""
+    test = read_samples(folder / "test.uffs")
+    labels = np.array(order, np.uint8)[test.labels]
+    write_samples(folder / "test.uffs", Samples(names, test.images, labels))
+
+
+def test_evaluating_matches_classes_by_name_or_by_index(script, folder: Path) -> None:
+    script("train", hidden=60)
+    first = script("evaluate").result["confusion"]
+    named(folder, ["cross", "nothing of it", "ring", "triangle"], [2, 0, 3])
+    assert script("evaluate").result["confusion"] == first
+    named(folder, ["a", "b", "c"], [1, 0, 0, 2])
+    turned = script("evaluate", by_index=True).result["confusion"]
+    assert [sum(row) for row in turned] == [7, 7, 7]
+    script("evaluate").failed(
+        "ValueError", 'test.uffs: class "a", the network knows ring, cross, triangle'
+    )
+    named(folder, ["ring", "cross", "ring"], [0, 1, 2])
+    script("evaluate").failed(
+        "ValueError", "test.uffs: two classes of one name: ring, cross, ring"
+    )
+
+
+def test_predicting_by_a_model_gives_what_evaluating_gives(script, folder: Path) -> None:
+    script("train", hidden=60)
+    script("evaluate", predictions="e.bin")
+    named(folder, ["other", "names", "than the model's"], [0, 1, 2])
+    ran = script("predict", model="model.uffm", samples="test.uffs", predictions="p.bin", lines=2)
+    assert ran.result["names"] == ["ring", "cross", "triangle"]
+    assert ran.result["drawings"] == 21
+    assert (folder / "p.bin").read_bytes() == (folder / "e.bin").read_bytes()
+    record = np.dtype([("label", "u1"), ("goodness", "<i8", 3)])
+    first = np.fromfile(folder / "p.bin", record)[0]
+    goodness = first["goodness"] * 2.0 ** ran.result["exponent"]
+    shown = " ".join(f"{value:.3f}" for value in goodness)
+    assert f"0: {ran.result['names'][first['label']]}; goodness {shown}" in ran.lines
+    assert sum(": " in line for line in ran.lines if line[:1].isdigit()) == 2
+
+
+def test_predicting_what_a_model_cannot_take_is_refused(script, folder: Path) -> None:
+    script("train", hidden=20)
+    script("predict", model="model.uffm").failed("ValueError", "want samples for the model")
+    data = pack_header(8, 9, ["a", "b"]) + pack_record(0, SAMPLE, 0, bytes(72), 72)
+    (folder / "test.uffs").write_bytes(data)
+    script("predict", model="model.uffm", samples="test.uffs").failed(
+        "ValueError", "test.uffs: want images of 28 x 28, got 8 x 9"
+    )
+
+
+def test_a_result_comes_after_its_crc(script) -> None:
+    ran = script("train", hidden=20)
+    at = next(i for i, line in enumerate(ran.lines) if line.startswith("@result "))
+    text = ran.lines[at].removeprefix("@result ")
+    assert ran.lines[at - 1] == f"@crc {zlib.crc32(text.encode()):08x}"
 
 
 def test_without_a_job_the_defaults_hold(run_device, folder: Path) -> None:

@@ -1,6 +1,7 @@
 """The unix target: what a script prints becomes a result or an error; nothing is left behind."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import pytest
 
 from uff_host.errors import DataError, DeviceError
 from uff_host.progress import Progress
-from uff_host.target import UnixTarget, connect, unix_firmware
+from uff_host.target import UnixTarget, connect, naming, unix_firmware
 
 
 def fake(tmp_path: Path, script: str) -> Path:
@@ -81,6 +82,42 @@ def test_files_go_in_and_come_out_and_the_folder_goes(tmp_path):
 def test_a_failed_script_is_one_sentence(tmp_path, script, sentence):
     with target(tmp_path, script) as unix, pytest.raises(DeviceError, match=sentence):
         unix.run("x.py", {})
+
+
+@pytest.mark.parametrize("changed", ["@crc 00000000", '@result {"right": 8}'])
+def test_a_result_that_the_line_damaged_is_not_believed(tmp_path, changed):
+    lines = ["@crc 3caff154", '@result {"right": 9}']
+    with target(tmp_path, f"cat <<'end'\n{chr(10).join(lines)}\nend") as unix:
+        assert unix.run("x.py", {}) == {"right": 9}
+    lines[changed.startswith("@result")] = changed
+    with (
+        target(tmp_path, f"cat <<'end'\n{chr(10).join(lines)}\nend") as unix,
+        pytest.raises(DeviceError, match=r"x\.py is done, but the line damaged its result"),
+    ):
+        unix.run("x.py", {})
+
+
+def test_what_a_target_says_of_its_files_names_those_of_the_host():
+    known = {"test.uffs": Path("my/digits.uffs"), "model.uffm": Path("a\\1.uffm"), "x": None}
+    for said, told in (
+        ("test.uffs: no samples", "my/digits.uffs: no samples"),
+        ("model.uffm and test.uffs.", "a\\1.uffm and my/digits.uffs."),
+        ("model.uffm.new: the disk is full", "model.uffm.new: the disk is full"),
+        ("/tmp/test.uffs, mytest.uffs, x", "/tmp/test.uffs, mytest.uffs, x"),
+    ):
+        with pytest.raises(DeviceError) as error, naming(known):
+            raise DeviceError(said)
+        assert str(error.value) == told
+
+
+def test_a_full_disk_of_temporary_files_is_a_sentence(tmp_path, monkeypatch):
+    def full(source, goal):
+        raise OSError(28, "No space left on device", str(source), None, str(goal))
+
+    with target(tmp_path, "") as unix:
+        monkeypatch.setattr(shutil, "copyfile", full)
+        with pytest.raises(DeviceError, match=r"my/a\.uffs does not fit on the disk of .*TMPDIR"):
+            unix.put(Path("my/a.uffs"), "test.uffs")
 
 
 def test_a_line_cut_in_two_and_bytes_that_are_no_text_are_read(tmp_path):

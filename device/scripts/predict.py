@@ -9,6 +9,7 @@ whatever their labels.
 """
 
 from array import array
+from math import frexp
 
 import job
 from boards import here
@@ -114,8 +115,8 @@ def by_network(asked):
     finally:
         if out:
             out.close()
-    # goodness is counted in this
-    job.result(names=names, drawings=len(samples), unit=network.layer.value(1))
+    # goodness is counted in units of 2 to the power of this
+    job.result(names=names, drawings=len(samples), exponent=frexp(network.layer.value(1))[1] - 1)
 
 
 def check_size(path, samples, height, width):

@@ -73,7 +73,8 @@ def check_outputs(*outputs: Path | None, inputs: Iterable[Path | None] = ()) -> 
         DataError: They cannot, or one would take the place of another or of an input.
         OSError: A place cannot be looked at.
     """
-    known = {_identity(path): path for path in inputs if path is not None}
+    read = {_identity(path) for path in inputs if path is not None}
+    known: dict[tuple[int, int] | str, Path] = {}
     for path in filter(None, outputs):
         if takes_bytes(path):
             continue
@@ -81,6 +82,8 @@ def check_outputs(*outputs: Path | None, inputs: Iterable[Path | None] = ()) -> 
         if not os.access(place if place.exists() else place.parent, os.W_OK):
             raise DataError(f"{path} cannot be written: not allowed.")
         name = _identity(path)
+        if name in read:
+            raise DataError(f"{path} is what is to be read: name another file for the result.")
         if name in known:
             raise DataError(f"{path} would take the place of {known[name]}: name another file.")
         known[name] = path

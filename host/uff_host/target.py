@@ -17,6 +17,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+import zlib
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -100,6 +101,7 @@ class Answer:
         self._script, self._on_progress, self._on_line = script, on_progress, on_line
         self._tail: deque[str] = deque(maxlen=40)
         self._result: Result | None = None
+        self._crc: str | None = None  # of the result
         self._error: str | None = None
 
     def line(self, text: str) -> None:
@@ -109,6 +111,9 @@ class Answer:
             DeviceError: A line for the host does not hold what it should.
         """
         word, _, rest = text.partition(" ")
+        if word == "@crc":
+            self._crc = rest
+            return
         if word not in ("@progress", "@result", "@error"):
             self._tail.append(text)
             self._on_line(text)
@@ -120,6 +125,10 @@ class Answer:
                 left_s = None if left is None else float(left)
                 self._on_progress(Progress(str(values["stage"]), float(values["done"]), left_s))
             elif word == "@result":
+                if self._crc not in (None, f"{zlib.crc32(rest.encode()):08x}"):
+                    raise DeviceError(
+                        f"{self._script} is done, but the line damaged its result. Run it again."
+                    )
                 self._result = dict(values)
             else:
                 self._error = str(values["message"]) or str(values["error"])
@@ -133,7 +142,7 @@ class Answer:
             DeviceError: It reported an error or gave no result.
         """
         if self._error is not None:
-            raise DeviceError(self._error)
+            raise DeviceError(self._error if self._error.endswith(".") else f"{self._error}.")
         if status or self._result is None:
             how = (
                 f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"

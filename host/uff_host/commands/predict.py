@@ -84,7 +84,7 @@ def predict(
         target.get(PREDICTIONS, path, on_progress)
         data = read_predictions(path, len(images), model.n_classes)
     answers = unpack_predictions(data, len(images), model.n_classes, PREDICTIONS)
-    unit = float(result["unit"])
+    unit = 2.0 ** int(result["exponent"])
     found = []
     for name, label, good in zip(names, answers.labels, answers.goodness, strict=True):
         best = int(good[label])
