@@ -291,6 +291,11 @@ def test_names_are_shown_as_they_are(place, capsys):
     assert "a[b].uffs: 30 images of 28x28 ([red]x 10, :smile: 10, [/] 10)" in said
     assert "a[b].png" in said
     assert uff("evaluate", "model.uffm", "a[b].uffs", "--by-index") == 0
+    named.class_names[1] = "\x1b[2Jgone"  # would clear the screen
+    write_samples(Path("esc.uffs"), named)
+    assert uff("data", "show", "esc.uffs") == 0
+    assert r"\x1b[2Jgone 10" in capsys.readouterr().out
+    assert r"“\x1b[2Jgone”" in refused(capsys, "evaluate", "model.uffm", "esc.uffs")
     assert "[red]x" in refused(capsys, "evaluate", "model.uffm", "a[b].uffs")
 
 

@@ -171,6 +171,14 @@ def test_an_endless_input_is_a_sentence(read, head, tmp_path, monkeypatch):
         feeder.kill()
 
 
+def test_a_huge_file_of_samples_is_refused_before_it_is_read(tmp_path):
+    path = tmp_path / "huge.uffs"
+    path.write_bytes(pack_samples(glyphs.samples(2, 0)))
+    os.truncate(path, 100 << 30)  # a hole
+    with pytest.raises(FormatError, match=r"huge\.uffs has more than the 2,147,483,647 bytes"):
+        read_samples(path)
+
+
 def test_a_file_that_unpacks_to_more_than_its_head_says_is_not_unpacked(tmp_path):
     path = tmp_path / "bomb.gz"
     head = struct.pack(">4B3I", 0, 0, 8, 3, 2, 4, 4)

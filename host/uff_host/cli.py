@@ -72,9 +72,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
         options = parse(sys.argv[1:] if arguments is None else arguments)
-        from rich.console import Console
+        from uff_host.terminal import Terminal
 
-        options.console = Console(markup=False, emoji=False)
+        options.console = Terminal()
         with warnings.catch_warnings():
             if not sys.warnoptions:
                 warnings.simplefilter("ignore")
@@ -100,7 +100,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def fail(sentence: str) -> int:
     """Say what went wrong; the exit status for it."""
-    print(f"uff: {sentence}", file=sys.stderr)
+    from uff_host.terminal import plain
+
+    print(f"uff: {plain(sentence)}", file=sys.stderr)
     return 1
 
 

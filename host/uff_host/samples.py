@@ -186,7 +186,13 @@ def read_samples(path: Path) -> Samples:
         OSError: The file cannot be read.
     """
     with path.open("rb") as stream:
+        if path.stat().st_size > files.LARGEST:
+            raise _too_large(str(path))
         return _unpack(stream, str(path))
+
+
+def _too_large(what: str) -> FormatError:
+    return FormatError(f"{what} has more than the {files.LARGEST:,} bytes a board can hold.")
 
 
 def unpack_samples(data: bytes, what: str = "samples file") -> Samples:
@@ -217,7 +223,7 @@ def _unpack(stream: BinaryIO, what: str) -> Samples:
         else:
             bad += 1
     else:
-        raise FormatError(f"{what} has more than the {files.LARGEST:,} bytes a board can hold.")
+        raise _too_large(what)
     images = np.frombuffer(b"".join(one.pixels for one in live.values()), np.uint8)
     labels = np.array([one.label for one in live.values()], np.uint8)
     torn = len(record) + bad * size

@@ -16,6 +16,7 @@ from rich.text import Text
 from uff_host.progress import OnProgress, Progress
 from uff_host.slides import FIGURES
 from uff_host.target import Result
+from uff_host.terminal import plain
 from uff_host.verify import Report
 
 if TYPE_CHECKING:
@@ -62,14 +63,14 @@ class NumberTable(Table):
         for name, *numbers in zip(*cells, strict=True):
             pairs = zip(heads[1:], numbers, strict=True)
             told = (f"{head} {number}".strip() for head, number in pairs if number)
-            yield Text(f"{name}: {', '.join(told)}")
+            yield console.render_str(f"{name}: {', '.join(told)}", highlight=False)
         if self.caption:
             yield Text(str(self.caption))
 
     def _texts(self) -> tuple[list[str], list[list[str]]]:
-        """Heads and, of each column, the cells."""
-        cells = [[str(cell) for cell in column.cells] for column in self.columns]
-        return [str(column.header) for column in self.columns], cells
+        """Heads and, of each column, the cells, as they are shown."""
+        cells = [[plain(str(cell)) for cell in column.cells] for column in self.columns]
+        return [plain(str(column.header)) for column in self.columns], cells
 
     def _fits(self, width: int) -> bool:
         """Give columns widths that need no more than this together, if that can be."""

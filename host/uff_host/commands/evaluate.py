@@ -11,8 +11,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from rich.console import Console
-
 from uff_host import files, screen
 from uff_host.arguments import Parser, add_on
 from uff_host.commands import read
@@ -20,6 +18,7 @@ from uff_host.errors import DataError
 from uff_host.model import Model, read_model
 from uff_host.samples import Samples
 from uff_host.target import Result, connect, naming
+from uff_host.terminal import Terminal
 
 STDOUT = Path("-")
 
@@ -147,7 +146,7 @@ def do(options: argparse.Namespace) -> None:
     if len(to_stdout) > 1:
         raise DataError("--json and --csv cannot both have the standard output: name a FILE.")
     if to_stdout:
-        console = options.console = Console(stderr=True, markup=False, emoji=False)
+        console = options.console = Terminal(stderr=True)
     written = [path for path in (options.json, options.csv) if path != STDOUT]
     files.check_regular(options.model, options.samples)
     files.check_outputs(

@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
 
 from uff_host import files, pixels, screen
 from uff_host.arguments import Parser, add_on
@@ -22,6 +21,7 @@ from uff_host.progress import OnProgress
 from uff_host.protocol import Images
 from uff_host.samples import Samples, write_samples
 from uff_host.target import Target, connect, naming
+from uff_host.terminal import Terminal
 
 SAMPLES, PREDICTIONS = "images.uffs", "predictions.bin"
 
@@ -98,7 +98,7 @@ def predict(
 
 def do(options: argparse.Namespace) -> None:
     """`uff predict`"""
-    console = Console(stderr=True, markup=False, emoji=False) if options.json else options.console
+    console = Terminal(stderr=True) if options.json else options.console
     files.check_regular(options.model)
     model = read_model(options.model)
     how = How(model.height, model.width, options.invert)
