@@ -671,7 +671,7 @@ def test_a_screenshot_needs_no_browser(tmp_path: Path) -> None:
     folder = tmp_path / "flash"
     folder.mkdir()
     shutil.copy(APP, folder / "main.py")
-    picture = tmp_path / "new" / "screen.png"
+    picture = tmp_path / "screen.png"
     one = uff_board("--folder", str(folder), "--size", "480x272", "--screenshot", str(picture))
     said, _ = one.communicate(timeout=30)
     assert (one.returncode, said) == (0, f"{picture}\n")

@@ -449,6 +449,21 @@ STARTED = (
 )
 
 
+def test_the_program_holds_signals_back_while_python_starts(place):
+    """Killed without a word it can be until its first line runs, but it never shows a traceback."""
+    program = Path(sys.executable).with_name("uff")
+    ended = []
+    for delay in np.linspace(0, 0.2, 12):
+        process = subprocess.Popen([program, "--version"], stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, text=True)  # fmt: skip
+        time.sleep(delay)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=120)
+        ended.append(process.returncode)
+        assert (process.returncode, said.count("\n")) in ((130, 1), (0, 0), (-signal.SIGINT, 0))
+    assert 130 in ended
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_at_any_time_ends_with_one_line(place, number):
     """While modules are imported, while MicroPython works, while all is written."""

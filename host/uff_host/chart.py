@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from uff_host import record, screen
+from uff_host.arguments import Parser
 from uff_host.bench import ADAM, EPOCH
 from uff_host.cells import UFF, Cell, Row
 from uff_host.errors import DataError

@@ -25,6 +25,7 @@ def leave_at_once() -> None:
     for number in NUMBERS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _leave)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, NUMBERS)  # host/uff held them back
 
 
 def clean_up() -> None:

@@ -118,6 +118,7 @@ def do_board(options: argparse.Namespace) -> int:
         import aiohttp  # noqa: F401
     except ImportError:
         raise DataError("The page needs the package aiohttp: pip install -e host") from None
+    files.check_outputs(options.screenshot)
     folder = options.folder or files.cache_folder() / "board"
     if options.screenshot:
         asyncio.run(_terminable(_screenshot(options, folder)))
