@@ -214,7 +214,7 @@ def test_pictures_are_predicted_as_the_reference_does(place, drawn, capsys):
     opened = [np.asarray(Image.open(name).convert("L").resize((28, 28), Image.Resampling.BOX))
               for name in drawn]  # fmt: skip
     good = reference.infer(model, np.stack(opened))
-    unit = 2.0 ** (-2 * (model.arrays[b"W2  "].exponent + 9))
+    unit = 2.0 ** (-2 * (model.arrays[b"V2  "].exponent))
     for name, one, goodness in zip(drawn, told["predictions"], good, strict=True):
         best, next_ = sorted(goodness)[-1], sorted(goodness)[-2]
         assert one["image"] == name
@@ -355,7 +355,7 @@ def test_help_waits_for_no_library_it_does_not_need(words):
         ("data import x --size x", "'x' is no size"),
         ("data import x --white -1", "-1 is not above 0"),
         ("cost --classes 3-999999", "'3-999999' is no range"),
-        ("cost --network uff3", "uff3 is none of"),
+        ("cost --network uff3", "Network 'uff3': there are uff1"),
         ("bench --cells 3,5", "'3' is no classes x images"),
         ("train x --hidden many", "'many' is no whole number"),
         ("train x --lambda1 big", "'big' is no number"),
@@ -450,7 +450,7 @@ STARTED = (
 
 
 def test_the_program_holds_signals_back_while_python_starts(place):
-    """Killed without a word it can be until its first line runs, but it never shows a traceback."""
+    """Until its first line runs it can be killed without a word, but never with a traceback."""
     program = Path(sys.executable).with_name("uff")
     ended = []
     for delay in np.linspace(0, 0.2, 12):

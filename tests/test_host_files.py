@@ -15,8 +15,7 @@ import pytest
 from uff_host import files, glyphs
 from uff_host.errors import DataError, FormatError, UffError
 from uff_host.idx import read_idx
-from uff_host.model import HEADER as MODEL_HEADER
-from uff_host.model import read_model
+from uff_host.model import START, read_model
 from uff_host.predictions import read_predictions
 from uff_host.samples import pack_samples, read_samples
 from uff_host.session import HEADER as SESSION_HEADER
@@ -143,8 +142,7 @@ def endless(path: Path, head: bytes) -> subprocess.Popen[bytes]:
 
 
 def model_head(total: int) -> bytes:
-    fields = [b"UFFM", 1, 76, total, 1, 2, 16, 0, 28, 28, 768, 0, 10, 0, 0.5, 0, 0.1, 0, 0, 0, 0]
-    return struct.pack(MODEL_HEADER, *fields)
+    return struct.pack(START, b"UFFM", 1, 76, total) + bytes(64)
 
 
 @pytest.mark.parametrize(

@@ -431,11 +431,9 @@ def layer_alone(model: Model) -> Model:
 
 
 def _read(path: Path) -> bytes:
-    """The bytes of a file, no more than its header asks for and one."""
-    with path.open("rb") as file:
-        start = file.read(struct.calcsize(START))
-        _, total = _unpack_start(start, str(path))
-        return start + file.read(max(0, total - len(start)) + 1)
+    """The bytes of a file, no more than its header tells of."""
+    start = struct.calcsize(START)
+    return files.read_as_told(path, start, lambda head: _unpack_start(head, str(path))[1])
 
 
 def unpack_model(data: bytes, what: str = "model file") -> Model:
