@@ -177,8 +177,8 @@ class Page:
 
 
 @contextlib.asynccontextmanager
-async def open_page(board: Board) -> AsyncIterator[Page]:
-    """A page on the board, with the hello read."""
+async def open_page(board: Board, timeout: float = 10.0) -> AsyncIterator[Page]:
+    """A page on the board, with its first frame drawn."""
     async with aiohttp.ClientSession() as session:
         socket = await session.ws_connect(
             board.url + "socket", headers={"Origin": f"http://{board.host}"}
@@ -186,7 +186,7 @@ async def open_page(board: Board) -> AsyncIterator[Page]:
         page = Page(socket)
         reading = asyncio.create_task(page.read())
         try:
-            await page.until(lambda: page.frames > 0 or not page.acknowledges)
+            await page.until(lambda: page.frames > 0, timeout)
             yield page
             if reading.done():
                 reading.result()

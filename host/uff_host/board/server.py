@@ -261,7 +261,10 @@ class Server:
         socket = web.WebSocketResponse(
             heartbeat=20.0, max_msg_size=LONGEST, compress=False, timeout=CLOSE_S
         )
-        await socket.prepare(request)
+        try:
+            await socket.prepare(request)
+        except ValueError:  # a key with letters that no key has
+            raise web.HTTPBadRequest(text="This is no handshake.\n") from None
         free = set(range(PAGES)) - {page.number for page in self._pages}
         if not free:
             await socket.close(
