@@ -97,6 +97,18 @@ class Serial:
     def send(self, data: bytes) -> None:
         self._serial.write(data)
 
+    def fill(self, data: bytes) -> int:
+        """Send this again and again until the port takes no more; how many bytes it took."""
+        port, sent, full = self._serial.fileno(), 0, 0
+        while full < 20:
+            try:
+                sent += os.write(port, data)  # pyserial has set it not to block
+                full = 0
+            except BlockingIOError:
+                full += 1
+                time.sleep(0.02)
+        return sent
+
     def until(self, end: bytes, timeout: float = 10.0) -> bytes:
         """All up to and with `end`."""
         deadline = time.monotonic() + timeout

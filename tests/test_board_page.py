@@ -10,11 +10,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from board import Board
 from conftest import DEVICE_TESTS
 
-from uff_host.board import visitor
+from uff_host.board import server, visitor
 from uff_host.board.visitor import Visitor
 from uff_host.hand import Hand
 from uff_host.samples import read_samples
@@ -133,6 +134,11 @@ def test_mouse_console_and_buttons(board: Board) -> None:
             await page.keyboard.press("Control+c")
             await page.evaluate("board.terminal.paste('for i in range(2):\\n    print(i)\\n')")
             await shows(page, "\n0\n1\n>>>")
+            # Longer than a message may be.
+            await page.keyboard.type("import sys; print(len(sys.stdin.read(150000)))")
+            await page.keyboard.press("Enter")
+            await page.evaluate("board.terminal.send('x'.repeat(149998) + '\U0001f600µ')")
+            await shows(page, "\n150000\n>>>")
             await page.keyboard.press("Control+d")
             await shows(page, "MPY: soft reboot\ndrawing")
 
@@ -163,6 +169,29 @@ async def prompt(page: Any) -> str:
     await shows(page, ">>>")
     lines = (await page.evaluate("board.terminal.text")).rstrip().splitlines()
     return "\n".join(lines[-3:])
+
+
+def test_a_page_too_many_says_so_and_comes_when_there_is_room(board: Board) -> None:
+    async def work() -> None:
+        async with contextlib.AsyncExitStack() as stack:
+            client = await stack.enter_async_context(aiohttp.ClientSession())
+            origin = {"Origin": f"http://{board.host}"}
+            pages = [
+                await client.ws_connect(board.url + "socket", headers=origin)
+                for _ in range(server.PAGES)
+            ]
+            browser = await stack.enter_async_context(visitor.browser())
+            someone = Visitor(await browser.new_page())
+            await someone.page.goto(board.url)
+            await someone.until(
+                "document.getElementById('away').textContent === "
+                "'16 pages are open, and the board has no room for more. Close one.'"
+            )
+            await pages[0].close()
+            await someone.settle()
+            assert await someone.page.locator("#away").is_hidden()
+
+    asyncio.run(work())
 
 
 def test_two_fingers_on_a_phone(board: Board) -> None:

@@ -5,20 +5,23 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import json
 import os
 import struct
 import subprocess
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
+from board_campaign import HOSTILE
 from conftest import DEVICE, Run
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from uff_host.board import command, wire
+from uff_host.board import command, messages, wire
 from uff_host.board.glass import Dirt, Glass, Rectangle
 from uff_host.board.hardware import Hardware, Move
 from uff_host.board.meter import Latency, Meter
@@ -163,6 +166,165 @@ def test_a_batch_of_moves_is_spread_over_the_time_it_took(
     hardware.hand([Move(0, "move", 10 + x, 20, 5000.0 + x) for x in (0, 10, 20)])
     hardware.hand([Move(0, "lift", 0, 0, 5020.0)])
     assert [seen(), seen(), seen()] == [(20, 20), (30, 20), None]
+
+
+class Finger:
+    """A hardware whose clock stands still, and a device that looks every 10 ms."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 100.0
+        clock = SimpleNamespace(monotonic=lambda: self.now)
+        monkeypatch.setattr("uff_host.board.hardware.time", clock)
+        self.hardware = Hardware(800, 480)
+        self.hardware.take(wire.Write(1, 0x38, 0x86, b"\0"))  # no slow scanning
+        self.look()  # all ones, as after power-on
+
+    def look(self, after_ms: float = 10) -> list[tuple[int, int]]:
+        """Where fingers touch."""
+        self.now += after_ms / 1e3
+        answer = self.hardware.take(wire.Read(1, 0x38, 2, 13))
+        assert answer is not None
+        touches = answer[2:]
+        found = []
+        for at in (1, 7):
+            if touches[at] >> 6 in (0, 2) and touches[at + 2] >> 4 != 15 and touches[0]:
+                x = (touches[at + 2] & 15) << 8 | touches[at + 3]
+                found.append((x, 479 - ((touches[at] & 15) << 8 | touches[at + 1])))
+        return found[: touches[0]]
+
+    def waiting(self) -> int:
+        """All that is yet to be done."""
+        queues = self.hardware._hand.values()
+        return sum(map(len, queues)) + len(self.hardware.touch._waiting)
+
+
+def test_moves_that_come_too_fast_join_and_the_last_one_is_seen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    finger = Finger(monkeypatch)
+    finger.hardware.hand([Move(0, "press", 10, 20, 0.0)])
+    for number in range(28000):
+        finger.hardware.hand([Move(0, "move", 10 + number % 700, 20, number * 25.0)])
+        assert finger.waiting() < 30
+    finger.hardware.hand([Move(0, "lift", 0, 0, 0.0)])
+    # Another finger waits for that lift, not for all that.
+    finger.hardware.hand([Move(1, "press", 400, 300, 0.0)])
+    seen = [finger.look() for _ in range(6)]
+    assert seen[0] == seen[1] == [(10 + 27999 % 700, 20)]
+    assert seen[-1] == [(400, 300)]
+
+
+def test_two_fingers_do_not_make_one_another_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    finger = Finger(monkeypatch)
+    for number in (0, 1):
+        finger.hardware.hand([Move(number, "press", 10, 100 + number, 0.0)])
+    # A browser that paints every 16 ms tells of each finger's moves of those.
+    for frame in range(100):
+        for number in (0, 1):
+            moves = [
+                Move(number, "move", 10 + frame, 100 + number, 16.0 * frame + at)
+                for at in (0, 8, 16)
+            ]
+            finger.hardware.hand(moves)
+        touches = finger.look(16)
+    assert touches[0][0] >= 10 + 97
+    assert touches[1][0] >= 10 + 97
+
+
+def test_a_lift_waits_until_a_scan_has_seen_where_it_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    finger = Finger(monkeypatch)
+    finger.hardware.hand([Move(0, "press", 10, 20, 0.0)])
+    assert [finger.look(), finger.look()] == [[(10, 20)]] * 2
+    finger.look(1)
+    finger.hardware.hand([Move(0, "move", 90, 20, 0.0)])
+    finger.look(1)  # taken, and not yet scanned
+    finger.hardware.hand([Move(0, "lift", 0, 0, 0.0)])
+    assert [finger.look(), finger.look()] == [[(90, 20)], []]
+
+
+def test_a_hand_that_goes_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    finger = Finger(monkeypatch)
+    finger.hardware.hand([Move(0, "press", 10, 20, 0.0), Move(5, "press", 300, 300, 0.0)])
+    assert [finger.look() for _ in range(2)] == [[(10, 20), (300, 300)]] * 2
+    for _ in range(5):
+        finger.hardware.hand([Move(0, doing, 50, 60, 0.0) for doing in ("lift", "press")])
+    assert finger.hardware.presses({0, 1}) == 5
+    finger.hardware.let_go({0, 1})
+    assert finger.hardware.presses({0, 1}) == 0
+    seen = [finger.look() for _ in range(5)]
+    assert seen[-1] == [(300, 300)]
+    assert not any((50, 60) in touches for touches in seen)
+
+
+def test_what_nobody_looked_at_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    finger = Finger(monkeypatch)
+    finger.hardware.hand([Move(0, "press", 300, 300, 0.0)])
+    for _ in range(4):  # taps
+        finger.hardware.hand([Move(1, doing, 50, 60, 0.0) for doing in ("press", "lift")])
+    assert finger.look(6000) == [(300, 300)]  # the finger that still rests there
+    assert [finger.look() for _ in range(4)] == [[(300, 300)]] * 4
+    # A moment without a look loses no tap.
+    finger.hardware.hand([Move(1, doing, 50, 60, 0.0) for doing in ("press", "lift")])
+    assert (50, 60) in finger.look(900)
+
+
+def test_a_reset_forgets_taps_and_keeps_fingers(monkeypatch: pytest.MonkeyPatch) -> None:
+    finger = Finger(monkeypatch)
+    finger.hardware.hand([Move(0, "press", 300, 300, 0.0), Move(0, "move", 310, 300, 5.0)])
+    for _ in range(4):
+        finger.hardware.hand([Move(1, doing, 50, 60, 0.0) for doing in ("press", "lift")])
+    finger.hardware.reset()
+    assert finger.waiting() == 0
+    finger.look()  # all ones
+    assert [finger.look() for _ in range(4)] == [[(310, 300)]] * 4
+
+
+def test_fingers_that_are_up_take_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    finger = Finger(monkeypatch)
+    for number in range(1000):
+        finger.hardware.hand([Move(number, doing, 5, 6, 0.0) for doing in ("press", "lift")])
+        while finger.waiting():
+            finger.look()
+    for _ in range(4):
+        finger.look()
+    assert len(finger.hardware.touch._fingers) == len(finger.hardware._hand) == 0
+
+
+# ---- messages ----
+
+
+def test_messages_are_what_pages_say() -> None:
+    assert messages.read('{"drawn": 4}') == messages.Drawn(4)
+    assert messages.read('{"heard": 0}') == messages.Heard(0)
+    assert messages.read('{"keys": "µ\\u0003"}') == messages.Keys("µ\x03")
+    assert messages.read('{"button": true}') == messages.Button(True)
+    assert messages.read('{"reset": true}') == messages.Reset()
+    touch = messages.read('{"touch": [[-7, "lift", 1, 2.5, 1e9]], "stamp": 4294967295}')
+    assert touch == messages.Touch((messages.Pointer(-7, "lift", 1.0, 2.5, 1e9),), 4294967295)
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=lambda text: text[:40])
+def test_what_no_page_says_is_refused(text: str) -> None:
+    with pytest.raises(messages.MessageError):
+        messages.read(text)
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=6) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+KEYS = st.sampled_from(["drawn", "heard", "touch", "stamp", "keys", "button", "reset"])
+
+
+@given(st.dictionaries(KEYS, anything, max_size=3) | anything)
+def test_whatever_comes_is_a_message_or_refused(said: Any) -> None:
+    with contextlib.suppress(messages.MessageError):
+        messages.read(json.dumps(said))
 
 
 # ---- meter ----

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import contextlib
 import os
 import re
 import select
@@ -13,7 +14,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import date, datetime
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from board import BANNER, Board, Page, Serial, open_page, uff_board
 from conftest import DEVICE, DEVICE_TESTS
 from PIL import Image
 
-from uff_host.board import latency, session
+from uff_host.board import device, gate, latency, server, session
 from uff_host.board.session import Session
 from uff_host.errors import DeviceError
 
@@ -307,6 +308,52 @@ def test_what_a_busy_program_leaves_unread_is_gone_after_a_reset(board: Board) -
         port.prompt()
 
 
+def test_more_than_a_busy_program_takes_leaves_the_port_alive_after_a_reset(board: Board) -> None:
+    async def reset() -> None:
+        async with open_page(board) as page:
+            page.text = ""
+            await page.say(reset=True)
+            await page.until(lambda: "drawing" in page.text)
+
+    with Serial(board.port) as port:
+        port.prompt()
+        code = b"import micropython\\nmicropython.kbd_intr(-1)\\nprint(2 + 2)\\nwhile True: pass"
+        port.send(b"exec('" + code + b"')\r")
+        port.until(b"\n4\n")
+        assert port.fill(b"x" * 1000) > device.HELD
+        asyncio.run(reset())
+        port.send(b"\x03")
+        port.until(b">>> x")  # what lay in the line's own buffers
+        port.send(b"\r")
+        port.until(b"Error: name")
+        port.prompt()
+
+
+def test_what_is_typed_while_it_restarts_is_not_lost(board: Board) -> None:
+    with Serial(board.port) as port:
+        port.prompt()
+        port.send(b"import time, machine; print(1 + 1); time.sleep(1); machine.reset()\r")
+        port.until(b"\n2\r\n")
+        port.send(b"print('typed ' + 'ahead')\r")
+        port.until(b"drawing\r\n")
+        port.send(b"\x03")
+        port.until(b"\ntyped ahead\r\n>>> ")
+
+
+def test_a_clock_that_is_set_in_the_last_moment_is_set(board: Board) -> None:
+    with Serial(board.port) as port:
+        port.prompt()
+        port.send(
+            b"import machine; machine.RTC().datetime((2031, 2, 28, 0, 12, 0, 0, 0)); "
+            b"machine.reset()\r"
+        )
+        port.until(b"drawing\r\n")
+        port.prompt()
+        port.send(b"import machine; print(machine.RTC().datetime()[:3])\r")
+        port.until(b"(2031, 2, 28)\r\n>>> ")
+    board.mpremote("rtc", "--set")
+
+
 def test_the_console_is_there_for_a_busy_program_too(board: Board) -> None:
     with Serial(board.port) as port:
         port.prompt()
@@ -450,6 +497,8 @@ def test_only_who_knows_the_address_comes_in(shared: Board) -> None:
         assert await status(other) == 403
         assert await status(origin + "/") in (403, 404)
         assert await status(shared.url, Host="evil.example") == 403
+        assert await status(shared.url, Host="[") == 400
+        assert await status(f"{origin}/%ff%fe/") == 403
         assert await status(shared.url, Origin="http://evil.example") == 403
         assert await status(shared.url, Origin="null") == 403
         address = shared.url + "socket"
@@ -467,12 +516,98 @@ def test_only_who_knows_the_address_comes_in(shared: Board) -> None:
         assert elsewhere.connect_ex(("127.0.0.2", int(shared.host.split(":")[1]))) != 0
 
 
+@contextlib.asynccontextmanager
+async def serving(folder: Path) -> AsyncIterator[tuple[server.Server, list[str]]]:
+    """A server in this process, and what it has complained of."""
+    shutil.copy(APP, folder / "main.py")
+    said: list[str] = []
+    async with Session(folder, (800, 480)) as on:
+        one = server.Server(on, said.append)
+        async with one.serve(None):
+            yield one, said
+
+
+def test_a_command_line_s_address_works_once(micropython: Path, tmp_path: Path) -> None:
+    async def work() -> None:
+        async with serving(tmp_path) as (one, said), aiohttp.ClientSession() as client:
+
+            async def get(url: str) -> tuple[int, str]:
+                async with client.get(url, allow_redirects=False) as answer:
+                    return answer.status, answer.headers.get("Location", "")
+
+            top = one.url.removesuffix(one.url.split("/")[3] + "/")
+            assert await get(top + "open/") == (403, "")
+            assert await get(top + "open/" + "A" * 22) == (403, "")
+            ticket = one.ticket()
+            assert one.url.split("/")[3] not in ticket
+            assert await get(ticket[:-1]) == (403, "")
+            assert await get(ticket) == (303, one.url.removeprefix(top[:-1]))
+            assert await get(ticket) == (403, "")
+            older, newer = one.ticket(), one.ticket()
+            assert await get(older) == (403, "")
+            async with client.get(newer) as answer:  # as a browser does
+                assert (answer.status, str(answer.url)) == (200, one.url)
+            assert said == []
+
+    asyncio.run(work())
+
+
+def test_a_connection_that_takes_too_long_is_cut_and_a_page_is_not(
+    micropython: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gate, "EXCHANGE_S", 1.0)
+
+    async def work() -> None:
+        async with serving(tmp_path) as (one, said), aiohttp.ClientSession() as client:
+            origin, port = one.url.rsplit("/", 2)[0], int(one.url.split(":")[2].split("/")[0])
+            page = await client.ws_connect(one.url + "socket", headers={"Origin": origin})
+            for begin in (b"", b"GET / HTTP/1.1\r\n", b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX:"):
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.write(begin)
+                with contextlib.suppress(ConnectionError):
+                    assert await asyncio.wait_for(reader.read(), 60) == b""
+                writer.close()
+            assert one.pages == 1
+            await page.send_str('{"button": true}')
+            async for message in page:
+                if message.data == '{"button": true}':
+                    break
+            await page.close()
+            assert said == []
+
+    asyncio.run(work())
+
+
+def test_a_mistake_in_the_server_is_one_line_and_it_goes_on(
+    micropython: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(text: str) -> None:
+        raise ZeroDivisionError("so it is")
+
+    async def work() -> None:
+        async with serving(tmp_path) as (one, said), aiohttp.ClientSession() as client:
+            with monkeypatch.context() as patch:
+                patch.setattr(server.messages, "read", fail)
+                for _ in range(3):
+                    origin = one.url.rsplit("/", 2)[0]
+                    page = await client.ws_connect(one.url + "socket", headers={"Origin": origin})
+                    await page.send_str("{}")
+                    async for _ in page:
+                        pass
+            assert said == ["The page's server: ZeroDivisionError('so it is'). It goes on."]
+            async with client.get(one.url) as answer:
+                assert answer.status == 200
+
+    asyncio.run(work())
+
+
 def test_the_page_loads_nothing_from_elsewhere(shared: Board) -> None:
     async def work() -> None:
         async with aiohttp.ClientSession() as client:
             for name in ("", "board.css", "board.js", "terminal.js"):
                 async with client.get(shared.url + name) as answer:
                     assert answer.status == 200
+                    assert answer.headers["Connection"] == "close"
                     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
                     assert answer.headers["Cache-Control"] == "no-store"
                     assert not re.findall(

@@ -155,7 +155,7 @@ class Server:
         Raises:
             DeviceError: The port is taken.
         """
-        application = web.Application(middlewares=[self._guard])
+        application = web.Application(middlewares=[_one_exchange, self._guard])
         application.router.add_get("/open/{ticket}", self._open)
         application.router.add_get("/{token}/socket", self._socket)
         application.router.add_get("/{token}/{name}", self._file)
@@ -220,8 +220,8 @@ class Server:
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
             host = urlsplit(f"//{request.headers.get('Host', '')}")
-            name, place = host.hostname, host.netloc
-        except ValueError:  # a bracket, a letter that is two
+            name, place, _ = host.hostname, host.netloc, host.port
+        except ValueError:  # a bracket, a letter that is two, a port that is none
             raise web.HTTPBadRequest(text="The name of the host is none.\n") from None
         origin = request.headers.get("Origin")
         if name not in NAMES:
@@ -441,8 +441,19 @@ class Server:
 
 async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
     response.headers.update(HEADERS)
-    if not isinstance(response, web.WebSocketResponse):
-        response.force_close()  # a connection is one exchange
+
+
+@web.middleware
+async def _one_exchange(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """A connection ends with its answer, and the answer says so; a page's socket is none."""
+    try:
+        response = await handler(request)
+    except web.HTTPException as answer:
+        answer.force_close()
+        raise
+    if not response.prepared:
+        response.force_close()
+    return response
 
 
 def _bytes(text: str) -> bytes:
