@@ -22,6 +22,9 @@ import aiohttp
 import numpy as np
 import serial
 
+from uff_host import patience
+from uff_host.patience import Patience
+
 BANNER = b'Type "help()" for more information.\r\n>>> '
 
 
@@ -53,18 +56,12 @@ class Board:
         """Ctrl-C; what else it said."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
-        said, _ = self.process.communicate(timeout=20)
-        return said
+        return patience.finish(self.process, 20)[0]
 
     def mpremote(self, *arguments: str, check: bool = True, cwd: Path | None = None) -> str:
         """What stock mpremote prints on this board."""
-        done = subprocess.run(
-            [sys.executable, "-m", "mpremote", "connect", self.port, *arguments],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-            cwd=cwd,
+        done = patience.run(
+            [sys.executable, "-m", "mpremote", "connect", self.port, *arguments], 60, cwd=cwd
         )
         if check:
             assert done.returncode == 0, done.stdout + done.stderr
@@ -81,6 +78,7 @@ class Serial:
 
     def __init__(self, port: str) -> None:
         self._serial = serial.Serial(port, exclusive=True, timeout=0.1)
+        self._others = patience.holders(port)
         self.heard = b""
 
     def __enter__(self) -> Self:
@@ -109,20 +107,20 @@ class Serial:
                 time.sleep(0.02)
         return sent
 
-    def until(self, end: bytes, timeout: float = 10.0) -> bytes:
+    def until(self, end: bytes) -> bytes:
         """All up to and with `end`."""
-        deadline = time.monotonic() + timeout
+        waiting = Patience(10, *self._others)
         while end not in self.heard:
-            assert time.monotonic() < deadline, f"no {end!r} in {self.heard!r}"
+            assert not waiting.over, f"no {end!r} in {self.heard!r}"
             if select.select([self._serial], [], [], 0.1)[0]:
                 self.heard += self._serial.read(max(1, self._serial.in_waiting))
+                waiting.renew()
         at = self.heard.index(end) + len(end)
         found, self.heard = self.heard[:at], self.heard[at:]
         return found
 
     def prompt(self) -> None:
         """Stop what runs."""
-        time.sleep(0.05)
         self._serial.reset_input_buffer()
         self.heard = b""
         self.send(b"\x03\x02print('sy' + 'nc')\r")
@@ -181,11 +179,8 @@ class Page:
         now = time.monotonic() * 1e3
         await self.say(touch=[[*move, now] for move in moves], stamp=stamp)
 
-    async def until(self, true: Callable[[], bool], timeout: float = 10.0) -> None:
-        deadline = time.monotonic() + timeout
-        while not true():
-            assert time.monotonic() < deadline, self.text[-500:]
-            await asyncio.sleep(0.01)
+    async def until(self, true: Callable[[], bool]) -> None:
+        assert await patience.until_async(true, 10), self.text[-500:]
 
 
 @contextlib.asynccontextmanager

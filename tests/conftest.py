@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 from core.cores import Cores, build
 
+from uff_host import patience
+
 TOP = Path(__file__).resolve().parent.parent
 DEVICE = TOP / "device"
 DEVICE_TESTS = Path(__file__).resolve().parent / "device"
@@ -48,14 +50,11 @@ def runner(micropython: Path, heap: str, **environment: str) -> Run:
     def run(
         script: Path | str, cwd: Path, heap: str = heap, timeout: float = 100
     ) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
+        return patience.run(
             [str(micropython), "-X", f"heapsize={heap}", str(script)],
+            timeout,
             cwd=cwd,
             env={**os.environ, "MICROPYPATH": f"{DEVICE}:{DEVICE_TESTS}:.frozen", **environment},
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
         )
 
     return run

@@ -10,8 +10,6 @@ import select
 import shutil
 import signal
 import subprocess
-import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,11 +17,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from uff_host.patience import Patience
 from uff_host.qemu import QEMU, QemuTarget, dying_with_parent, m7_firmware, qemu_command
 from uff_host.samples import Samples, write_samples
 
 TOP = Path(__file__).resolve().parent.parent
-LIMIT_S = 150.0  # of every emulator
+SILENCE_S = 60.0  # of every emulator, as uff_host/patience.py counts
 
 
 def firmware() -> Path:
@@ -40,17 +39,10 @@ def firmware() -> Path:
 
 
 @contextlib.contextmanager
-def started(
-    limit_s: float = LIMIT_S, image: Path | None = None, **options: Any
-) -> Iterator[QemuTarget]:
-    """An emulator as a target, killed at the end and after `limit_s`."""
-    with QemuTarget(image or firmware(), **{"silence_s": 60.0, **options}) as target:
-        clock = threading.Timer(limit_s, lambda: kill(target))
-        clock.start()
-        try:
-            yield target
-        finally:
-            clock.cancel()
+def started(image: Path | None = None, **options: Any) -> Iterator[QemuTarget]:
+    """An emulator as a target, killed at the end."""
+    with QemuTarget(image or firmware(), **{"silence_s": SILENCE_S, **options}) as target:
+        yield target
 
 
 def kill(target: QemuTarget) -> None:
@@ -59,7 +51,7 @@ def kill(target: QemuTarget) -> None:
 
 
 @contextlib.contextmanager
-def held(command: list[str] | None = None, limit_s: float = 60.0) -> Iterator[str]:
+def held(command: list[str] | None = None) -> Iterator[str]:
     """The pty of an emulator that nobody talks to yet; its disk is RAM."""
     command = command or [*qemu_command(firmware(), False, []), "-serial", "pty"]
     process = subprocess.Popen(
@@ -72,10 +64,11 @@ def held(command: list[str] | None = None, limit_s: float = 60.0) -> Iterator[st
     )
     assert process.stdout is not None
     try:
-        said, end = b"", time.monotonic() + limit_s
+        said, waiting = b"", Patience(60, process.pid)
         while not (found := re.search(rb"(/dev/pts/\d+)\b", said)):
-            left = max(0.0, end - time.monotonic())
-            assert select.select([process.stdout], [], [], left)[0], said
+            assert not waiting.over, said
+            if not select.select([process.stdout], [], [], 0.1)[0]:
+                continue
             data = os.read(process.stdout.fileno(), 4096)
             assert data, said
             said += data
@@ -96,6 +89,29 @@ def squares(path: Path, each: int = 20, classes: int = 3, side: int = 12) -> Pat
         image[2 + 3 * label : 4 + 3 * label, 2:-2] += chance.integers(40, 130, dtype=np.uint8)
     write_samples(path, Samples([f"stripe {c}" for c in range(classes)], images, labels))
     return path
+
+
+HOLD = """
+import job, time
+class Progress(job.Progress):
+    def __init__(self):
+        super().__init__(0)
+    def __call__(self, stage, done):
+        super().__call__(stage, done)
+        while done >= {done}:
+            time.sleep(1)
+job.Progress = Progress
+"""
+
+
+def holding(folder: Path, done: float) -> Path:
+    """A folder of scripts: a train.py that comes so far, says so, and goes no further, however
+    long the host takes to act."""
+    folder = folder / "scripts"
+    folder.mkdir()
+    text = (TOP / "device" / "scripts" / "train.py").read_text()
+    (folder / "train.py").write_text(HOLD.format(done=done) + text)
+    return folder
 
 
 def at_progress(done: float, act: Callable[[], None]) -> Callable[[Any], None]:

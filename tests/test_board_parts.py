@@ -8,7 +8,6 @@ import contextlib
 import json
 import os
 import struct
-import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,6 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from uff_host import patience
 from uff_host.board import command, messages, wire
 from uff_host.board.glass import Dirt, Glass, Rectangle
 from uff_host.board.hardware import Hardware, Move
@@ -379,17 +379,23 @@ def test_a_port_that_nobody_reads_holds_up_nobody_and_forgets() -> None:
             for number in range(100):
                 full = not port.write(b"%06d" % number * 200) or full
             assert full  # for as long as somebody might be slow
-            await asyncio.sleep(0.7)
+            assert await patience.until_async(lambda: rooms, 10)
             assert rooms == 1
             assert port.write(bytes(1 << 20))  # lost, at once
             reader = os.open(port.path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
             try:
-                with contextlib.suppress(BlockingIOError):
-                    while os.read(reader, 1 << 16):  # what is old
-                        await asyncio.sleep(0.02)
-                port.write(b"now")
-                await asyncio.sleep(0.05)
-                assert os.read(reader, 1 << 16) == b"now"
+                heard = b""
+
+                def read() -> bytes:
+                    nonlocal heard
+                    with contextlib.suppress(BlockingIOError):
+                        heard += os.read(reader, 1 << 16)
+                    return heard
+
+                while not read().endswith(b"now"):  # who empties it of what is old is seen
+                    port.write(b"now")
+                    await asyncio.sleep(0.02)
+                assert len(heard) < 1 << 17
             finally:
                 os.close(reader)
         finally:
@@ -504,13 +510,8 @@ def test_without_a_screen_the_board_is_headless(run_device: Run, tmp_path: Path)
 
 
 def test_a_plain_unix_port_keeps_its_own_console(micropython: Path, tmp_path: Path) -> None:
-    done = subprocess.run(
-        [str(micropython), "-c", "print(input('name? '))"],
-        input="Ada\n",
-        capture_output=True,
-        text=True,
-        timeout=20,
-        check=True,
-        cwd=tmp_path,
-    )
+    (tmp_path / "typed").write_text("Ada\n")
+    with (tmp_path / "typed").open() as typed:
+        command = [micropython, "-c", "print(input('name? '))"]
+        done = patience.run(command, 20, check=True, cwd=tmp_path, stdin=typed)
     assert done.stdout.replace("\r", "").endswith("Ada\nAda\n")

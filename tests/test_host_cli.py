@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from uff_host import demo, fashion, files, glyphs, screen
+from uff_host import demo, fashion, files, glyphs, patience, screen
 from uff_host.cli import main, parse
 from uff_host.model import read_layer, read_model, write_model
 from uff_host.samples import pack_samples, read_samples, write_samples
@@ -110,9 +110,8 @@ def test_a_reader_that_goes_away_is_no_traceback(samples):
         text=True,
     )
     process.stdout.close()
-    said = process.stderr.read()
-    process.wait(timeout=60)
-    process.stderr.close()
+    process.stdout = None
+    _, said = patience.finish(process, 60)
     assert "Traceback" not in said
 
 

@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 from lcd import mutants
 
+from uff_host import patience
+
 HERE = Path(__file__).resolve().parent
 LCD = HERE.parent / "firmware_build/lcd"
 MODEL = HERE / "lcd"
@@ -31,9 +33,7 @@ def compile_c(*arguments: object) -> None:
 
 
 def run(*command: object) -> None:
-    done = subprocess.run(
-        [str(part) for part in command], capture_output=True, text=True, timeout=60, check=False
-    )
+    done = patience.run([str(part) for part in command], 60)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

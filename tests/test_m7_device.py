@@ -19,7 +19,7 @@ TOO_BIG = "test_no_slice_is_longer_than_twenty_million_multiply_adds"
 
 @pytest.fixture(scope="module")
 def board():
-    with m7.started(limit_s=240, heap_bytes=MEMORY_BYTES) as target:
+    with m7.started(heap_bytes=MEMORY_BYTES) as target:
         for script in SCRIPTS:  # they import one another
             target.put(script, script.name)
         target.put(TOUCH_MODEL, TOUCH_MODEL.name)

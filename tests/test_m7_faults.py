@@ -7,13 +7,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import m7
 import numpy as np
 import pytest
 
-from uff_host import transfer
+from uff_host import patience, transfer
 from uff_host.errors import DeviceError
 from uff_host.model import read_model
 from uff_host.qemu import MEMORY_BYTES, QemuTarget
@@ -58,17 +57,20 @@ def alive(target):
 
 
 @pytest.mark.parametrize("done", [0.01, 0.5, 1.0])
-def test_a_power_cut_in_training_keeps_the_old_model(done, board, tmp_path):
+def test_a_power_cut_in_training_keeps_the_old_model(done, board, tmp_path, monkeypatch):
     before = content(board, "model.uffm", tmp_path)
+    monkeypatch.setattr(board, "_scripts", m7.holding(tmp_path, done))
     cut = m7.at_progress(done, lambda: m7.kill(board))
     with pytest.raises(DeviceError, match=r"train.py: the emulator was killed by signal 9.*again"):
         board.run("train.py", JOB | {"seed": 1}, cut)
+    monkeypatch.undo()
     assert content(board, "model.uffm", tmp_path) == before
     assert board.run("train.py", JOB)["images"] == 180
 
 
-def test_ctrl_c_stops_the_training_and_keeps_the_old_model(board, tmp_path):
+def test_ctrl_c_stops_the_training_and_keeps_the_old_model(board, tmp_path, monkeypatch):
     before = content(board, "model.uffm", tmp_path)
+    monkeypatch.setattr(board, "_scripts", m7.holding(tmp_path, 0.2))
 
     def stop():
         raise KeyboardInterrupt
@@ -81,13 +83,12 @@ def test_ctrl_c_stops_the_training_and_keeps_the_old_model(board, tmp_path):
     assert board.process_id == number, "it was started again"
 
 
-def test_a_closed_pty_is_a_sentence_and_a_clean_start(board, tmp_path):
-    port = board._link._transport.serial
+def test_a_closed_pty_is_a_sentence_and_a_clean_start(board, tmp_path, monkeypatch):
+    before, port = content(board, "model.uffm", tmp_path), board._link._serial
+    monkeypatch.setattr(board, "_scripts", m7.holding(tmp_path, 0.2))
     with pytest.raises(DeviceError, match=r"train.py: the emulator.*starts anew"):
         board.run("train.py", JOB | {"seed": 1}, m7.at_progress(0.2, port.close))
-    # The board may have gone on to its end before the emulator was stopped.
-    board.get("model.uffm", tmp_path / "model.uffm")
-    assert read_model(tmp_path / "model.uffm").n_images == 180
+    assert content(board, "model.uffm", tmp_path) == before
     assert alive(board)
 
 
@@ -163,7 +164,7 @@ class Cut:
         data = text + "\n"
         if self._lines in self._flip:
             data = data[:5] + ("0" if data[5] != "0" else "1") + data[6:]
-        self._link._transport.serial.write(data[: self._cut].encode())
+        self._link._send(data[: self._cut].encode())
         self._cut -= len(data)
         if self._cut <= 0:
             raise LinkLost("cut")
@@ -289,9 +290,10 @@ def test_a_board_on_a_port_trains_and_is_free_after_its_line_was_cut(samples, tm
         with SerialTarget(port, silence_s=60) as target:
             target.put(samples, "train.uffs")
             target.run("train.py", JOB)
-            serial = target._link._transport.serial
+            port_of = target._link._serial
+            target._scripts = m7.holding(tmp_path, 0.2)
             with pytest.raises(DeviceError, match=r"train.py: .*the line broke.*plugged in"):
-                target.run("train.py", JOB | {"seed": 1}, m7.at_progress(0.2, serial.close))
+                target.run("train.py", JOB | {"seed": 1}, m7.at_progress(0.2, port_of.close))
         with SerialTarget(port, silence_s=60) as target:
             assert alive(target)
             target.get("model.uffm", tmp_path / "model.uffm")
@@ -309,10 +311,7 @@ def test_no_emulator_outlives_a_killed_host():
     ) as host:
         number = int(host.stdout.readline())
         os.kill(host.pid, signal.SIGKILL)
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline and _runs(number):
-        time.sleep(0.05)
-    assert not _runs(number)
+    assert patience.until(lambda: not _runs(number), 10)
 
 
 def _runs(number):

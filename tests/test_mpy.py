@@ -20,7 +20,7 @@ import pytest
 from conftest import DEVICE, DEVICE_TESTS, TOP
 from mpremote import mip
 
-from uff_host import glyphs, native_cost
+from uff_host import glyphs, native_cost, patience
 from uff_host.model import read_model
 from uff_host.progress import ignore
 from uff_host.qemu import MEMORY_BYTES, QEMU, QemuTarget, qemu_command
@@ -63,14 +63,8 @@ def need(*tools: str, on: str = "") -> None:
 @functools.cache
 def make(*arguments: str) -> str:
     environment = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL")}
-    done = subprocess.run(
-        ["make", "--no-print-directory", *arguments],
-        cwd=FIRMWARE,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
+    done = patience.run(
+        ["make", "--no-print-directory", *arguments], 600, cwd=FIRMWARE, env=environment
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -162,14 +156,11 @@ def stock(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., subprocess.
     Folder(installed).install(DEVICE / "package.json")
 
     def run(script: Path, cwd: Path) -> subprocess.CompletedProcess:
-        return subprocess.run(
+        return patience.run(
             [BUILD / "unix-stock/micropython", "-X", "heapsize=30M", script],
+            100,
             cwd=cwd,
             env={**os.environ, "MICROPYPATH": f"{installed}:{DEVICE_TESTS}"},
-            capture_output=True,
-            text=True,
-            timeout=100,
-            check=False,
         )
 
     return run
@@ -268,7 +259,7 @@ def m7_stock() -> Path:
 @pytest.fixture(scope="module")
 def board(m7_stock: Path) -> Iterator[QemuTarget]:
     """The image without ridge, with what mip installs on every Cortex-M4F and M7."""
-    with m7.started(image=m7_stock, limit_s=240, heap_bytes=MEMORY_BYTES) as target:
+    with m7.started(image=m7_stock, heap_bytes=MEMORY_BYTES) as target:
         native_cost.put_package(target, BUILD / "mpy/package.json")
         for script in DEVICE_TESTS.glob("*.py"):  # they import one another
             target.put(script, script.name)
@@ -337,10 +328,10 @@ def test_mip_installs_on_stock_m7_and_a_training_gives_our_firmwares_model(
         return (tmp_path / "model.uffm").read_bytes()
 
     command = [*qemu_command(m7_stock, False, []), "-serial", "pty"]
-    with m7.held(command, limit_s=120) as port:
+    with m7.held(command) as port:
         package = BUILD / "mpy/package.json"
         install = ["connect", port, "mip", "install", "--target", "", str(package)]
-        subprocess.run([sys.executable, "-m", "mpremote", *install], check=True, timeout=100)
+        patience.run([sys.executable, "-m", "mpremote", *install], 100, check=True)
         with SerialTarget(port, silence_s=60) as target:
             native = trained(target)
     with UnixTarget(micropython) as unix:

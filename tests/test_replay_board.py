@@ -12,11 +12,12 @@ import pytest
 from board import Board, Serial, open_page
 from conftest import DEVICE
 
-from uff_host import cli
-from uff_host.errors import DeviceError
+from uff_host import cli, patience
+from uff_host.errors import DeviceError, FormatError
 from uff_host.hand import Drawing, Field, Hand
 from uff_host.hand.composer import Layout, lesson
 from uff_host.lesson import MODEL, SAMPLES, layout_of, replay
+from uff_host.samples import read_samples
 from uff_host.serial_target import SerialTarget
 from uff_host.session import read_session, write_session
 from uff_host.target import UnixTarget
@@ -77,6 +78,14 @@ def test_a_session_comes_to_the_same_files_on_the_board(
     assert (tmp_path / "x.uffm").read_bytes() == (board.folder / MODEL).read_bytes()
 
 
+def kept(board: Board, count: int) -> bool:
+    """Whether the app has kept so many drawings."""
+    try:
+        return sum(read_samples(board.folder / "mine-drawings.uffs").counts()) == count
+    except (OSError, FormatError):  # not yet, or not yet whole
+        return False
+
+
 async def show(board: Board, layout: Layout) -> None:
     """A person at the board's page, at the speed of a person: draws three digits and keeps
     them."""
@@ -100,7 +109,7 @@ async def show(board: Board, layout: Layout) -> None:
             await page.touch((1, "press", *middle))
             await asyncio.sleep(0.08)
             await page.touch((1, "lift", *middle))
-            await asyncio.sleep(0.3)
+            assert await patience.until_async(lambda count=number + 1: kept(board, count), 20)
 
 
 def test_what_a_person_does_is_recorded_and_replays_to_the_same_drawings(
@@ -124,7 +133,7 @@ def test_what_a_person_does_is_recorded_and_replays_to_the_same_drawings(
     result = json.loads(line.removeprefix("@result "))
     assert result["counts"] == [1, 1, 1]
     recorded = read_session(board.folder / "me.ufft")
-    assert len(recorded.reports) == result["recorded"] > 60
+    assert len(recorded.reports) == result["recorded"] > 20
     assert not (board.folder / "me.ufft.part").exists()
     again = replay(unix, board.folder / "me.ufft")
     assert again["samples_sha256"] == result["samples_sha256"]

@@ -9,13 +9,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import m7
 import pytest
 from conftest import DEVICE, DEVICE_TESTS, TOP
 
-from uff_host import selftest_bounds
+from uff_host import patience, selftest_bounds
 from uff_host.errors import DeviceError
 
 SCRIPT = DEVICE / "scripts" / "selftest.py"
@@ -46,15 +45,11 @@ def run(micropython, tmp_path):
     def run(code: str = EXEC, **job):
         (tmp_path / "job.json").write_text(json.dumps({**QUICK, **job}))
         (tmp_path / "code.py").write_text(code)
-        ran = subprocess.run(
+        ran = patience.run(
             [str(micropython), "-X", "heapsize=24M", "code.py"],
+            100,
             cwd=tmp_path,
             env={**os.environ, "MICROPYPATH": PATH},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=100,
-            check=False,
         )
         assert ran.returncode == 0, ran.stdout + ran.stderr
         return ran.stdout, result_of(ran.stdout)
@@ -98,12 +93,9 @@ def test_on_m7_stock_mpremote_runs_it_and_the_hashes_agree():
     job = {"sections": "identity,clocks,flash,sdram,training,display,touch,power", **QUICK}
     with m7.held() as port:
         code = f"f = open('job.json', 'w'); f.write({json.dumps(job)!r}); f.close()"
-        ran = subprocess.run(
+        ran = patience.run(
             [sys.executable, "-m", "mpremote", "connect", port, "exec", code, "run", str(SCRIPT)],
-            capture_output=True,
-            text=True,
-            timeout=100,
-            check=False,
+            100,
         )
     assert ran.returncode == 0, ran.stdout + ran.stderr
     report = result_of(ran.stdout)
@@ -153,15 +145,8 @@ def test_other_bits_are_a_failure(run):
 
 def test_an_unknown_section_is_a_sentence(micropython, tmp_path):
     (tmp_path / "job.json").write_text('{"sections": "smoke"}')
-    ran = subprocess.run(
-        [str(micropython), str(SCRIPT)],
-        cwd=tmp_path,
-        env={**os.environ, "MICROPYPATH": PATH},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
+    ran = patience.run(
+        [str(micropython), str(SCRIPT)], 60, cwd=tmp_path, env={**os.environ, "MICROPYPATH": PATH}
     )
     assert ran.returncode == 1
     assert "sections: smoke is none of identity, clocks," in ran.stdout
@@ -471,10 +456,7 @@ def test_a_killed_run_is_told_by_the_next(micropython, tmp_path, run):
         stdout=subprocess.DEVNULL,
     )
     try:
-        end = time.monotonic() + 30
-        while not (tmp_path / "selftest.counter").exists():
-            assert time.monotonic() < end
-            time.sleep(0.01)
+        assert patience.until((tmp_path / "selftest.counter").exists, 30, process.pid)
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()

@@ -21,6 +21,8 @@ from pathlib import Path
 import pytest
 from builds import load, script, write
 
+from uff_host import patience
+
 TOP = Path(__file__).resolve().parent.parent
 BUILD = TOP / "firmware_build"
 BOARD = BUILD / "boards/STM32H747I_DISCO"
@@ -59,15 +61,8 @@ def make(
 ) -> subprocess.CompletedProcess[str]:
     drop = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES", "MICROPYTHON_DIR", "ULAB_DIR"}
     kept = {name: value for name, value in os.environ.items() if name not in drop}
-    return subprocess.run(
-        ["make", "--no-print-directory", *arguments],
-        cwd=cwd,
-        env=kept | environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        check=False,
+    return patience.run(
+        ["make", "--no-print-directory", *arguments], timeout, cwd=cwd, env=kept | environment
     )
 
 
@@ -278,12 +273,10 @@ def test_workspace_of_the_default_network_fits_into_the_dtcm(
         "for images in (53, 600, 4000):\n"
         "    print(plan(images, 28, 28, 10).work_bytes)\n"
     )
-    done = subprocess.run(
+    done = patience.run(
         [str(micropython), "-c", program],
+        20,
         env={"MICROPYPATH": f"{TOP / 'device'}:.frozen"},
-        capture_output=True,
-        text=True,
-        timeout=20,
         check=True,
     )
     ((_, dtcm),) = (linker_script()[0][name] for name in ("DTCM",))

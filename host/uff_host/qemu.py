@@ -16,12 +16,12 @@ import select
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 from uff_host import files, transfer
 from uff_host.errors import DataError, DeviceError
+from uff_host.patience import Patience
 from uff_host.progress import OnProgress, Progress, ignore
 from uff_host.serial_link import LinkLost, SerialLink
 from uff_host.serial_target import SerialTarget
@@ -29,6 +29,7 @@ from uff_host.serial_target import SerialTarget
 QEMU = "qemu-system-arm"
 DISK_BYTES = 16 << 20
 START_S = 20.0
+END_S = 1.0
 MEMORY_BYTES = 16 << 20  # heap and arena
 EXCHANGE = "exchange.bin"  # of the host, in the target's folder
 
@@ -168,10 +169,10 @@ class QemuTarget(SerialTarget):
         """The pty that the emulator names on its standard output."""
         assert self._process is not None
         assert self._process.stdout is not None
-        said, deadline = b"", time.monotonic() + START_S
-        while (left := deadline - time.monotonic()) > 0:
-            if not select.select([self._process.stdout], [], [], left)[0]:
-                break
+        said = b""
+        for turn_s in Patience(START_S, self._process.pid).turns():
+            if not select.select([self._process.stdout], [], [], turn_s)[0]:
+                continue
             data = os.read(self._process.stdout.fileno(), 4096)
             said += data
             found = re.search(rb"redirected to (\S+)", said)
@@ -226,21 +227,28 @@ class QemuTarget(SerialTarget):
             (self._folder / EXCHANGE).unlink(missing_ok=True)
 
     def _lost(self, error: LinkLost) -> str:
-        process = self._process
-        status: int | None = None
-        said = ""
-        if process is not None:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                status = process.wait(0.5)
-                assert process.stdout is not None
-                said = process.stdout.read().decode(errors="replace").strip()
+        how = self._how_it_ended()
         self._kill()
-        if status is None:
-            return "the emulator's line broke. Run again: it starts anew, its files are kept."
-        how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
-        if said:
-            how += f" ({said.splitlines()[-1].strip()})"
         return f"the emulator {how}. Run again: it starts anew, its files are kept."
+
+    def _how_it_ended(self) -> str:
+        """What became of the emulator, which may be about to end."""
+        process = self._process
+        if process is None:
+            return "does not run"
+        for turn_s in Patience(END_S, process.pid).turns():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(turn_s)
+                break
+        else:
+            return "has lost its line"
+        assert process.stdout is not None
+        said = process.stdout.read().decode(errors="replace").strip().splitlines()
+        last = f" ({said[-1].strip()})" if said else ""
+        status = process.returncode
+        if status < 0:
+            return f"was killed by signal {-status}{last}"
+        return f"ended with status {status}{last}"
 
     def _kill(self) -> None:
         process, self._process = self._process, None

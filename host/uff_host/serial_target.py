@@ -36,7 +36,8 @@ class SerialTarget(Target):
             port: Like /dev/ttyACM0.
             scripts: The folder of the scripts; by default device/scripts of the checkout.
             baudrate: Of a real serial line; USB has none.
-            silence_s: A script that prints nothing for so long is taken for dead.
+            silence_s: A script that prints nothing for so long (patience.py says what counts) is
+                taken for dead.
             on_line: Gets each line that a script prints for people.
 
         Raises:
@@ -130,10 +131,10 @@ class SerialTarget(Target):
         except LinkLost as error:
             self._drop()
             raise DeviceError(f"{what}: {self._lost(error)}") from error
-        except Silence:
+        except Silence as error:
             self._stop()
             raise DeviceError(
-                f"{what} said nothing for {self._silence_s:g} s and was stopped."
+                f"{what} said nothing for {error.limit_s:g} s and was stopped."
             ) from None
         except BaseException:
             self._stop()

@@ -16,17 +16,17 @@ import select
 import shutil
 import subprocess
 import tempfile
-import time
 import zlib
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import Any, Self
 
 from uff_host import files
 from uff_host.errors import DataError, DeviceError
+from uff_host.patience import Patience
 from uff_host.progress import OnProgress, Progress, ignore
 
 Result = dict[str, Any]
@@ -176,7 +176,8 @@ class UnixTarget(Target):
                 ${MICROPYPATH}, else device/ of the checkout, where the scripts come from.
             scripts: The folder of the scripts; by default device/scripts of the checkout.
             heap: Size of the heap, as -X heapsize takes it.
-            silence_s: A script that prints nothing for so long is taken for dead.
+            silence_s: A script that prints nothing for so long (patience.py says what counts) is
+                taken for dead.
             on_line: Gets each line that a script prints for people.
 
         Raises:
@@ -238,33 +239,33 @@ class UnixTarget(Target):
             raise DeviceError(f"{self._firmware} does not start ({error.strerror}).") from None
         assert process.stdout is not None
         try:
-            for line in self._lines(process.stdout, script):
+            for line in self._lines(process, script):
                 answer.line(line)
             return answer.end(process.wait())
         finally:
             _end(process)
 
-    def _lines(self, stream: IO[bytes], script: str) -> Iterator[str]:
+    def _lines(self, process: subprocess.Popen[bytes], script: str) -> Iterator[str]:
         """Lines as they come, until the stream ends.
 
         Raises:
             DeviceError: Nothing came for `silence_s`.
         """
-        pending = b""
-        deadline = time.monotonic() + self._silence_s
-        while True:
-            left = max(0.0, deadline - time.monotonic())
-            if not select.select([stream], [], [], left)[0]:
-                raise DeviceError(
-                    f"{script} said nothing for {self._silence_s:g} s and was stopped."
-                )
+        assert process.stdout is not None
+        pending, stream = b"", process.stdout
+        patience = Patience(self._silence_s, process.pid)
+        for turn_s in patience.turns():
+            if not select.select([stream], [], [], turn_s)[0]:
+                continue
             data = os.read(stream.fileno(), 65536)
             if not data:
                 break
-            deadline = time.monotonic() + self._silence_s
+            patience.renew()
             *whole, pending = (pending + data).split(b"\n")
             for line in whole:
                 yield line.decode(errors="replace").rstrip("\r")
+        else:
+            raise DeviceError(f"{script} said nothing for {self._silence_s:g} s and was stopped.")
         if pending:
             yield pending.decode(errors="replace")
 

@@ -122,7 +122,7 @@ class Cores:
             assert server.stdout
             server.stdin.close()
             server.stdout.close()
-            if server.wait(60) != 0:
+            if server.wait() != 0:
                 raise AssertionError(f"{name} build:\n{self._log(name).read_text()}")
 
     def call(self, function: str, *args: np.ndarray | float | None) -> Answer:
@@ -174,7 +174,7 @@ class Cores:
 
     def _died(self, name: str, function: str) -> NoReturn:
         """One build stopped: says why, after starting all anew for the next test."""
-        self._servers[name].wait(60)
+        self._servers[name].wait()
         why = self._log(name).read_text()
         for server in self._servers.values():
             server.kill()

@@ -1,7 +1,7 @@
 """Breaks the display's core in many small ways and counts how many of them the scenarios notice.
 
-    python tests/lcd/mutants.py             all, 2 to 3 minutes
-    python tests/lcd/mutants.py 20          every 20th
+    .venv/bin/python tests/lcd/mutants.py        all, 2 to 3 minutes
+    .venv/bin/python tests/lcd/mutants.py 20     every 20th
 
 A mutant is a statement left out, a number or a comparison changed in lcd.c, a constant changed in
 lcd_registers.h, or a byte in lcd_panels.c. Those that pass and are not KNOWN to do no harm are
@@ -17,6 +17,8 @@ import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+from uff_host import patience
 
 HERE = Path(__file__).resolve().parent
 CORE = HERE.parent.parent / "firmware_build/lcd"
@@ -107,7 +109,7 @@ def survives(mutant: tuple[str, int, str], model: list[Path]) -> bool:
         if subprocess.run(build, capture_output=True, check=False).returncode != 0:
             return False
         try:
-            run = subprocess.run([str(program)], capture_output=True, timeout=20, check=False)
+            run = patience.run([str(program)], 20)
         except subprocess.TimeoutExpired:
             return False
         return run.returncode == 0

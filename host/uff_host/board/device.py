@@ -16,7 +16,6 @@ import signal
 import socket
 import subprocess
 import termios
-import time
 import tty
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +24,7 @@ from uff_host import files
 from uff_host.board import wire
 from uff_host.board.hardware import Hardware
 from uff_host.errors import DeviceError
+from uff_host.patience import Patience
 
 # How the process ends; the enum of firmware_build/variants/unix/board_virtual.h.
 SOFT_FRIENDLY, SOFT_RAW, RESET = 40, 41, 42
@@ -151,7 +151,6 @@ class Device:
         raw, short, told = False, 0, False
         try:
             while not self._off():
-                begun = time.monotonic()
                 self._resetting = False
                 try:
                     start = self._start(raw)
@@ -166,7 +165,7 @@ class Device:
                     await asyncio.sleep(RETRY_S)
                     continue
                 told = False
-                status = await self._life(*start)
+                status, soon = await self._life(*start)
                 if self._off():
                     return
                 raw = status == SOFT_RAW
@@ -181,7 +180,7 @@ class Device:
                     if status < 0
                     else f"ended with status {status}"
                 )
-                short = short + 1 if time.monotonic() - begun < SHORT_S else 0
+                short = short + 1 if soon else 0
                 if short >= SHORT_LIVES:
                     lines = self._said.decode(errors="replace").strip().splitlines()
                     said = f": {lines[-1].strip()}" if lines else "."
@@ -238,8 +237,10 @@ class Device:
             undo.pop_all()
         return wires, console, its_console
 
-    async def _life(self, wires: socket.socket, console: int, its_console: int) -> int:
-        """A process from its start to its end; its exit status."""
+    async def _life(
+        self, wires: socket.socket, console: int, its_console: int
+    ) -> tuple[int, bool]:
+        """A process from its start to its end; its exit status, and whether that came soon."""
         assert self._process is not None
         loop, ended = asyncio.get_running_loop(), asyncio.Event()
         self.lives += 1
@@ -265,16 +266,17 @@ class Device:
             os.close(console)
 
     @staticmethod
-    async def _ended(process: subprocess.Popen[bytes], ended: asyncio.Event) -> int:
+    async def _ended(process: subprocess.Popen[bytes], ended: asyncio.Event) -> tuple[int, bool]:
         """Wait for the end; its socket tells at once, unless a child of its own holds that."""
-        wait_s = 0.1
+        wait_s, soon, life = 0.1, True, Patience(SHORT_S, process.pid)
         while (status := process.poll()) is None:
+            soon = soon and not life.over
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(ended.wait(), wait_s)
             if ended.is_set():
                 wait_s = 0.005
                 await asyncio.sleep(wait_s)
-        return status
+        return status, soon
 
     def _kill(self) -> None:
         process = self._process

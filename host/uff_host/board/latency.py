@@ -17,9 +17,12 @@ from uff_host.board.hardware import Move
 from uff_host.board.meter import Latency
 from uff_host.board.session import Session
 from uff_host.errors import DeviceError
+from uff_host.patience import comes
 
 TOUCHES = 200
 STEP = 40  # pixels; farther than what counts as near a touch
+# As patience.py counts.
+FIRST_S = 10.0
 LOST_S = 1.0
 
 
@@ -64,16 +67,15 @@ async def measure(session: Session, touches: int = TOUCHES) -> Speed:
         ]
         places += places[-2:0:-1]  # and the way back
         randoms = random.Random(0)
-        await asyncio.wait_for(drawn.wait(), 10)  # its first frame, all of the screen
+        if not await comes(drawn, FIRST_S):  # all of the screen
+            raise DeviceError("latency.py drew nothing.")
         for number in range(touches + 1):
             wanted = places[number % len(places)]
             drawn.clear()
             begun = loop.time()
             hardware.hand([Move(0, "move" if number else "press", *wanted, 0.0)])
-            try:
-                await asyncio.wait_for(drawn.wait(), LOST_S)
-            except TimeoutError:
-                raise DeviceError(f"A touch at {wanted} was not drawn within a second.") from None
+            if not await comes(drawn, LOST_S):
+                raise DeviceError(f"A touch at {wanted} was not drawn within a second.")
             if number:  # a press is debounced, and waits for a second scan
                 seconds.append(loop.time() - begun)
             # Else every move would come right after a scan.

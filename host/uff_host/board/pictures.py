@@ -5,7 +5,6 @@ A made-up hand draws with a mouse in a browser, so what the pictures show has ha
 
 from __future__ import annotations
 
-import asyncio
 import io
 import tempfile
 from pathlib import Path
@@ -17,12 +16,15 @@ from uff_host.board.glass import Rectangle
 from uff_host.board.server import Server
 from uff_host.board.session import Session
 from uff_host.board.visitor import Visitor, browser
+from uff_host.errors import DataError
 from uff_host.hand import Hand
+from uff_host.patience import until_async
 
 CLASSES = "123"  # what the app begins with
 EACH = 5
 VIEW = {"width": 1400, "height": 770}
 HAND = 4
+LEARNS_S = 60.0  # as patience.py counts
 
 
 async def take(out: Path, heap: str = "32M") -> list[Path]:
@@ -96,7 +98,7 @@ async def _train(someone: Visitor, session: Session, picture: Path) -> None:
 
     session.hardware.on_frame = look
     await someone.press("train")
-    while not (session.folder / "drawings.uffm").exists():
-        await asyncio.sleep(0.01)
+    if not await until_async((session.folder / "drawings.uffm").exists, LEARNS_S):
+        raise DataError("The app has not learnt.")
     session.hardware.on_frame = pages
     seen[len(seen) // 2].write_png(picture)

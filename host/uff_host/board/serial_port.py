@@ -12,7 +12,10 @@ import termios
 import tty
 from collections.abc import Callable
 
-PATIENCE_S = 0.5  # a reader who takes nothing for so long is none
+from uff_host.patience import Patience
+
+PATIENCE_S = 0.5  # a reader who takes nothing for so long, as patience.py counts, is none
+WATCH_S = 0.1
 LARGEST = 1 << 16  # bytes that wait for a reader before write() says so
 
 
@@ -28,14 +31,15 @@ class SerialPort:
         self._on_input, self._on_room = on_input, on_room
         self._waiting = bytearray()
         self._deserted = False
-        self._patience: asyncio.TimerHandle | None = None
+        self._patience: Patience | None = None  # while the pty is full
+        self._look: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._master, self._read)
 
     def close(self) -> None:
         """The port is gone."""
-        if self._patience:
-            self._patience.cancel()
+        if self._look:
+            self._look.cancel()
         self._loop.remove_reader(self._master)
         self._loop.remove_writer(self._master)
         os.close(self._master)
@@ -60,17 +64,27 @@ class SerialPort:
             while self._waiting:
                 written = os.write(self._master, self._waiting)
                 del self._waiting[:written]
-        if self._patience and (written or not self._waiting):
-            self._patience.cancel()
-            self._patience = None
+        if self._patience and written:
+            self._patience.renew()
         if self._waiting:
             self._loop.add_writer(self._master, self._write)
             if not self._patience:
-                self._patience = self._loop.call_later(PATIENCE_S, self._desert)
+                self._patience = Patience(PATIENCE_S)
+                if not self._look:
+                    self._watch()
         else:
+            self._patience = None
             self._loop.remove_writer(self._master)
         if had >= LARGEST > len(self._waiting):
             self._on_room()
+
+    def _watch(self) -> None:
+        """While the pty is full, look from time to time whether somebody reads."""
+        self._look = None
+        if self._patience and self._patience.over:
+            self._desert()
+        elif self._patience:
+            self._look = self._loop.call_later(WATCH_S, self._watch)
 
     def _desert(self) -> None:
         """Nobody reads. Who comes empties the pty of what is old, and by that is seen."""

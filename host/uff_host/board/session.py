@@ -17,11 +17,15 @@ from uff_host.board.glass import Rectangle
 from uff_host.board.hardware import Hardware
 from uff_host.board.serial_port import SerialPort
 from uff_host.errors import DeviceError
+from uff_host.patience import Patience, comes
 from uff_host.target import unix_firmware
 
 BACKLOG = 16384  # characters of console that a new page is shown
+# Each as patience.py counts.
 QUIET_S = 0.3
 FIRST_FRAME_S = 20.0
+ANSWER_S = 10.0  # of the REPL
+SILENCE_S = 120.0  # of code that runs
 
 
 class Session:
@@ -107,6 +111,11 @@ class Session:
         assert self._running is not None
         await asyncio.shield(self._running)
 
+    def _processes(self) -> list[int]:
+        """Whom one waits for: the MicroPython that runs now."""
+        number = self.device.process_id
+        return [] if number is None else [number]
+
     def _output(self, data: bytes) -> None:
         if self.port is not None and not self.port.write(data):
             self.device.hold(True)
@@ -118,23 +127,24 @@ class Session:
         """Wait until the first frames have come and nothing moves any more.
 
         Raises:
-            DeviceError: Nothing came in 20 s.
+            DeviceError: Nothing came.
         """
-        loop = asyncio.get_running_loop()
-        latest = 0.0
+        drawn = False
 
         def note(part: Rectangle, answers: bool) -> None:
-            nonlocal latest
-            latest = loop.time()
+            nonlocal drawn
+            drawn = True
+            quiet.renew()
 
-        deadline = loop.time() + FIRST_FRAME_S
+        first = Patience(FIRST_FRAME_S, *self._processes())
+        quiet = Patience(QUIET_S, *self._processes())
         self.hardware.on_frame = note
-        while not latest or loop.time() - latest < QUIET_S:
+        while not (quiet.over and drawn):
             assert self._running is not None
             if self._running.done():
                 await self._running
-            if loop.time() > deadline:
-                if latest:
+            if first.over:
+                if drawn:
                     return  # something on the screen never rests
                 lines = self.backlog.strip().splitlines()
                 said = f" Its console's last line: {lines[-1].strip()}" if lines else ""
@@ -146,7 +156,7 @@ class Session:
         """Stop what runs and run `code` by the raw REPL; the future gets what it prints.
 
         Raises:
-            DeviceError: The board does not answer in 10 s, or the code raised.
+            DeviceError: The board does not answer, or the code raised.
         """
         heard, told = "", asyncio.Event()
 
@@ -155,15 +165,12 @@ class Session:
             heard += text
             told.set()
 
-        async def until(what: str, limit_s: float = 10.0) -> str:
+        async def until(what: str, limit_s: float = ANSWER_S) -> str:
             nonlocal heard
-            try:
-                async with asyncio.timeout(limit_s):
-                    while what not in heard:
-                        told.clear()
-                        await told.wait()
-            except TimeoutError:
-                raise DeviceError("The board's REPL does not answer.") from None
+            while what not in heard:
+                told.clear()
+                if not await comes(told, limit_s, *self._processes()):
+                    raise DeviceError("The board's REPL does not answer.")
             found, heard = heard.split(what, 1)
             return found
 
@@ -179,7 +186,7 @@ class Session:
             await until("OK")
 
             async def result() -> str:
-                said = await until("\x04", 120.0)
+                said = await until("\x04", SILENCE_S)
                 error = await until("\x04")
                 if error:
                     raise DeviceError(error.strip().splitlines()[-1])

@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import importlib.util
 import shutil
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from uff_host import files
 from uff_host.errors import DataError
 from uff_host.hand import Drawing, Field
+from uff_host.patience import Patience
 
 if TYPE_CHECKING:
     from playwright.async_api import Page
@@ -32,7 +32,9 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-QUIET_MS = 150
+# As patience.py counts.
+QUIET_S = 0.15
+WAITS_S = 15.0
 
 
 def missing() -> str:
@@ -83,21 +85,31 @@ class Visitor:
         await self.settle()
 
     async def settle(self) -> None:
-        """Wait until the screen rests."""
-        await self.until(
-            f"window.board && board.drawnAt && performance.now() - board.drawnAt > {QUIET_MS}"
-        )
+        """Wait until the screen rests.
 
-    async def until(self, expression: str, limit_s: float = 15.0) -> None:
+        Raises:
+            DataError: It never does, or shows nothing.
+        """
+        quiet, limit, drawn = Patience(QUIET_S), Patience(WAITS_S), None
+        while not (quiet.over and drawn):
+            if limit.over:
+                raise DataError("The screen does not come to rest.")
+            latest = await self.page.evaluate("window.board && board.drawnAt")
+            if latest != drawn:
+                drawn = latest
+                quiet.renew()
+            await asyncio.sleep(0.03)
+
+    async def until(self, expression: str) -> None:
         """Wait until a JavaScript expression is true; the page's rules forbid it to wait itself.
 
         Raises:
             DataError: It stays false.
         """
-        deadline = time.monotonic() + limit_s
+        limit = Patience(WAITS_S)
         while not await self.page.evaluate(expression):
-            if time.monotonic() > deadline:
-                raise DataError(f"The page has waited {limit_s:g} s in vain for {expression}")
+            if limit.over:
+                raise DataError(f"The page has waited {WAITS_S:g} s in vain for {expression}")
             await asyncio.sleep(0.03)
 
     def place(self, name: str, page: str = "draw") -> tuple[int, int, int, int]:
