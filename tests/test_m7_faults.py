@@ -86,7 +86,7 @@ def test_ctrl_c_stops_the_training_and_keeps_the_old_model(board, tmp_path, monk
 def test_a_closed_pty_is_a_sentence_and_a_clean_start(board, tmp_path, monkeypatch):
     before, port = content(board, "model.uffm", tmp_path), board._link._serial
     monkeypatch.setattr(board, "_scripts", m7.holding(tmp_path, 0.2))
-    with pytest.raises(DeviceError, match=r"train.py: the emulator.*starts anew"):
+    with pytest.raises(DeviceError, match=r"train.py: .*line broke. The emulator was ended.*anew"):
         board.run("train.py", JOB | {"seed": 1}, m7.at_progress(0.2, port.close))
     assert content(board, "model.uffm", tmp_path) == before
     assert alive(board)

@@ -112,7 +112,9 @@ def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
 
     def begin(code: str) -> subprocess.Popen[str]:
         command = [sys.executable, "-c", code]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, text=True, start_new_session=True
+        )
         started.append(process)
         assert process.stdout is not None
         assert process.stdout.readline() == "here\n"
@@ -120,8 +122,10 @@ def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
 
     yield begin
     for process in started:
-        process.kill()
-        process.communicate()
+        patience.kill(process)
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
 
 
 def at_rest(process: int) -> bool:
@@ -132,14 +136,13 @@ def test_a_process_is_seen_with_all_that_it_has_started(start) -> None:
     child = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {COMPUTES!r}])"
     child = f"print('here', flush=True); {child}"
     process = start(child)
-    begin, states = computed([process.pid])
-    assert "S" in states  # the one that waits
+    begin = computed([process.pid])[0]
     assert patience.until(lambda: computed([process.pid])[0] > begin + 0.05, 60)
-    assert patience.until(lambda: "R" in computed([process.pid])[1], 60)
+    assert patience.until(lambda: computed([process.pid])[1] == {"S", "R"}, 60)
     for children in Path(f"/proc/{process.pid}/task").glob("*/children"):
         for number in children.read_text().split():
             os.kill(int(number), signal.SIGKILL)
-    process.communicate()
+    process.wait()
     assert computed([process.pid]) == (0, set())
     assert computed([os.getpid()]) == (0, set())  # who waits is not waited for
 

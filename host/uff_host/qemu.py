@@ -8,7 +8,6 @@ renamed as if they had come by it.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import re
@@ -21,7 +20,7 @@ from pathlib import Path
 
 from uff_host import files, transfer
 from uff_host.errors import DataError, DeviceError
-from uff_host.patience import Patience
+from uff_host.patience import Patience, until
 from uff_host.progress import OnProgress, Progress, ignore
 from uff_host.serial_link import LinkLost, SerialLink
 from uff_host.serial_target import SerialTarget
@@ -29,7 +28,7 @@ from uff_host.serial_target import SerialTarget
 QEMU = "qemu-system-arm"
 DISK_BYTES = 16 << 20
 START_S = 20.0
-END_S = 1.0
+END_S = 0.5
 MEMORY_BYTES = 16 << 20  # heap and arena
 EXCHANGE = "exchange.bin"  # of the host, in the target's folder
 
@@ -227,21 +226,19 @@ class QemuTarget(SerialTarget):
             (self._folder / EXCHANGE).unlink(missing_ok=True)
 
     def _lost(self, error: LinkLost) -> str:
-        how = self._how_it_ended()
+        # Where the line broke, the emulator is about to end, or has.
+        how = self._how_it_ended(END_S if error.__cause__ else 0.0)
         self._kill()
-        return f"the emulator {how}. Run again: it starts anew, its files are kept."
+        what = f"the emulator {how}" if how else f"{error} The emulator was ended"
+        return f"{what}. Run again: it starts anew, its files are kept."
 
-    def _how_it_ended(self) -> str:
-        """What became of the emulator, which may be about to end."""
+    def _how_it_ended(self, limit_s: float) -> str:
+        """What became of the emulator; "" if it runs."""
         process = self._process
         if process is None:
-            return "does not run"
-        for turn_s in Patience(END_S, process.pid).turns():
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(turn_s)
-                break
-        else:
-            return "has lost its line"
+            return ""
+        if not until(lambda: process.poll() is not None, limit_s, process.pid):
+            return ""
         assert process.stdout is not None
         said = process.stdout.read().decode(errors="replace").strip().splitlines()
         last = f" ({said[-1].strip()})" if said else ""

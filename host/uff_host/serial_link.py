@@ -8,8 +8,10 @@ wait has patience (patience.py), and begins anew with every byte that comes.
 from __future__ import annotations
 
 import contextlib
+import os
+import re
 import secrets
-import time
+import select
 from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Self
@@ -21,11 +23,16 @@ from uff_host.patience import TURN_S, Patience, holders
 
 PATIENCE_S = 20.0  # what the REPL itself is given for its next byte
 ASK_S = (2.0, 4.0, 14.0)  # and for its prompt, each time it is asked for that
-FLOOD = 1 << 18  # bytes that a program may print after Ctrl-C
+ASKS = 10  # of that, at most: a board may reset meanwhile
+FLOOD = 1 << 18  # bytes that may come before what is wanted: a program prints on after Ctrl-C
 
 CTRL_A, CTRL_B, CTRL_C, CTRL_D = b"\x01", b"\x02", b"\x03", b"\x04"
 RAW_PASTE = b"\x05A\x01"
 WINDOW = b"\x01"  # as much again may be sent
+END = re.compile(CTRL_D)
+RESET = re.compile(
+    rb"soft reboot\r\n.*?raw REPL; CTRL-B to exit\r\n>", re.DOTALL
+)  # boot.py between
 
 
 class LinkLost(DeviceError):
@@ -62,8 +69,9 @@ class SerialLink:
 
     def close(self) -> None:
         """Leave the raw REPL, so that the board answers people, and give the port back."""
-        with contextlib.suppress(OSError):
-            self._serial.write(b"\r" + CTRL_B)
+        with contextlib.suppress(OSError, LinkLost):
+            if self._has_room():
+                self._serial.write(b"\r" + CTRL_B)
         with contextlib.suppress(OSError):
             self._serial.close()
 
@@ -91,8 +99,7 @@ class SerialLink:
             return
         try:
             self._send(CTRL_D)
-            for end in (b"soft reboot\r\n", b"raw REPL; CTRL-B to exit\r\n>"):  # boot.py between
-                self._until(end, Patience(PATIENCE_S, *self._others))
+            self._next(RESET, Patience(PATIENCE_S, *self._others))
         except Silence:
             raise LinkLost(
                 f"{self.port}: the board does not come back from a soft reset."
@@ -102,19 +109,26 @@ class SerialLink:
         """Stop what runs; afterwards all has been read that was said before.
 
         The prompt alone would not tell: a program may print it, a board that just resets prints it
-        once more. So the board is asked for a word nobody else knows. What it is sent while it
-        resets may be lost; then it is asked for another one.
+        once more. So the board is asked for a word nobody else knows. What it was sent while it
+        reset may be lost; then it is asked for another one.
         """
-        for limit_s in ASK_S:
-            word = secrets.token_hex(4)
-            ask = f"print('uff',{word!r})".encode()  # an echo is not yet the answer
+        limits = list(ASK_S)
+        for _ in range(ASKS):
+            word = secrets.token_hex(4).encode()
+            ask = b"print('uff','" + word + b"')"  # an echo is not yet the answer
+            answer = b"uff " + word + b"\r\n\4\4>"
             try:
                 self._send(b"\r" + CTRL_C + CTRL_C + b"\r" + CTRL_A + ask + CTRL_D)
-                answer = f"uff {word}\r\n".encode() + 2 * CTRL_D + b">"
-                if self._until(answer, Patience(limit_s, *self._others), FLOOD) is not None:
+                patience = Patience(limits[0], *self._others)
+                if (
+                    self._next(re.compile(answer + b"|" + RESET.pattern, re.DOTALL), patience)[0]
+                    == answer
+                ):
                     return
             except Silence:
-                continue
+                del limits[0]
+                if not limits:
+                    break
         raise LinkLost(f"{self.port}: no MicroPython answers.")
 
     def start(self, code: str) -> None:
@@ -146,7 +160,7 @@ class SerialLink:
                 self._send(left[:room])
                 left, room = left[room:], room - len(left[:room])
             self._send(CTRL_D)
-            self._until(CTRL_D, patience)
+            self._next(END, patience)
         except Silence:
             raise LinkLost(f"{self.port}: the board did not take a script.") from None
 
@@ -201,10 +215,9 @@ class SerialLink:
             Silence: It did not end: nothing came for `silence_s`.
         """
         patience = Patience(silence_s, *self._others)
-        self._until(CTRL_D, patience)
-        error = self._until(CTRL_D, patience)
-        assert error is not None
-        return error.decode(errors="replace").strip()
+        self._next(END, patience)
+        error = self._next(END, patience)
+        return error.string[: error.start()].decode(errors="replace").strip()
 
     # ---- bytes ----
 
@@ -238,17 +251,20 @@ class SerialLink:
         del self._heard[:count]
         return taken
 
-    def _until(self, end: bytes, patience: Patience, most: int | None = None) -> bytes | None:
-        """What comes before `end`, which is taken too; None after more than `most` bytes."""
-        looked = 0
-        while (at := self._heard.find(end, looked)) < 0:
-            looked = max(0, len(self._heard) - len(end) + 1)
-            if most is not None and looked > most:
-                return None
+    def _next(self, wanted: re.Pattern[bytes], patience: Patience) -> re.Match[bytes]:
+        """The next place that fits; up to its end all is taken.
+
+        Raises:
+            LinkLost: The line is broken.
+            Silence: It does not come.
+        """
+        while not (found := wanted.search(bytes(self._heard))):
+            if len(self._heard) > FLOOD:
+                self._heard.clear()
+                raise Silence(self.port, patience.limit_s)
             self._hear(patience)
-        before = bytes(self._heard[:at])
-        del self._heard[: at + len(end)]
-        return before
+        del self._heard[: found.end()]
+        return found
 
     def _send(self, data: bytes) -> None:
         """Send all of it; what comes meanwhile is kept, else both ends might wait for ever.
@@ -259,15 +275,21 @@ class SerialLink:
         """
         patience = Patience(PATIENCE_S, *self._others)
         while data and not patience.over:
-            with self._lost():
-                sent = self._serial.write(data) or 0
-            data = data[sent:]
-            if sent:
+            if self._has_room():
+                with self._lost():
+                    data = data[self._serial.write(data) :]
                 patience.renew()
-            elif not self._take_in():
-                time.sleep(0.005)
+            else:
+                self._take_in()
         if data:
             raise Silence(self.port, PATIENCE_S)
+
+    def _has_room(self) -> bool:
+        """Whether the line takes something; waits for a moment. pyserial would wait for ever."""
+        if os.name != "posix":  # the system keeps what is sent
+            return True
+        with self._lost():
+            return bool(select.select([], [self._serial], [], 0.01)[1])
 
     @contextlib.contextmanager
     def _lost(self) -> Iterator[None]:
