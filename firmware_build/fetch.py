@@ -31,9 +31,15 @@ import tempfile
 import time
 from pathlib import Path
 
+# A file of the host package that needs nothing but the standard library; the package needs numpy.
+sys.path.append(str(Path(__file__).resolve().parent.parent / "host" / "uff_host"))
+
+import patience
+
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+# As patience.py counts.
 CONNECT_S = 10  # to find out whether an upstream can be reached at all
-FETCH_S = 300  # for a download that has begun
+STILL_S = 300  # for what a command does; a download may stand still for so long
 RETRY_S = 24 * 3600  # before an upstream that was out of reach is asked again
 
 
@@ -45,23 +51,14 @@ def say(text):
     print(text, flush=True)
 
 
-def run(*command, timeout=FETCH_S, **options):
+def run(*command, limit_s=STILL_S, **options):
     """Standard output of a command; FetchError with the end of its errors if it fails."""
-    command = [str(part) for part in command]
     try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=True,
-            **options,
-        )
+        done = patience.run(command, limit_s, check=True, **options)
     except FileNotFoundError:
         raise FetchError(f"{command[0]} is not installed") from None
     except subprocess.TimeoutExpired:
-        raise FetchError(f"{command[0]} had no answer within {timeout} s") from None
+        raise FetchError(f"{command[0]} had no answer within {limit_s} s") from None
     except subprocess.CalledProcessError as error:
         lines = (error.stderr.strip() or error.stdout.strip() or "no message").splitlines()
         raise FetchError(f"{command[0]} failed: {' / '.join(lines[-2:])}") from None
@@ -176,7 +173,7 @@ def download_debian(sources, folder):
                 apt = Apt(Path(scratch), uri, suite)
                 apt("update")
                 package = f"micropython={sources['DEBIAN_VERSION']}"
-                apt("--download-only", "--only-source", "source", package, cwd=new)
+                apt("--download-only", "--only-source", "source", package, cwd=new, growing=new)
                 check_files(new, debian_files(sources))
             return
         except FetchError as error:
@@ -229,10 +226,11 @@ def from_git(name, sources, cache, tree):
     for first in (True, False):
         if not repo.exists():
             say(f"fetch: {name.lower()} at {commit[:12]} from {url}")
-            run("git", "ls-remote", url, "HEAD", timeout=CONNECT_S, env=env)
+            run("git", "ls-remote", url, "HEAD", limit_s=CONNECT_S, env=env)
             with appearing(repo) as new:
                 run("git", "init", "-q", "--bare", new, env=env)
-                run("git", "-C", new, "fetch", "-q", "--depth=1", url, commit, env=env)
+                fetch = ("git", "-C", new, "fetch", "-q", "--depth=1", url, commit)
+                run(*fetch, env=env, growing=new)
         try:
             run("git", "-C", repo, "fsck", "--strict", "--no-dangling", env=env)
             with appearing(tree) as new:

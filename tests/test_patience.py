@@ -230,3 +230,10 @@ def test_events_are_waited_for_the_same_way() -> None:
         assert not await patience.until_async(lambda: False, 0.2)
 
     asyncio.run(work())
+
+
+def test_a_run_that_fills_a_folder_is_waited_for(tmp_path: Path) -> None:
+    grow = f"for i in 1 2 3 4 5 6; do sleep 0.2; echo $i >{tmp_path}/$i; done"
+    assert patience.run(["sh", "-c", grow], 0.9, growing=tmp_path).returncode == 0
+    with pytest.raises(subprocess.TimeoutExpired):
+        patience.run(["sh", "-c", "sleep 1000"], 0.3, growing=tmp_path)

@@ -177,25 +177,50 @@ async def comes(event: asyncio.Event, limit_s: float, *processes: int) -> bool:
     return event.is_set()
 
 
-def finish(process: subprocess.Popen[str], limit_s: float) -> tuple[str, str]:
+def finish(
+    process: subprocess.Popen[str], limit_s: float, growing: Path | None = None
+) -> tuple[str, str]:
     """What a process says until its end, as communicate() gives it.
+
+    Args:
+        process: It has been started with pipes.
+        limit_s: How long it may take; or stand still, where one sees it get on:
+        growing: A folder that it writes to.
 
     Raises:
         subprocess.TimeoutExpired: In vain; it has been killed, with all that is in its group if it
             leads one.
     """
-    for turn_s in Patience(limit_s, process.pid).turns():
+    patience, had = Patience(limit_s, process.pid), 0
+    for turn_s in patience.turns():
         with contextlib.suppress(subprocess.TimeoutExpired):
             return process.communicate(timeout=turn_s)
+        if growing and (has := bytes_in(growing)) > had:
+            had = has
+            patience.renew()
     kill(process)
     said = process.communicate()
     raise subprocess.TimeoutExpired(process.args, limit_s, *said)
 
 
+def bytes_in(folder: Path) -> int:
+    """The size of all files in a folder that may be changing."""
+    size = 0
+    for path in folder.rglob("*"):
+        with contextlib.suppress(OSError):
+            size += path.lstat().st_size
+    return size
+
+
 def run(
-    command: Sequence[Any], limit_s: float, *, check: bool = False, **options: Any
+    command: Sequence[Any],
+    limit_s: float,
+    *,
+    check: bool = False,
+    growing: Path | None = None,
+    **options: Any,
 ) -> subprocess.CompletedProcess[str]:
-    """subprocess.run() for text, with patience in the place of its timeout.
+    """subprocess.run() for text, with patience in the place of its timeout; see finish().
 
     Raises:
         subprocess.TimeoutExpired: In vain; it and all that it has started have been killed.
@@ -209,7 +234,7 @@ def run(
         command, text=True, errors="replace", start_new_session=True, **{**piped, **options}
     ) as process:
         try:
-            said = finish(process, limit_s)
+            said = finish(process, limit_s, growing)
         except BaseException:
             kill(process)
             raise
