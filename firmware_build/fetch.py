@@ -1,20 +1,23 @@
 #!/usr/bin/env python3
 """Finds the sources of MicroPython and ulab, fetches what is missing, tells make where they lie.
 
-    fetch.py [--retry] [--stm32] [--sources sources.mk] BUILD
+    fetch.py [--retry] [--stm32 | --newest] [--sources sources.mk] BUILD
 
 BUILD/found.mk then says `MICROPYTHON = folder` and `ULAB = folder` (empty: build without it), with
---stm32 BUILD/found-stm32.mk. Where they come from, first hit wins:
+--stm32 BUILD/found-stm32.mk, with --newest BUILD/found-newest.mk. Where they come from, first hit
+wins:
 
     MicroPython   $MICROPYTHON_DIR; Debian's source package; upstream's commit
     the same, of the STM32H747I-DISCO
                   $MICROPYTHON_DIR; upstream's commit with the submodules that the build uses
-    ulab          $ULAB_DIR; upstream's commit; none
+    the same, the newest release
+                  $MICROPYTHON_DIR; upstream's commit; Debian's newest source package
+    ulab          $ULAB_DIR; upstream's commit; none; with the newest release none
 
 Downloads are kept in $UFF_CACHE (else $XDG_CACHE_HOME/uff, else ~/.cache/uff) and unpacked in
-BUILD/src; their hashes are checked on every unpacking. An upstream of ulab that was out of reach
-is asked again a day later, or at once with --retry. Folders given by the user are never written
-to. Standard library only.
+BUILD/src; their hashes are checked on every unpacking. An upstream that one can do without and
+that was out of reach is asked again a day later, or at once with --retry. Folders given by the
+user are never written to. Standard library only.
 """
 
 import argparse
@@ -258,6 +261,25 @@ def given(variable, marker, what):
     return folder
 
 
+def ask(cache, tree, retry, fetch, instead="fetch: no answer (%s)"):
+    """Fetch a tree that one can do without, at most once a day where it is out of reach; why it
+    is not there, or None. `instead`: what to say then, the first time."""
+    if tree.exists():
+        return None
+    failed = cache / f"{tree.name}.failed"
+    with contextlib.suppress(OSError):
+        if not retry and time.time() - failed.stat().st_mtime < RETRY_S:
+            return failed.read_text(encoding="utf-8").strip()
+    try:
+        fetch()
+    except FetchError as error:
+        failed.write_text(f"{error}\n", encoding="utf-8")
+        say(instead % error)
+        return str(error)
+    failed.unlink(missing_ok=True)
+    return None
+
+
 def find_micropython(sources, cache, src):
     folder = given("MICROPYTHON_DIR", "py/mpconfig.h", "source tree of MicroPython")
     if folder:
@@ -282,6 +304,28 @@ def find_micropython(sources, cache, src):
         f"no source of MicroPython {version} can be had. Name a source tree: "
         f"MICROPYTHON_DIR=folder.{''.join(failures)}"
     )
+
+
+def find_newest(sources, cache, src, retry):
+    """The newest release; Debian's is older."""
+    folder = given("MICROPYTHON_DIR", "py/mpconfig.h", "source tree of MicroPython")
+    if folder:
+        return folder
+    its = {name.removeprefix("NEWEST_"): sources[name] for name in sources if "NEWEST_" in name}
+    tree = src / f"micropython-{its['MICROPYTHON_COMMIT'][:12]}"
+    debian_tree = src / f"micropython-{its['DEBIAN_VERSION']}"
+    error = ask(cache, tree, retry, lambda: from_git("MICROPYTHON", its, cache, tree))
+    if error is None:
+        return tree
+    try:
+        if not debian_tree.exists():
+            from_debian(its, cache, debian_tree)
+    except FetchError as another:
+        raise FetchError(
+            "no source of the newest MicroPython can be had. Name a source tree: "
+            f"MICROPYTHON_DIR=folder.\n  upstream: {error}\n  Debian: {another}"
+        ) from None
+    return debian_tree
 
 
 # What the build for the STM32H747I-DISCO takes from upstream's tree: the board and two submodules,
@@ -341,23 +385,12 @@ def find_ulab(sources, cache, src, retry):
     if folder:
         return folder
     tree = src / f"ulab-{sources['ULAB_COMMIT'][:12]}"
-    if tree.exists():
-        return tree
-    failed = cache / f"ulab-{sources['ULAB_COMMIT'][:12]}.failed"
-    with contextlib.suppress(OSError):
-        if not retry and time.time() - failed.stat().st_mtime < RETRY_S:
-            return None
-    try:
-        from_git("ULAB", sources, cache, tree)
-        failed.unlink(missing_ok=True)
-        return tree
-    except FetchError as error:
-        failed.write_text(f"{error}\n", encoding="utf-8")
-        say(
-            f"fetch: no ulab {sources['ULAB_VERSION']} ({error}): the firmware is built without "
-            "it; ULAB_DIR=folder names a checkout, `make sources` tries again."
-        )
-        return None
+    instead = (
+        f"fetch: no ulab {sources['ULAB_VERSION']} (%s): the firmware is built without it; "
+        "ULAB_DIR=folder names a checkout, `make sources` tries again."
+    )
+    error = ask(cache, tree, retry, lambda: from_git("ULAB", sources, cache, tree), instead)
+    return tree if error is None else None
 
 
 def main():
@@ -365,7 +398,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sources", type=Path, default=here / "sources.mk")
     parser.add_argument("--retry", action="store_true", help="ask again for what was out of reach")
-    parser.add_argument("--stm32", action="store_true", help="for the STM32H747I-DISCO")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--stm32", action="store_true", help="for the STM32H747I-DISCO")
+    which.add_argument("--newest", action="store_true", help="the newest release, for tests")
     parser.add_argument("build", type=Path)
     args = parser.parse_args()
     sources, cache = read_sources(args.sources), cache_folder()
@@ -374,13 +409,16 @@ def main():
         with lock(cache / "lock"):
             if args.stm32:
                 micropython = find_stm32(sources, cache, src)
+            elif args.newest:
+                micropython = find_newest(sources, cache, src, args.retry)
             else:
                 micropython = find_micropython(sources, cache, src)
-            ulab = find_ulab(sources, cache, src, args.retry)
+            ulab = None if args.newest else find_ulab(sources, cache, src, args.retry)
     except (FetchError, OSError) as error:
         sys.exit(f"fetch: {error}")
     text = f"MICROPYTHON = {micropython}\nULAB = {ulab or ''}\n"
-    found = args.build / ("found-stm32.mk" if args.stm32 else "found.mk")
+    which = "-stm32" * args.stm32 + "-newest" * args.newest
+    found = args.build / f"found{which}.mk"
     if not found.exists() or found.read_text(encoding="utf-8") != text:
         found.parent.mkdir(parents=True, exist_ok=True)
         found.write_text(text, encoding="utf-8")

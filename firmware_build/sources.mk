@@ -12,6 +12,16 @@ DEBIAN_DSC_SHA256 = 8c7c406be88a6f3bc19e694eb0bbc5841112243fdf2b5a296e000d8fdc5f
 DEBIAN_ORIG_SHA256 = 7b25be99a502f070b2de81dafc08da7051d992325d6e67daa9045a918fffdbea
 DEBIAN_PATCHES_SHA256 = 87cd89f7900c86b963885dabe25acf3e5348815993f1500278ad8f6464465af4
 
+# The newest release, for tests that all does with it too: upstream's, or the newest of Debian where that is out of reach.
+NEWEST_MICROPYTHON_VERSION = 1.28.0
+NEWEST_MICROPYTHON_URL = https://github.com/micropython/micropython
+NEWEST_MICROPYTHON_COMMIT = e0e9fbb17ed6fd06bb76e266ae554784c9c80804
+NEWEST_DEBIAN_VERSION = 1.26.1+ds-1
+NEWEST_DEBIAN_SUITES = forky sid
+NEWEST_DEBIAN_DSC_SHA256 = 5c3feac74c0ad2ec2a8810b04e223bd634023bd24c5e5e10b545ba05a6b74a65
+NEWEST_DEBIAN_ORIG_SHA256 = f5ad2ec89d3e921f753d448955af98b6005655f84ba26087dde6ba0e8d062f34
+NEWEST_DEBIAN_PATCHES_SHA256 = 1f6af20cc729518aeeb039455d43d5cd6fe7cb94f6ecff9980836003bdf795c2
+
 # The STM32H747I-DISCO needs a younger MicroPython: upstream has the board since April 2026. The preview of 1.29 of
 # 2026-08-19, with those of its submodules that the build uses at upstream's own pins.
 STM32_MICROPYTHON_VERSION = 1.29.0-preview

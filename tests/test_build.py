@@ -68,6 +68,11 @@ class World:
             "DEBIAN_ORIG_SHA256": sha256(self.mirror / FILES[1]),
             "DEBIAN_PATCHES_SHA256": sha256(self.mirror / FILES[2]),
         }
+        self.sources |= {
+            f"NEWEST_{name}": value
+            for name, value in self.sources.items()
+            if name.startswith(("MICROPYTHON", "DEBIAN"))
+        }
         self.apt(f"cp {self.mirror}/* .", root / "bin")
         self.bin = root / "bin"
         self.fetch = load("fetch")
@@ -115,7 +120,8 @@ class World:
         arguments = ["fetch.py", *options, "--sources", str(path), str(self.out)]
         self.monkeypatch.setattr(sys, "argv", arguments)
         self.fetch.main()
-        text = (self.out / "found.mk").read_text(encoding="utf-8")
+        name = "found-newest.mk" if "--newest" in options else "found.mk"
+        text = (self.out / name).read_text(encoding="utf-8")
         return dict(re.findall(r"^(\w+) = (.*)$", text, re.MULTILINE))
 
     def downloads(self) -> int:
@@ -219,6 +225,47 @@ def test_damaged_git_cache_is_fetched_again(
     assert "is damaged; fetching again" in capsys.readouterr().out
 
 
+# ---- the newest release ----
+
+
+def test_the_newest_release_is_upstreams(world: World) -> None:
+    world.sources["NEWEST_MICROPYTHON_COMMIT"] = commit = git_upstream(
+        world.micropython_git, {"py/mpconfig.h": "// newer\n"}
+    )
+    found = world.run("--newest")
+    assert Path(found["MICROPYTHON"], "py/mpconfig.h").read_text() == "// newer\n"
+    assert found["MICROPYTHON"].endswith(commit[:12])
+    assert found["ULAB"] == ""
+    assert world.downloads() == 0
+    assert Path(world.run()["MICROPYTHON"], "py/mpconfig.h").read_text() == "// small\n"
+
+
+def test_debians_newest_stands_in_where_upstream_is_out_of_reach_and_is_asked_a_day_later(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert world.run("--newest")["MICROPYTHON"].endswith("micropython-1.25.0+ds-1")
+    world.sources["NEWEST_MICROPYTHON_COMMIT"] = commit = git_upstream(
+        world.micropython_git, {"py/mpconfig.h": "// newer\n"}
+    )
+    failed = write(world.cache / f"sources/micropython-{commit[:12]}.failed", "out of reach")
+    capsys.readouterr()
+    assert world.run("--newest")["MICROPYTHON"].endswith("micropython-1.25.0+ds-1")
+    assert capsys.readouterr().out == ""
+
+    day_ago = time.time() - 24 * 3600 - 1
+    os.utime(failed, (day_ago, day_ago))
+    assert world.run("--newest")["MICROPYTHON"].endswith(commit[:12])
+    assert not failed.exists()
+
+
+def test_a_newest_release_that_cannot_be_had_is_a_sentence(world: World) -> None:
+    world.apt("exit 100")
+    with pytest.raises(
+        SystemExit, match=r"newest MicroPython can be had[^$]*upstream: .*\n  Debi"
+    ):
+        world.run("--newest")
+
+
 # ---- folders of the user's own ----
 
 
@@ -251,6 +298,7 @@ def test_wrong_folder_gives_a_sentence(
     assert f"fetch: {variable}={tmp_path}/none: " in done.stderr
     assert f"it holds no {marker}" in done.stderr
     assert "Traceback" not in done.stderr
+    assert "No such file" not in done.stderr
 
 
 # ---- ulab ----
