@@ -42,9 +42,9 @@ def uff_board(*arguments: str, **environment: str) -> subprocess.Popen[str]:
 class Board:
     """A running `uff board`."""
 
-    def __init__(self, folder: Path, *arguments: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, **environment: str) -> None:
         self.folder = folder
-        self.process = uff_board("--no-open", "--folder", str(folder), *arguments)
+        self.process = uff_board("--no-open", "--folder", str(folder), *arguments, **environment)
         assert self.process.stdout is not None
         lines = [self.process.stdout.readline() for _ in range(4)]
         found = re.search(r"(http://\S+)\s.*connect (/\S+)", "".join(lines), re.DOTALL)

@@ -51,9 +51,9 @@ def kill(target: QemuTarget) -> None:
 
 
 @contextlib.contextmanager
-def held(command: list[str] | None = None) -> Iterator[str]:
+def held(command: list[str] | None = None, image: Path | None = None) -> Iterator[str]:
     """The pty of an emulator that nobody talks to yet; its disk is RAM."""
-    command = command or [*qemu_command(firmware(), False, []), "-serial", "pty"]
+    command = command or [*qemu_command(image or firmware(), False, []), "-serial", "pty"]
     process = subprocess.Popen(
         dying_with_parent(command),
         cwd=TOP,

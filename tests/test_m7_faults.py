@@ -121,6 +121,15 @@ def test_a_fault_of_the_processor_ends_the_emulator_and_says_where(board):
     assert alive(board)
 
 
+def test_systick_started_by_others_is_ended(board):
+    code = "from machine import mem32\nimport time\n"
+    code += "mem32[0xE000E014] = 1000; mem32[0xE000E018] = 0; mem32[0xE000E010] = 7\n"
+    code += "time.sleep_ms(20)\nprint(mem32[0xE000E010] & 1)"
+    said = []
+    assert not board.execute(code, "systick", said.append)
+    assert said == ["0"]
+
+
 @pytest.mark.parametrize(
     "heap_bytes",
     [

@@ -23,7 +23,7 @@ from mpremote import mip
 from uff_host import glyphs, native_cost, patience
 from uff_host.model import read_model
 from uff_host.progress import ignore
-from uff_host.qemu import MEMORY_BYTES, QEMU, QemuTarget, qemu_command
+from uff_host.qemu import MEMORY_BYTES, QEMU, QemuTarget
 from uff_host.samples import Samples, read_samples, write_samples
 from uff_host.serial_target import SerialTarget
 from uff_host.target import UnixTarget
@@ -327,8 +327,7 @@ def test_mip_installs_on_stock_m7_and_a_training_gives_our_firmwares_model(
         target.get("model.uffm", tmp_path / "model.uffm")
         return (tmp_path / "model.uffm").read_bytes()
 
-    command = [*qemu_command(m7_stock, False, []), "-serial", "pty"]
-    with m7.held(command) as port:
+    with m7.held(image=m7_stock) as port:
         package = BUILD / "mpy/package.json"
         install = ["connect", port, "mip", "install", "--target", "", str(package)]
         patience.run([sys.executable, "-m", "mpremote", *install], 100, check=True)

@@ -237,3 +237,21 @@ def test_a_run_that_fills_a_folder_is_waited_for(tmp_path: Path) -> None:
     assert patience.run(["sh", "-c", grow], 0.9, growing=tmp_path).returncode == 0
     with pytest.raises(subprocess.TimeoutExpired):
         patience.run(["sh", "-c", "sleep 1000"], 0.3, growing=tmp_path)
+
+
+def test_the_size_of_a_folder_that_changes_meanwhile_is_no_error(tmp_path: Path) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "a" / "b" / "c").write_bytes(bytes(1000))
+    (tmp_path / "gone").symlink_to(tmp_path / "nowhere")
+    churn = (
+        "import pathlib, shutil, sys\n"
+        "print('here', flush=True)\n"
+        f"at = pathlib.Path({str(tmp_path / 'x')!r})\n"
+        "while True:\n"
+        "    (at / 'y' / 'z').mkdir(parents=True)\n"
+        "    shutil.rmtree(at)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", churn]) as process:
+        for _ in range(2000):
+            assert patience.bytes_in(tmp_path) >= 1000
+        process.kill()

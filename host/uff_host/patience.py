@@ -206,9 +206,10 @@ def finish(
 def bytes_in(folder: Path) -> int:
     """The size of all files in a folder that may be changing."""
     size = 0
-    for path in folder.rglob("*"):
-        with contextlib.suppress(OSError):
-            size += path.lstat().st_size
+    for place, _, names in os.walk(folder):  # which passes over folders that have just gone
+        for name in names:
+            with contextlib.suppress(OSError):
+                size += os.lstat(os.path.join(place, name)).st_size
     return size
 
 
