@@ -215,6 +215,7 @@ static mp_obj_t start(size_t n_args, const mp_obj_t *args) {
     while (!(ret & PYEXEC_FORCED_EXIT)) {
         ret = pyexec_mode_kind == PYEXEC_MODE_RAW_REPL ? pyexec_raw_repl() : pyexec_friendly_repl();
     }
+    console_cooked(false); // from 1.27 on the REPL leaves it cooked
     mp_hal_stdout_tx_str("MPY: soft reboot\r\n");
     exit(pyexec_mode_kind == PYEXEC_MODE_RAW_REPL ? BOARD_SOFT_RAW : BOARD_SOFT_FRIENDLY);
 }
