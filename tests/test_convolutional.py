@@ -74,7 +74,7 @@ def test_filters_and_maxima_are_what_they_are_called():
     expected = np.zeros((2, 5, 4, 4))
     for i, j in np.ndindex(5, 4):
         patch = x[:, i : i + 3, j : j + 3]
-        expected[:, i, j] = np.einsum("nabc,abcd->nd", patch, filters)
+        expected[:, i, j] = np.einsum("nabc,abce->ne", patch, filters)
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
     pooled = np.asarray(lenet_jax._pooled(found))
     assert pooled.shape == (2, 2, 2, 4)
