@@ -179,12 +179,12 @@ class Page:
         now = time.monotonic() * 1e3
         await self.say(touch=[[*move, now] for move in moves], stamp=stamp)
 
-    async def until(self, true: Callable[[], bool]) -> None:
-        assert await patience.until_async(true, 10), self.text[-500:]
+    async def until(self, true: Callable[[], bool], limit_s: float = 10.0) -> None:
+        assert await patience.until_async(true, limit_s), self.text[-500:]
 
 
 @contextlib.asynccontextmanager
-async def open_page(board: Board, timeout: float = 10.0) -> AsyncIterator[Page]:
+async def open_page(board: Board, limit_s: float = 10.0) -> AsyncIterator[Page]:
     """A page on the board, with its first frame drawn."""
     async with aiohttp.ClientSession() as session:
         socket = await session.ws_connect(
@@ -193,7 +193,7 @@ async def open_page(board: Board, timeout: float = 10.0) -> AsyncIterator[Page]:
         page = Page(socket)
         reading = asyncio.create_task(page.read())
         try:
-            await page.until(lambda: page.frames > 0, timeout)
+            await page.until(lambda: page.frames > 0, limit_s)
             yield page
             if reading.done():
                 reading.result()

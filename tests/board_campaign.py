@@ -34,12 +34,13 @@ from typing import Any
 import aiohttp
 from board import Board, Page, open_page
 
+from uff_host import patience
 from uff_host.board import gate, server
 
 APP = Path(__file__).resolve().parent / "device" / "board_draw.py"
 DESCRIPTORS = 1024
 GROWTH_BYTES = 24 << 20
-PATIENCE_S = 60.0  # nothing here takes a second; a busy machine is no fault
+PATIENCE_S = 60.0  # as patience.py counts; nothing here takes a second
 BLUE = 0x001F  # where nothing is drawn
 WEBSOCKET = (
     "GET {path}socket HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\nUpgrade: websocket\r\n"
@@ -72,10 +73,8 @@ class Bench:
 
     async def has_open(self, count: int) -> None:
         """Wait until the server has so many."""
-        deadline = time.monotonic() + PATIENCE_S
-        while self.descriptors() != count:
-            assert time.monotonic() < deadline, f"{self.descriptors()} descriptors, not {count}"
-            await asyncio.sleep(0.02)
+        there = await patience.until_async(lambda: self.descriptors() == count, PATIENCE_S)
+        assert there, f"{self.descriptors()} descriptors, not {count}"
 
     def lose(self, what: str) -> None:
         self.losses.append(what)
@@ -84,7 +83,7 @@ class Bench:
     async def losing(self, what: str) -> AsyncIterator[None]:
         """What goes wrong in here is lost, and what does not end."""
         try:
-            async with asyncio.timeout(2 * PATIENCE_S):
+            async with patience.limit(2 * PATIENCE_S):
                 yield
         except (AssertionError, OSError, TimeoutError, aiohttp.ClientError) as error:
             self.lose(f"{what}: {error!r}")
@@ -144,7 +143,7 @@ class Bench:
         """What a connection gets for these bytes; nothing, where it waits for more."""
         reader, writer = await self.knock(data)
         try:
-            async with asyncio.timeout(wait_s):
+            async with patience.limit(wait_s):
                 return await reader.read()
         except (ConnectionError, TimeoutError):
             return b""
@@ -332,7 +331,7 @@ async def hostile_messages(bench: Bench, count: int) -> int:
         ):
             await socket.send_str(message)
             await socket.send_str('{"nonsense":1}')  # closes it where the change did not matter
-            async with asyncio.timeout(PATIENCE_S):
+            async with patience.limit(PATIENCE_S):
                 async for _ in socket:
                     pass
             assert socket.close_code == 1003, socket.close_code
@@ -370,7 +369,7 @@ async def hostile_frames(bench: Bench, count: int) -> int:
         )
         async with bench.losing(f"frames {frames[:30]!r}"):
             reader, writer = await bench.knock(handshake)
-            async with asyncio.timeout(PATIENCE_S):
+            async with patience.limit(PATIENCE_S):
                 answer = await reader.readuntil(b"\r\n\r\n")
                 assert b" 101 " in answer, answer
                 writer.write(frames)
@@ -480,7 +479,7 @@ async def many_pages(bench: Bench, count: int) -> int:
                         headers={"Origin": f"http://{bench.board.host}"},
                     )
                 )
-                async with asyncio.timeout(PATIENCE_S):
+                async with patience.limit(PATIENCE_S):
                     message = await socket.receive()
                 refused += message.data == 1013
         if refused != count - (server.PAGES - 1):

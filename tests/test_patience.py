@@ -228,6 +228,11 @@ def test_events_are_waited_for_the_same_way() -> None:
         asyncio.get_running_loop().call_later(0.1, event.set)
         assert await patience.comes(event, 60)
         assert not await patience.until_async(lambda: False, 0.2)
+        async with patience.limit(60):
+            await asyncio.sleep(0.01)
+        with pytest.raises(TimeoutError):
+            async with patience.limit(0.2):
+                await asyncio.Event().wait()
 
     asyncio.run(work())
 

@@ -28,7 +28,7 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -175,6 +175,27 @@ async def comes(event: asyncio.Event, limit_s: float, *processes: int) -> bool:
             await asyncio.wait_for(event.wait(), turn_s)
             return True
     return event.is_set()
+
+
+@contextlib.asynccontextmanager
+async def limit(limit_s: float, *processes: int) -> AsyncIterator[None]:
+    """asyncio.timeout() with patience.
+
+    Raises:
+        TimeoutError: In vain.
+    """
+    async with asyncio.timeout(None) as scope:
+
+        async def watch() -> None:
+            for turn_s in Patience(limit_s, *processes).turns():
+                await asyncio.sleep(turn_s)
+            scope.reschedule(asyncio.get_running_loop().time())
+
+        watching = asyncio.create_task(watch())
+        try:
+            yield
+        finally:
+            watching.cancel()
 
 
 def finish(
