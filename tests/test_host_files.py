@@ -159,10 +159,12 @@ def model_head(total: int) -> bytes:
         (lambda path: read_idx(path, 3), struct.pack(">4B3I", 0, 0, 8, 3, 9, 9, 9)),
         (lambda path: read_idx(path, 3), struct.pack(">4B3I", 0, 0, 8, 3, *[2**32 - 1] * 3)),
         (files.read_whole, b""),
+        (files.read_json, b"[1"),
     ],
 )
 def test_an_endless_input_is_a_sentence(read, head, tmp_path, monkeypatch):
     monkeypatch.setattr(files, "LARGEST", 1 << 20)
+    monkeypatch.setattr(files, "JSON_LARGEST", 1 << 20)
     with endless(tmp_path / "pipe", head) as feeder:
         with pytest.raises(UffError, match="pipe"):
             read(tmp_path / "pipe")
@@ -192,6 +194,13 @@ def test_a_file_that_unpacks_to_more_than_its_head_says_is_not_unpacked(tmp_path
     path.write_bytes(one)
     with pytest.raises(DataError, match="holds 16 values, its head promises 32"):
         read_idx(path, 3)
+
+
+@pytest.mark.parametrize("text", [b"", b"[" * 100_000, b"\xff", b'{"a": 1,}'])
+def test_what_is_no_json_is_a_value_error(tmp_path, text):
+    (tmp_path / "x").write_bytes(text)
+    with pytest.raises(ValueError, match=r"."):
+        files.read_json(tmp_path / "x")
 
 
 def test_a_model_longer_or_shorter_than_its_header_says_is_refused(tmp_path):

@@ -74,6 +74,7 @@ def test_files_go_in_and_come_out_and_the_folder_goes(tmp_path):
         ("exit 0", "without a result"),
         ("echo '@result [1'", "unreadable line"),
         ("echo '@result 5'", "unreadable line"),
+        ("printf '@result '; printf '[%.0s' $(seq 50000)", "unreadable line"),
         ("echo '@progress {\"done\": 0.5}'", "unreadable line"),
         ('echo \'@progress {"stage": "a", "done": "much"}\'', "unreadable line"),
         ("kill -9 $$", "killed by signal 9"),

@@ -9,7 +9,6 @@ with bounds.
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import Any, TypeVar
 from rich.console import Console
 from rich.table import Table
 
-from uff_host import record, screen
+from uff_host import files, record, screen
 from uff_host.arguments import Parser
 from uff_host.bench import ADAM, EPOCH
 from uff_host.cells import UFF, Cell, Row
@@ -169,7 +168,7 @@ def load_rows(path: Path) -> list[Row]:
 
 def _load(path: Path, parse: Callable[[Any], Loaded], command: str) -> Loaded:
     try:
-        return parse(json.loads(path.read_text()))
+        return parse(files.read_json(path))
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}; `{command}` writes it.") from None
     except (ValueError, KeyError, TypeError):
@@ -204,6 +203,7 @@ def do_chart(options: argparse.Namespace) -> None:
     """`uff chart`"""
     from uff_host import chart_plot
 
+    files.check_outputs(options.plot, inputs=[options.table, options.cost, options.bench])
     found = points(
         load_rows(options.table), load_trainings(options.cost), load_epochs(options.bench)
     )

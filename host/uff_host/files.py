@@ -4,18 +4,20 @@ places where files of this project live."""
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import stat
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from uff_host.errors import DataError, FormatError
 
 LARGEST = 2**31 - 1  # bytes of a file: littlefs, and so a board, holds no larger one
 PIECE = 1 << 20
+JSON_LARGEST = 64 << 20
 
 
 # ---- writing ----
@@ -156,6 +158,20 @@ def read_whole(path: Path, most: int | None = None, why: str = "that a file may 
     """
     with path.open("rb") as stream:
         return _take(stream, b"", LARGEST if most is None else most, path, why)
+
+
+def read_json(path: Path) -> Any:
+    """The value in a file of JSON.
+
+    Raises:
+        ValueError: It is none.
+        FormatError: It is larger than any that this project writes.
+        OSError: It cannot be read.
+    """
+    try:
+        return json.loads(read_whole(path, JSON_LARGEST, "of JSON that are read"))
+    except RecursionError:
+        raise ValueError(f"{path} is nested too deep") from None
 
 
 def read_as_told(path: Path, head: int, told: Callable[[bytes], int]) -> bytes:

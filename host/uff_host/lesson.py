@@ -23,7 +23,6 @@ from uff_host.session import read_session, write_session
 from uff_host.target import Result, Target, connect, naming
 
 SAMPLES, MODEL = "replay-drawings.uffs", "replay-drawings.uffm"  # of device/scripts/capture.py
-ANSWERS_BYTES = 16 << 20
 DIGITS = "1234567890"  # the application begins with the classes 1, 2 and 3
 
 
@@ -255,7 +254,7 @@ def _read_answers(session: Path) -> list[int] | None:
     if not path.exists():
         return None
     try:
-        answers = json.loads(files.read_whole(path, ANSWERS_BYTES, "of answers"))
+        answers = files.read_json(path)
         asked, of = answers["asked"], answers["session"]
         if not all(isinstance(label, int) for label in asked):
             raise ValueError

@@ -132,7 +132,7 @@ class Answer:
                 self._result = dict(values)
             else:
                 self._error = str(values["message"]) or str(values["error"])
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             raise DeviceError(f"{self._script} printed an unreadable line: {text[:200]}") from None
 
     def end(self, status: int) -> Result:
