@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from uff_host import patience
-from uff_host.board import command, messages, wire
+from uff_host.board import command, messages, serial_port, wire
 from uff_host.board.glass import Dirt, Glass, Rectangle
 from uff_host.board.hardware import Hardware, Move
 from uff_host.board.meter import Latency, Meter
@@ -402,6 +402,33 @@ def test_a_port_that_nobody_reads_holds_up_nobody_and_forgets() -> None:
             port.close()
 
     asyncio.run(work())
+
+
+def test_a_reader_who_takes_byte_after_byte_loses_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(serial_port, "PATIENCE_S", 0.1)
+
+    async def work() -> bytes:
+        port = SerialPort(lambda data: True, lambda: None)
+        reader = os.open(port.path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+        heard = b""
+        try:
+            port.write(bytes(range(256)) * 100)
+            for _ in range(100):  # as mpremote reads, on a busy machine
+                await asyncio.sleep(0.02)
+                heard += os.read(reader, 1)
+            while len(heard) < 25600:
+                with contextlib.suppress(BlockingIOError):
+                    heard += os.read(reader, 8192)
+                await asyncio.sleep(0.001)
+        finally:
+            os.close(reader)
+            port.close()
+        return heard
+
+    heard = asyncio.run(asyncio.wait_for(work(), 120))
+    assert heard == bytes(range(256)) * 100
 
 
 def test_a_slow_reader_of_the_port_gets_all() -> None:

@@ -1,21 +1,26 @@
 """A pty that stands for the board's serial port: mpremote opens it by its path.
 
-As on a real port, what the board says while nobody reads is lost, and the board never waits.
+As on a real port, what the board says while nobody reads is lost, and the board does not wait. Who
+reads slowly loses nothing. A pty tells neither whether somebody reads nor how far he is; but what
+it holds is counted up to a few KB, and no more is put into it, so each byte that goes is seen.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import os
+import struct
 import termios
 import tty
 from collections.abc import Callable
 
 from uff_host.patience import Patience
 
+HELD = 2048  # bytes in the pty
+SOON_S, LATE_S = 0.001, 0.1  # between looks at them; twice as long each time nobody has read
 PATIENCE_S = 0.5  # a reader who takes nothing for so long, as patience.py counts, is none
-WATCH_S = 0.1
 LARGEST = 1 << 16  # bytes that wait for a reader before write() says so
 
 
@@ -30,18 +35,18 @@ class SerialPort:
         self.path = os.ttyname(self._slave)
         self._on_input, self._on_room = on_input, on_room
         self._waiting = bytearray()
+        self._unread = 0  # bytes in the pty, at the latest look
         self._deserted = False
-        self._patience: Patience | None = None  # while the pty is full
-        self._look: asyncio.TimerHandle | None = None
+        self._pace_s, self._patience = SOON_S, Patience(PATIENCE_S)
+        self._next_look: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._master, self._read)
 
     def close(self) -> None:
         """The port is gone."""
-        if self._look:
-            self._look.cancel()
+        if self._next_look:
+            self._next_look.cancel()
         self._loop.remove_reader(self._master)
-        self._loop.remove_writer(self._master)
         os.close(self._master)
         os.close(self._slave)
 
@@ -51,54 +56,43 @@ class SerialPort:
 
     def write(self, data: bytes) -> bool:
         """What the board says. False: the reader is slow, no more until on_room()."""
-        if self._deserted:
+        if self._deserted and not self._somebody_reads():
             return True
+        self._deserted = False
         self._waiting += data
-        self._write()
+        if not self._next_look:
+            self._patience.renew()
+            self._write()
         return len(self._waiting) < LARGEST
 
+    def _somebody_reads(self) -> bool:
+        """Whether the pty holds less than at the latest look, or nothing."""
+        (unread,) = struct.unpack("i", fcntl.ioctl(self._slave, termios.FIONREAD, bytes(4)))
+        less = unread < self._unread or not unread
+        self._unread = unread
+        return less
+
     def _write(self) -> None:
-        """As much as the pty takes. It is full: somebody reads, or everybody has left."""
-        had, written = len(self._waiting), 0
-        with contextlib.suppress(BlockingIOError):
-            while self._waiting:
-                written = os.write(self._master, self._waiting)
-                del self._waiting[:written]
-        if self._patience and written:
+        """As much as shall be in the pty; the rest follows as it is read."""
+        self._next_look = None
+        if self._somebody_reads():
+            self._pace_s = SOON_S
             self._patience.renew()
-        if self._waiting:
-            self._loop.add_writer(self._master, self._write)
-            if not self._patience:
-                self._patience = Patience(PATIENCE_S)
-                if not self._look:
-                    self._watch()
+        had, room = len(self._waiting), HELD - self._unread
+        if room > 0:
+            with contextlib.suppress(BlockingIOError):
+                written = os.write(self._master, self._waiting[:room])
+                del self._waiting[:written]
+                self._unread += written
+        elif self._patience.over:
+            self._deserted = True
+            self._waiting.clear()
         else:
-            self._patience = None
-            self._loop.remove_writer(self._master)
+            self._pace_s = min(2 * self._pace_s, LATE_S)
+        if self._waiting:
+            self._next_look = self._loop.call_later(self._pace_s, self._write)
         if had >= LARGEST > len(self._waiting):
             self._on_room()
-
-    def _watch(self) -> None:
-        """While the pty is full, look from time to time whether somebody reads."""
-        self._look = None
-        if self._patience and self._patience.over:
-            self._desert()
-        elif self._patience:
-            self._look = self._loop.call_later(WATCH_S, self._watch)
-
-    def _desert(self) -> None:
-        """Nobody reads. Who comes empties the pty of what is old, and by that is seen."""
-        self._patience = None
-        self._deserted = True
-        full = len(self._waiting) >= LARGEST
-        self._waiting.clear()
-        self._loop.add_writer(self._master, self._seen)
-        if full:
-            self._on_room()
-
-    def _seen(self) -> None:
-        self._deserted = False
-        self._loop.remove_writer(self._master)
 
     def _read(self) -> None:
         try:
