@@ -89,11 +89,11 @@ class App:
                 self._guarded(poll)
                 await asyncio.sleep_ms(POLL_MS)
         finally:
+            self._quit = False  # for another run; quit() may come before this one has begun
             worker.cancel()
             self._stop()
 
     def _begin(self):
-        self._quit = False
         self._paint(self.page.draw)
         self.screen.flush()
         if self._taught or self.recogniser.network is None:
