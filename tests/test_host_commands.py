@@ -488,6 +488,8 @@ def test_a_signal_at_any_time_ends_with_one_line(place, number):
             stderr=subprocess.PIPE,
             text=True,
             env={**os.environ, "TMPDIR": str(place)},
+            # Under nohup the tests themselves ignore SIGHUP.
+            preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
         )
         assert process.stdout.readline() == "started\n"
         work(process, delay)

@@ -441,7 +441,7 @@ def test_no_more_of_a_file_is_read_than_its_header_asks_for(tmp_path):
     with path.open("wb") as file:
         file.write(data)
         file.truncate(1 << 40)  # a sparse file of a terabyte
-    with pytest.raises(FormatError, match=f"more than {len(data)} bytes"):
+    with pytest.raises(FormatError, match=f"more than the {len(data)} bytes"):
         model_file.read_model(path)
 
 

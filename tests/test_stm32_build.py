@@ -378,7 +378,8 @@ def test_without_upstream_a_sentence_says_what_to_give(tmp_path: Path) -> None:
         timeout=20,
     )
     assert done.returncode != 0
-    (line,) = (line for line in done.stderr.splitlines() if line.startswith("fetch: "))
+    (line,) = (line for line in done.stderr.splitlines() if "cannot be had" in line)
+    assert line.startswith("fetch: ")
     assert "for the STM32H747I_DISCO cannot be had: git failed: fatal: unable" in line
     assert "with its submodules lib/stm32lib and lib/CMSIS_6: MICROPYTHON_DIR=folder" in line
     assert "ULAB_DIR=folder" in line

@@ -184,7 +184,7 @@ class KernelLearner:
         for last in layer.fitted_steps(solver, self.group, fitted):
             yield last / n / 10
         for last in solver.leave_groups(left_out, self.group):
-            yield 0.1 + 0.9 * last / n
+            yield 0.1 + 0.9 * (last / n)
         network.fitted = fitted
         facts.fitted_correct = sum(1 for i in range(n) if fitted[i] == self._labels[i])
         facts.loo_correct = left_out.correct(self._labels)
