@@ -309,7 +309,7 @@ def test_the_native_module_costs_hardly_more_than_the_one_built_in(m7_stock: Pat
     (training,) = found.trainings
     assert training.built_in == sum(pair.built_in for pair in found.stages)
     assert training.native == sum(pair.native for pair in found.stages)
-    assert 1 < training.ratio < 1.05
+    assert 1 < training.ratio < 1.08
     ridge_bytes = found.memory[0]
     size = (BUILD / "natmod/armv7emsp/ridge.mpy").stat().st_size
     assert ridge_bytes.built_in < 100 < 0.9 * size < ridge_bytes.native < 1.2 * size
