@@ -43,8 +43,6 @@ SURE = 5
 # most singular twentieth, less a twentieth.
 ALIKE = 64  # drawings that are compared with all others after a training
 
-COMPARED = 8  # of them in a slice: it is short beside what every slice costs
-
 ENOMEM = 12
 
 # NOTE of the model: fingerprint of the samples, least likeness, number of suspects; then u16 each.
@@ -454,7 +452,7 @@ class Recogniser:
             if i + 1 < n:
                 best = max(best, ridge.nearest(one, rows[(i + 1) * row : n * row])[1])
             nearest.append(best)
-            if len(nearest) % COMPARED == 0:
+            if len(nearest) % (ALIKE // 8) == 0:  # one is little beside what a slice costs
                 yield "compare drawings", 1.0
         nearest.sort()
         return nearest[len(nearest) // 20] * 19 // 20
