@@ -208,6 +208,13 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def less_patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Enough for an emulator to start, and no more."""
+    monkeypatch.setattr(serial_link, "ASK_S", (1.0, 1.0))
+    monkeypatch.setattr(serial_link, "PATIENCE_S", 6.0)
+
+
+@pytest.fixture
 def far_end() -> Iterator[tuple[int, str]]:
     """The far end of a line, and the port at the near one."""
     master, slave = os.openpty()
@@ -323,7 +330,7 @@ def test_a_board_that_does_not_come_back_from_a_reset_is_a_sentence(
 
 
 def test_a_program_that_hears_nothing_is_stopped_by_a_new_start(
-    hurried: None, emulator: QemuTarget
+    less_patient: None, emulator: QemuTarget
 ) -> None:
     deaf = "import machine, time\nmachine.mem32[0xE000E180] = 1\nwhile True: time.sleep(1)"
     before = emulator.process_id
@@ -336,7 +343,7 @@ def test_a_program_that_hears_nothing_is_stopped_by_a_new_start(
 
 
 def test_an_emulator_that_is_stopped_for_good_is_a_sentence(
-    hurried: None, emulator: QemuTarget
+    less_patient: None, emulator: QemuTarget
 ) -> None:
     emulator.execute("pass", "start", print)
     os.kill(emulator.process_id, signal.SIGSTOP)
