@@ -109,7 +109,7 @@ class Serial:
 
     def until(self, end: bytes) -> bytes:
         """All up to and with `end`."""
-        waiting = Patience(10, *self._others)
+        waiting = Patience(60, *self._others)
         while end not in self.heard:
             assert not waiting.over, f"no {end!r} in {self.heard!r}"
             if select.select([self._serial], [], [], 0.1)[0]:
