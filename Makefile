@@ -144,6 +144,8 @@ sources: tools ## Fetch MicroPython and ulab, asking again for what was out of r
 
 # ---- to see and to judge ----
 
+PICTURES = docs/pictures
+
 demo: $(READY) unix ## Train µFF on Fashion-MNIST in MicroPython, test it, verify it on the host
 	@$(BIN)/uff demo
 
@@ -153,11 +155,11 @@ repl: demo ## Open the REPL beside the demo's files
 board: $(READY) unix ## Show the virtual board in a web page: draw on it, train it, type to its REPL
 	@$(BIN)/uff board
 
-pictures: $(READY) unix browser-tools ## Take the README's pictures of the app on the virtual board: host/pictures/board_*.png
-	@$(BIN)/uff board --pictures host/pictures
+pictures: $(READY) unix browser-tools ## Take the pictures of the app on the virtual board: docs/pictures/board_*.png
+	@$(BIN)/uff board --pictures $(PICTURES)
 
-table: $(READY) cnn unix ## Repeat the README's nine cells: numbers, table and plot into host/pictures
-	@$(BIN)/uff table --json host/pictures/accuracy.json --markdown host/pictures/accuracy.md --plot host/pictures/accuracy.png
+table: $(READY) cnn unix ## Repeat the nine cells of docs/results.md: numbers, table and plot into docs/pictures
+	@$(BIN)/uff table --json $(PICTURES)/accuracy.json --markdown $(PICTURES)/accuracy.md --plot $(PICTURES)/accuracy.png
 
 cost: $(READY) m7 ## Count the instructions of training in the nine cells, on the emulated Cortex-M7
 	@$(BIN)/uff cost --json firmware_build/build/cost.json
@@ -170,8 +172,8 @@ bench: $(READY) m7-bench ## Count them beside ulab, CMSIS-DSP, plain C and backp
 	@$(BIN)/uff bench --json firmware_build/build/bench.json --plot firmware_build/build/bench.png
 
 chart: $(READY) ## Draw accuracy over instructions, after `make cost` and `make bench`
-	@$(BIN)/uff chart --table host/pictures/accuracy.json --cost firmware_build/build/cost.json \
-	    --bench firmware_build/build/bench.json --plot host/pictures/instructions.png
+	@$(BIN)/uff chart --table $(PICTURES)/accuracy.json --cost firmware_build/build/cost.json \
+	    --bench firmware_build/build/bench.json --plot $(PICTURES)/instructions.png
 
 faults: $(READY) unix-faults ## Break everything on purpose (SEED=1, EVERY=1) and count what was lost
 	@$(BIN)/python tests/faults.py $(SEED:%=--seed %) $(EVERY:%=--every %)
@@ -188,7 +190,7 @@ lint: $(READY)
 	@$(BIN)/ruff format -q --check
 
 check: lint ## Check style, spelling and types
-	@$(BIN)/codespell $(wildcard *.md) Makefile .ci device firmware_build host tests --skip='*/build/*,*.egg-info,*/data/*'
+	@$(BIN)/codespell $(wildcard *.md) Makefile .ci docs device firmware_build host tests --skip='*/build/*,*.egg-info,*/data/*'
 	@$(BIN)/mypy --config-file host/pyproject.toml host/uff_host
 
 clean: ## Remove what was built, and .venv; downloads stay in the cache

@@ -80,7 +80,7 @@ def _no_target() -> Target:
 
 def record() -> Path:
     """Where `uff digits --rivals --json` puts the figures that are committed."""
-    return files.checkout() / "host" / "pictures" / "digits.json"
+    return files.pictures() / "digits.json"
 
 
 def recorded(kept: Path, images: Sequence[int], seeds: int) -> list[Figures]:

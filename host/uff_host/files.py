@@ -240,3 +240,12 @@ def checkout() -> Path:
             "`pip install -e host`."
         )
     return top
+
+
+def pictures() -> Path:
+    """The folder of the documentation's pictures, and of the figures that they show.
+
+    Raises:
+        DataError: As checkout().
+    """
+    return checkout() / "docs" / "pictures"

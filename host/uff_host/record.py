@@ -14,7 +14,7 @@ from uff_host.cells import Cell, Row
 
 def path() -> Path:
     """The JSON that `make table` writes."""
-    return files.checkout() / "host" / "pictures" / "accuracy.json"
+    return files.pictures() / "accuracy.json"
 
 
 def rows(kept: Path, networks: Sequence[str], wanted: Sequence[Cell], seeds: int) -> list[Row]:

@@ -78,7 +78,7 @@ def board_arguments(command: Parser) -> None:
         "--pictures",
         type=Path,
         metavar="DIR",
-        help="make the README's pictures board_*.png (needs playwright and chromium), and end",
+        help="make the docs' pictures board_*.png (needs playwright and chromium), and end",
     )
     command.set_defaults(do=do_board)
 

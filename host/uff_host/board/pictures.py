@@ -1,4 +1,4 @@
-"""Takes the README's pictures from the app on a virtual board: `uff board --pictures DIR`.
+"""Takes the documentation's pictures from the app on a virtual board: `uff board --pictures DIR`.
 
 A made-up hand draws with a mouse in a browser, so what the pictures show has happened.
 """

@@ -1,6 +1,6 @@
 """Somebody before the page of the virtual board, who knows where the app's controls lie.
 
-For tests and for the README's pictures; needs the package playwright and Debian's chromium, which
+For tests and for the docs' pictures; needs the package playwright and Debian's chromium, which
 this never downloads.
 """
 
