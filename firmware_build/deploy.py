@@ -168,8 +168,8 @@ def main(arguments=None):
             status = subprocess.run(words, check=False).returncode
             if status:
                 raise DeployError(
-                    f"{Path(found).name} ended with status {status}, see above; README, "
-                    '"recovery", says what helps'
+                    f"{Path(found).name} ended with status {status}, see above, and "
+                    "Recovery in docs/stm32h747i_disco.md"
                 )
         print("deploy: written, the board starts")
     except (DeployError, OSError) as error:

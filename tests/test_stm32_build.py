@@ -308,8 +308,9 @@ def test_boot_makes_and_keeps_file_systems(
     assert said[""] == "/flash holds no file system: one is made.\n"
     assert said["again"] == ""
     assert said["button"] == "A new file system is made in /flash, as the button asked.\n"
-    assert said["damaged"].startswith("/flash cannot be mounted: its littlefs is damaged. README")
-    assert said["broken"].startswith("/flash cannot be mounted: [Errno 5] EIO. README")
+    cannot, see = "/flash cannot be mounted: ", " See Recovery in docs/stm32h747i_disco.md.\n"
+    assert said["damaged"].startswith(f"{cannot}its littlefs is damaged.{see}")
+    assert said["broken"].startswith(f"{cannot}[Errno 5] EIO.{see}")
     assert said["fat"].startswith("/flash is a FAT: ")
     assert "/sd cannot be mounted: " in said["card"]
 

@@ -1,5 +1,5 @@
 """The model file, `.uffm`: a header, class names, arrays, one CRC-32 at the end. Layout:
-DESIGN.md.
+docs/formats.md.
 
 save() writes under another name, reads that back, then renames it: after a power cut there is the
 old file or the new one. On FAT, which cannot rename over a file, the old one goes first; load()

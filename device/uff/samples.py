@@ -4,7 +4,7 @@ Both offer what a Trainer needs: height, width, names (one a class), len(), labe
 sample) and read_into(buffer, first, last). In the file every change is one more record of fixed
 size with its own CRC-32, started from the record's number, so a power cut costs at most the
 record being written. A torn tail is cut (the next append writes over it); a damaged record with
-sound ones behind it is passed over and counted in `damaged`. Layout: DESIGN.md.
+sound ones behind it is passed over and counted in `damaged`. Layout: docs/formats.md.
 """
 
 import gc

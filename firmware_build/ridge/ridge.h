@@ -229,7 +229,7 @@ int ridge_unit_rows(const float *b, size_t m, size_t p, int16_t *w);
 // is not above the one that *exponent holds at the call.
 int ridge_quantise(const float *b, size_t m, size_t p, int16_t *w, int *exponent);
 
-// Leave-one-image-out of the class layer, exact for fixed inputs f (DESIGN.md): error = (r + v_i / slack_i * sum r) / keep
+// Leave-one-image-out of the class layer, exact for fixed inputs f (docs/algorithm.md): error = (r + v_i / slack_i * sum r) / keep
 // with slack_i = offset + factor * leverage[i], which is (1-g) - k v_i; unit: value of one integer step of w.f; keep = 1 - g.
 // predicted (n), residual (n): sum of squared leave-one-out errors, margin (n): right goodness - best wrong one.
 // LABEL, NOT_FINITE where a leverage is, OVERFLOW as for goodness; a slack lost to rounding counts as 4 epsilon.

@@ -121,7 +121,7 @@ def digits_arguments(command: Parser) -> None:
         "teach the capture application by touches and tests it on 200 unseen drawings of each. "
         "All of it in MicroPython on a target. With --study the target only makes images of what "
         "people draw; networks are trained on the host, in numpy.",
-        ("uff digits", "the README's table"),
+        ("uff digits", "the table of docs/app.md"),
         ("uff digits --study --json study.json", "what the application's choices rest on"),
     )
     command.add_argument(

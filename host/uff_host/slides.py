@@ -1,4 +1,4 @@
-"""The figures of the talk that this project is compared with (tinyML EMEA 2023; see README).
+"""The figures of the talk that this project is compared with (tinyML EMEA 2023; docs/results.md).
 
 The talk does not say which classes it used. Its times are those of an STM32H7 board.
 """

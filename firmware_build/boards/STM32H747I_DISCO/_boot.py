@@ -47,7 +47,10 @@ def mount_flash(new):
         return vfs.mount(vfs.VfsLfs2(pyb.Flash(start=0, len=length)), FLASH)
     try:
         vfs.mount(vfs.VfsFat(pyb.Flash()), FLASH)
-        print("/flash is a FAT: it may lose files in a power cut. README says how to renew it.")
+        print(
+            "/flash is a FAT: it may lose files in a power cut. "
+            "docs/stm32h747i_disco.md says how to renew it."
+        )
     except OSError as error:
         if error.errno != errno.ENODEV:
             raise
@@ -71,7 +74,7 @@ def main():
         os.chdir(FLASH)
     except (OSError, ValueError) as error:
         why = "its littlefs is damaged" if error.args[:1] == (DAMAGED,) else error
-        print("/flash cannot be mounted: %s. README, recovery, says what to do." % why)
+        print("/flash cannot be mounted: %s. See Recovery in docs/stm32h747i_disco.md." % why)
     try:
         if mount_card():
             mounted.insert(0, CARD)
