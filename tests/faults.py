@@ -35,6 +35,7 @@ CAMPAIGNS = {
     "shortage_in_the_application": 40,
     "interrupts": 10,
     "interrupts_in_the_application": 2000,
+    "image_by_image": 1,
     "power_cuts": 1,
     "bad_blocks": 1,
     "stuck_blocks": 1,

@@ -14,6 +14,7 @@ FEWER = {
     "shortage_in_the_application": 40,
     "interrupts": 60,
     "interrupts_in_the_application": 60,
+    "image_by_image": 1,
     "power_cuts": 10,
     "bad_blocks": 20,
     "stuck_blocks": 40,

@@ -11,6 +11,8 @@ for done in learner.update():     # in slices of less than 20 million multiply-a
 learner.network.predict(image)
 """
 
+from collections import namedtuple
+
 import ridge
 from ridge import crc32
 
@@ -21,6 +23,14 @@ from .stage import MAX_COPIES, packed
 
 SLICE = 16
 
+# All that a change changes, replaced as a whole by a single assignment: Ctrl-C and errors come
+# before a change or after it. labels: uint8, one an image. gap: number of an image before whose
+# rows lie those of an image that was taken away, or None. names: of the classes.
+_Images = namedtuple("_Images", ("layer1", "options", "names", "labels", "gap"))
+
+# What update() gave: the _Images it is of, the network and its solver.
+_Learnt = namedtuple("_Learnt", ("images", "network", "solver"))
+
 
 class KernelLearner:
     """Images, their copies and the network that knows them.
@@ -29,7 +39,7 @@ class KernelLearner:
     come from alloc(bytes), the workspace from alloc.fast(bytes) where there is one; they serve any
     number of copies (restart()).
 
-    network: of the last update(), or None before one, and after an image was taken away.
+    Every change is made as a whole or, where it raises or Ctrl-C stops it, not at all.
     """
 
     def __init__(self, layer1, embedding, names, options, rows, alloc=bytearray):
@@ -43,17 +53,48 @@ class KernelLearner:
         self._work = getattr(alloc, "fast", alloc)(self.work_bytes(layer1, rows))
         self._x = bytearray(2 * (1 + MAX_COPIES) * layer1.inputs)
         self._copies = bytearray(MAX_COPIES * embedding.size)
+        self._valid = 0  # rows of the kernel matrix and the factor that are there
+        self._learnt = self._updating = self._images = None
         self.restart(layer1, names, options)
 
     def restart(self, layer1, names, options):
         """Begins again without images, with another layer 1 of the same size, other classes, or
         another number of copies."""
         _check(layer1, self.embedding, options)
-        self._labels = bytearray()  # of the images
-        self._valid = 0  # rows of the kernel matrix and the factor that are there
-        self.network = self.solver = None
-        self.layer1, self.names, self.options = layer1, list(names), options
-        self.group = 1 + options.copies
+        images = _Images(layer1, options, list(names), bytearray(), None)
+        self._valid = 0
+        self._learnt = self._updating = None
+        self._images = images
+
+    @property
+    def layer1(self):
+        """The feature layer."""
+        return self._images.layer1
+
+    @property
+    def options(self):
+        """Options of the network."""
+        return self._images.options
+
+    @property
+    def names(self):
+        """Names of the classes."""
+        return self._images.names
+
+    @property
+    def group(self):
+        """Rows of each image: itself and its copies."""
+        return 1 + self._images.options.copies
+
+    @property
+    def network(self):
+        """That of the last update(), or None before one, and after an image was taken away."""
+        return self._learnt and self._learnt.network
+
+    @property
+    def solver(self):
+        """The KernelSolver of that network, or None."""
+        return self._learnt and self._learnt.solver
 
     @staticmethod
     def work_bytes(layer1, rows):
@@ -72,122 +113,163 @@ class KernelLearner:
         )
 
     def __len__(self):
-        return len(self._labels)
+        return len(self._images.labels)
 
     @property
     def labels(self):
         """Labels of the images (a copy)."""
-        return bytes(self._labels)
+        return bytes(self._images.labels)
+
+    def _change(self, names, labels, gap):
+        images = self._images
+        self._images = _Images(images.layer1, images.options, names, labels, gap)
 
     def add(self, image, label):
         """Adds an image (uint8, height*width) and its copies; the next update() learns it.
         ValueError where there is no room, or no such class: nothing changed."""
         self.embedding.check(image)
         self._check_label(label)
-        n, group = len(self._labels), self.group
+        n, group, layer1 = len(self), self.group, self.layer1
         if (n + 1) * group > self.room:
             raise ValueError(
                 "images: want at most %d with %d copies each" % (self.room // group, group - 1)
             )
-        whole, row = self.layer1.WHOLE, 2 * self.layer1.inputs
+        self._close_gap()
+        whole, row = layer1.WHOLE, 2 * layer1.inputs
         x = memoryview(self._x)[: group * row]
         self.embedding.encode(image, x[:row], whole)
         if group > 1:
             copies = memoryview(self._copies)[: (group - 1) * self.embedding.size]
             ridge.copies(image, self.embedding.height, self.embedding.width, copies)
             self.embedding.encode(copies, x[row:], whole)
-        at = 2 * self.layer1.outputs * group
-        self.layer1.forward(x, self._rows[n * at : (n + 1) * at], self._work)
-        self._labels = self._labels + bytes([label])
+        at = 2 * layer1.outputs * group
+        layer1.forward(x, self._rows[n * at : (n + 1) * at], self._work)
+        self._change(self.names, self._images.labels + bytes([label]), None)
 
     def remove(self, i):
         """Takes image i away; those behind it move up. There is no network until the next
-        update()."""
+        update(), and a network that it gave before is of no more use."""
         self._check_number(i)
-        labels = self._labels[:i] + self._labels[i + 1 :]
+        self._close_gap()
+        labels = self._images.labels
+        labels = labels[:i] + labels[i + 1 :]
+        # Its rows stay until something needs those behind them.
+        gap = i if i < len(labels) else None
+        valid = min(self._valid, i * self.group)
+        self._learnt = self._updating = None
+        self._valid = valid
+        self._change(self.names, labels, gap)
+
+    def _close_gap(self):
+        """Moves the rows behind an image that was taken away up over its rows, an image at a
+        time. Stopped at any point it goes on where it was: what it copies stays below."""
         at = 2 * self.layer1.outputs * self.group
-        end = len(self._labels) * at
-        self.network = None
-        self._valid = min(self._valid, i * self.group)
-        moved = self._rows[(i + 1) * at : end]
-        self._rows[i * at : end - at][:] = moved
-        self._labels = labels
+        while self._images.gap is not None:
+            names, labels, gap = self._images[2:]
+            end = gap + 1
+            self._rows[gap * at : end * at] = self._rows[end * at : (end + 1) * at]
+            self._change(names, labels, end if end < len(labels) else None)
 
     def relabel(self, i, label):
         """Gives image i another label."""
         self._check_number(i)
         self._check_label(label)
-        labels = bytearray(self._labels)
+        names, labels, gap = self._images[2:]
+        labels = bytearray(labels)
         labels[i] = label
-        self._labels = labels
+        self._change(names, labels, gap)
 
     def set_classes(self, names, labels):
         """Other classes, and the labels (uint8) that all images have among them."""
-        if len(labels) != len(self._labels):
-            raise ValueError("labels: want %d, got %d" % (len(self._labels), len(labels)))
+        if len(labels) != len(self):
+            raise ValueError("labels: want %d, got %d" % (len(self), len(labels)))
         names = list(names)
         for label in labels:
             if label >= len(names):
                 raise ValueError("label: want 0 to %d, got %d" % (len(names) - 1, label))
-        self.names, self._labels = names, bytearray(labels)
+        self._change(names, bytearray(labels), self._images.gap)
 
     def update(self):
         """A generator: learns what has changed, yielding the part done (0 to 1); then `network`
-        is that of all images. ValueError where there are fewer than two classes or one has no
-        images. Stopped at any point it goes on where it was."""
-        k, counts = len(self.names), [0] * len(self.names)
-        for label in self._labels:
+        is that of all images there were when it began. ValueError where there are fewer than two
+        classes or one has no images, and where images were taken away meanwhile. Stopped at any
+        point another one goes on where it was."""
+        self._close_gap()
+        images = self._images
+        names, labels, group = images.names, images.labels, self.group
+        k, counts = len(names), [0] * len(names)
+        for label in labels:
             counts[label] += 1
         if k < 2:
             raise ValueError("classes: want 2 or more, got %d" % k)
         for c, count in enumerate(counts):
             if not count:
-                raise ValueError('class %d "%s" has no images' % (c, self.names[c]))
-        m, n = self.layer1.outputs, len(self._labels) * self.group
-        labels = bytearray(n)
+                raise ValueError('class %d "%s" has no images' % (c, names[c]))
+        m, n = images.layer1.outputs, len(labels) * group
+        of_rows = bytearray(n)
         for i in range(n):
-            labels[i] = self._labels[i // self.group]
+            of_rows[i] = labels[i // group]
         solver = KernelSolver(
             self._gram,
             self._factor,
             self._work,
-            labels,
+            of_rows,
             k,
-            self.options.strength,
-            self.options.lambdas[0],
+            images.options.strength,
+            images.options.lambdas[0],
         )
         begin, work = self._valid, max(n - self._valid, 1)
+        self._updating = of_rows  # none but this one
         while self._valid < n:
             first, last = self._valid, min(self._valid + SLICE, n)
             ridge.kernel(self._rows[: 2 * m * last], m, self._gram, self._work, first)
             ridge.powers(self._gram, first, last)
             yield 0.9 * (last - 0.3 * (last - first) - begin) / work
+            self._check_updating(of_rows)
             solver.factor_rows(first, last)
             self._valid = last
             yield 0.9 * (last - begin) / work
+            self._check_updating(of_rows)
         network = Network.of_options(
-            self.embedding, self.names, self.options, len(self._labels), self.layer1
+            self.embedding, names, images.options, len(labels), images.layer1
         )
         layer = network.layer
         layer.rows = self._rows[: 2 * n * m]
         solver.solve(layer)
         layer.gram_crc = crc32(memoryview(self._gram)[: 4 * packed(n)])
-        self.network, self.solver = network, solver
+        self._learnt = _Learnt(images, network, solver)
         yield 1.0
 
+    def _check_updating(self, update):
+        if self._updating is not update:
+            raise ValueError(
+                "update: images were taken away, or another update() began; begin again"
+            )
+
+    def _check_learnt(self, learnt):
+        if self._learnt is not learnt:
+            raise ValueError("check: images were taken away or learnt anew; begin again")
+
     def check(self):
-        """A generator: fitted and leave-one-out labels of all images, as a Trainer computes them,
-        into `network`, yielding the part done. After an update()."""
-        network, solver, n = self.network, self.solver, len(self._labels)
-        layer, facts = network.layer, network.facts
+        """A generator: fitted and leave-one-out labels of all images of `network`, as a Trainer
+        computes them, into it, yielding the part done. ValueError where there is no network, and
+        where images were taken away or learnt meanwhile."""
+        learnt = self._learnt
+        if not learnt:
+            raise ValueError("check: there is no network; want an update() first")
+        images, network, solver = learnt
+        labels, group = images.labels, 1 + images.options.copies
+        layer, facts, n = network.layer, network.facts, len(labels)
         fitted, left_out = bytearray(n), LeftOut(n)
-        for last in layer.fitted_steps(solver, self.group, fitted):
+        for last in layer.fitted_steps(solver, group, fitted):
             yield last / n / 10
-        for last in solver.leave_groups(left_out, self.group):
+            self._check_learnt(learnt)
+        for last in solver.leave_groups(left_out, group):
             yield 0.1 + 0.9 * (last / n)
+            self._check_learnt(learnt)
         network.fitted = fitted
-        facts.fitted_correct = sum(1 for i in range(n) if fitted[i] == self._labels[i])
-        facts.loo_correct = left_out.correct(self._labels)
+        facts.fitted_correct = sum(1 for i in range(n) if fitted[i] == labels[i])
+        facts.loo_correct = left_out.correct(labels)
         network.left_out = left_out.predicted
         network.residuals, network.margins = left_out.residuals, left_out.margins
 
@@ -196,8 +278,8 @@ class KernelLearner:
             raise ValueError("label: want 0 to %d, got %d" % (len(self.names) - 1, label))
 
     def _check_number(self, i):
-        if not 0 <= i < len(self._labels):
-            raise ValueError("image: want 0 to %d, got %d" % (len(self._labels) - 1, i))
+        if not 0 <= i < len(self):
+            raise ValueError("image: want 0 to %d, got %d" % (len(self) - 1, i))
 
 
 def _check(layer1, embedding, options):

@@ -400,11 +400,16 @@ def training_operations():
             "save " + kind, on_disk, lambda _, new=new: new.save(MODEL), saved, save_again
         )
         yield Operation("load " + kind, on_disk, lambda _: Network.load(MODEL), saved, save_again)
-    yield from kernel_learner_operations(samples, old.layer1, options)
+    yield from kernel_learner_operations(are_short=False)
 
 
-def kernel_learner_operations(samples, layer1, options):
-    """Learning image by image, with a kernel class layer."""
+def kernel_learner_operations(are_short):
+    """Learning image by image, with a kernel class layer: what takes a few hundred bytecodes, or
+    what takes thousands."""
+    samples = small_samples(3, height=SIDES[0], width=SIDES[1])
+    options = Options("uff_kernel", hidden=4, copies=1)
+    other_options = Options("uff_kernel", hidden=4, copies=2)
+    layer1 = Trainer(samples, options).run().layer1
     embedding = LabelEmbedding(*SIDES)
 
     def image_of(label, number):
@@ -421,27 +426,80 @@ def kernel_learner_operations(samples, layer1, options):
             pass
         return learner
 
+    def checked(learner):
+        for _ in learner.check():
+            pass
+        return learner
+
+    at_first = bits(make().network)
+
     def see(learner):
-        return bits(updated(learner).network), learner.labels
+        had = learner.network and bits(learner.network)
+        if len(learner):
+            now = bits(updated(learner).network)
+            last = getattr(learner, "seen", at_first)
+            assert had in (None, last, now), "a network that is not as it was given"
+            learner.seen = now
+            correct = checked(learner).network.facts.loo_correct
+        else:
+            assert had is None, "a network of no images"
+            now = correct = None
+        return now, learner.labels, learner.names, learner.group, correct
 
     def go_on(learner):
+        for i in range(12 if not len(learner) else 0):
+            learner.add(samples.image(i % 9), i % len(learner.names))
         before = see(learner)
         learner.add(image_of(1, 90), 1)
         assert see(learner) != before
         learner.remove(len(learner) - 1)
         assert see(learner) == before, "added and removed is not as before"
+        learner.add(image_of(1, 90), 1)
+        first = samples.image(0), learner.labels[0]
+        learner.remove(0)
+        learner.add(*first)
+        assert sorted(learner.labels) == sorted(before[1] + b"\1")
+        assert see(learner)[0] != before[0]
+        fresh = KernelLearner(layer1, embedding, samples.names, options, 40)
+        for each in (fresh, learner):
+            each.restart(layer1, samples.names, options)
+            for i in range(9):
+                each.add(samples.image(i), samples.labels[i])
+        assert see(learner) == see(fresh), "begun again it is another one"
 
     def with_one_more():
         learner = make()
         learner.add(image_of(2, 91), 2)
         return learner
 
-    for name, start, do in (
+    def with_one_less():
+        learner = make()
+        learner.remove(1)
+        return learner
+
+    others = ["x", "y", "z", "none"]
+    long = (
         ("add", make, lambda learner: learner.add(image_of(1, 77), 1)),
-        ("remove", make, lambda learner: learner.remove(2)),
-        ("relabel", make, lambda learner: learner.relabel(4, 2)),
+        ("add after remove", with_one_less, lambda learner: learner.add(image_of(1, 77), 1)),
         ("update", with_one_more, updated),
-    ):
+        ("update after remove", with_one_less, updated),
+        ("check", make, checked),
+    )
+    short = (
+        ("remove", make, lambda learner: learner.remove(2)),
+        ("remove the last", make, lambda learner: learner.remove(8)),
+        ("remove after remove", with_one_less, lambda learner: learner.remove(4)),
+        ("remove an earlier one", with_one_less, lambda learner: learner.remove(0)),
+        ("relabel", make, lambda learner: learner.relabel(4, 2)),
+        ("relabel after remove", with_one_less, lambda learner: learner.relabel(4, 2)),
+        (
+            "set classes",
+            make,
+            lambda learner: learner.set_classes(others[:3], bytes([2, 1, 0] * 3)),
+        ),
+        ("restart", make, lambda learner: learner.restart(layer1, others, other_options)),
+    )
+    for name, start, do in short if are_short else long:
         yield Operation("kernel learner, " + name, start, do, see, go_on)
 
 
@@ -1247,14 +1305,20 @@ def two_programs(places):
 # ---- the campaigns ----
 
 
-def operations(places, inject, text):
-    for kind, made in (
-        ("samples in memory", lambda: sample_operations(False)),
-        ("a samples file", lambda: sample_operations(True)),
-        ("a learner", learner_operations),
-        ("training and model file", training_operations),
-        ("the recogniser", recogniser_operations),
-    ):
+KINDS = (
+    ("samples in memory", lambda: sample_operations(False)),
+    ("a samples file", lambda: sample_operations(True)),
+    ("a learner", learner_operations),
+    ("training and model file", training_operations),
+    ("the recogniser", recogniser_operations),
+)
+IMAGE_BY_IMAGE = (
+    ("a change in learning image by image", lambda: kernel_learner_operations(are_short=True)),
+)
+
+
+def operations(places, inject, text, kinds=KINDS):
+    for kind, made in kinds:
         row = Row(text % kind)
         for operation in made():
             operation.run(row, places, inject)
@@ -1289,6 +1353,13 @@ def interrupts_in_the_application(places):
     application(places, interrupted, CTRL_C, KeyboardInterrupt)
 
 
+def image_by_image(places):
+    """Removing, relabelling, other classes, beginning again: few bytecodes, and all of them."""
+    operations(places, failing(1), FAILS, IMAGE_BY_IMAGE)
+    operations(places, failing(20), RUN_OUT, IMAGE_BY_IMAGE)
+    operations(places, interrupted, CTRL_C, IMAGE_BY_IMAGE)
+
+
 CAMPAIGNS = {
     campaign.__name__: campaign
     for campaign in (
@@ -1298,6 +1369,7 @@ CAMPAIGNS = {
         shortage_in_the_application,
         interrupts,
         interrupts_in_the_application,
+        image_by_image,
         power_cuts,
         bad_blocks,
         stuck_blocks,

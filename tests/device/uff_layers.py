@@ -282,6 +282,43 @@ def test_what_was_taken_away_or_relabelled_was_never_there():
     umount()
 
 
+def test_what_changes_while_it_is_learnt_is_learnt_next_or_refused():
+    samples = samples_of(6)
+    layer1 = trained(samples, "uff_kernel")[0].layer1
+    options = options_of("uff_kernel", copies=1)
+    learner = KernelLearner(layer1, trained_embedding(samples), samples.names, options, 40)
+    raises(ValueError, "check: there is no network", finish, learner.check())
+    for i in range(18):
+        learner.add(samples.image(i), samples.labels[i])
+    finish(learner.update())
+    finish(learner.check())
+    before = learner.network
+    # Another image and another label: the network is still that of 18 images.
+    for i in range(2):
+        learner.add(picture(i, 70 + i), i)
+    learner.relabel(0, 1)
+    finish(learner.check())
+    assert learner.network is before and before.facts.images == 18
+    steps = learner.update()
+    next(steps)
+    learner.remove(3)
+    assert learner.network is None
+    raises(ValueError, "update: images were taken away", finish, steps)
+    steps = learner.update()
+    next(steps)
+    other = learner.update()
+    next(other)
+    raises(ValueError, "or another update() began", finish, steps)
+    finish(other)
+    steps = learner.check()
+    next(steps)
+    learner.remove(3)
+    raises(ValueError, "check: images were taken away", finish, steps)
+    raises(ValueError, "check: there is no network", finish, learner.check())
+    finish(learner.update())
+    assert learner.network.facts.images == len(learner) == 18
+
+
 def test_a_learner_refuses_what_it_cannot_do_and_stays_as_it_was():
     samples = samples_of(3)
     layer1 = trained(samples, "uff_kernel")[0].layer1
