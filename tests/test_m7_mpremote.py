@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import select
 import shutil
+import signal
+import subprocess
 import sys
 import time
 
@@ -95,3 +100,33 @@ def test_make_m7_run_prints_the_line_to_copy():
         pytest.skip("not installed: make")
     with m7.held(["make", "--no-print-directory", "-o", "m7", "m7-run"]) as port:
         assert mpremote(port, "exec", "print(3)").strip() == "3"
+
+
+def test_make_m7_repl_is_a_repl_that_ctrl_a_x_ends():
+    m7.firmware()
+    if not shutil.which("make"):
+        pytest.skip("not installed: make")
+    command = ["make", "--no-print-directory", "-o", "m7", "m7-repl"]
+    process = subprocess.Popen(
+        command, cwd=m7.TOP, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+    )
+    try:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        said, waiting = b"", patience.Patience(60, process.pid)
+        process.stdin.write(b"print(6 * 7)\r\n")
+        process.stdin.flush()
+        while b"\n42\r\n" not in said:
+            assert not waiting.over, said
+            if select.select([process.stdout], [], [], 0.1)[0]:
+                data = os.read(process.stdout.fileno(), 4096)
+                assert data, said
+                said += data
+        process.stdin.write(b"\x01x")
+        process.stdin.flush()
+        assert patience.until(lambda: process.poll() is not None, 60, process.pid)
+        assert process.returncode == 0
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
