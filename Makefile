@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 
 include firmware_build/sources.mk
 
-.PHONY: help setup tools cnn arm-compiler arm-tools sources firmware deploy unix unix-faults unix-sanitized m7 m7-bench mpy unix-stock m7-stock m7-repl m7-run demo repl board pictures browser-tools test faults fuzz table cost bench chart lint check clean
+.PHONY: help setup tools cnn arm-compiler arm-tools sources firmware deploy unix unix-faults unix-sanitized m7 m7-bench mpy unix-stock m7-stock m7-repl m7-run demo repl board pictures browser-tools test faults fuzz table cost bench chart docs sphinx lint check clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -75,6 +75,14 @@ cnn: $(CNN) ## Install what the convolutional rivals of `make table` need
 $(CNN): $(READY)
 	@echo "setup: JAX into $(VENV)"
 	@$(PIP) -e 'host[cnn]'
+	@touch $@
+
+# Sphinx, for the documentation.
+SPHINX := $(READY)-docs
+sphinx: $(SPHINX)
+$(SPHINX): $(READY)
+	@echo "setup: Sphinx into $(VENV)"
+	@$(PIP) -e 'host[docs]'
 	@touch $@
 
 # ---- firmware ----
@@ -175,6 +183,10 @@ chart: $(READY) ## Draw accuracy over instructions, after `make cost` and `make 
 	@$(BIN)/uff chart --table $(PICTURES)/accuracy.json --cost firmware_build/build/cost.json \
 	    --bench firmware_build/build/bench.json --plot $(PICTURES)/instructions.png
 
+docs: $(SPHINX) ## Build the documentation's site: docs/build/index.html
+	@$(BIN)/sphinx-build -q -W --keep-going docs docs/build
+	@echo "docs: docs/build/index.html built"
+
 faults: $(READY) unix-faults ## Break everything on purpose (SEED=1, EVERY=1) and count what was lost
 	@$(BIN)/python tests/faults.py $(SEED:%=--seed %) $(EVERY:%=--every %)
 
@@ -182,6 +194,7 @@ test: check unix unix-sanitized unix-faults ## Build all, check style, spelling 
 	@if $(MAKE) --no-print-directory arm-tools; then $(MAKE) --no-print-directory m7 m7-bench; \
 	else echo "test: no tools for the Cortex-M7: the tests test_m7_* are skipped" >&2; fi
 	@$(MAKE) --no-print-directory cnn || echo "test: no JAX: the tests test_convolutional.py are skipped" >&2
+	@$(MAKE) --no-print-directory sphinx || echo "test: no Sphinx: the test that builds the documentation is skipped" >&2
 	@$(MAKE) --no-print-directory browser-tools || echo "test: no browser: the tests test_board_page.py are skipped" >&2
 	@$(BIN)/pytest tests -n auto --dist loadfile
 
@@ -194,4 +207,4 @@ check: lint ## Check style, spelling and types
 	@$(BIN)/mypy --config-file host/pyproject.toml host/uff_host
 
 clean: ## Remove what was built, and .venv; downloads stay in the cache
-	@rm -rf firmware_build/build $(VENV)
+	@rm -rf firmware_build/build docs/build $(VENV)
