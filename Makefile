@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 
 include firmware_build/sources.mk
 
-.PHONY: help setup tools cnn arm-compiler arm-tools sources firmware deploy unix unix-faults unix-sanitized m7 m7-bench mpy unix-stock m7-stock m7-repl m7-run demo repl board pictures browser-tools test faults fuzz table cost bench chart docs sphinx lint check clean
+.PHONY: help setup tools cnn arm-compiler arm-tools core-tools sources firmware deploy unix unix-faults unix-sanitized m7 m7-bench mpy unix-stock m7-stock m7-repl m7-run demo repl board pictures browser-tools test faults fuzz table cost bench chart docs sphinx lint check clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -53,6 +53,12 @@ arm-compiler:
 	@$(LOOK); $(NEED_ARM); $(INSTALL)
 arm-tools:
 	@$(LOOK); $(NEED_ARM); need qemu-system-arm qemu-system-arm --version; $(INSTALL)
+
+# For the kernels of a Cortex-M7 under the sanitizers.
+core-tools:
+	@$(LOOK); need gcc-arm-linux-gnueabihf arm-linux-gnueabihf-gcc --version; \
+	need libc6-dev-armhf-cross sh -c 'echo "\#include <math.h>" | arm-linux-gnueabihf-gcc -E -'; \
+	need qemu-user qemu-arm --version; $(INSTALL)
 
 # A browser for the tests of the virtual board's page.
 browser-tools:
@@ -193,6 +199,7 @@ faults: $(READY) unix-faults ## Break everything on purpose (SEED=1, EVERY=1) an
 test: check unix unix-sanitized unix-faults ## Build all, check style, spelling and types, run all tests
 	@if $(MAKE) --no-print-directory arm-tools; then $(MAKE) --no-print-directory m7 m7-bench; \
 	else echo "test: no tools for the Cortex-M7: the tests test_m7_* are skipped" >&2; fi
+	@$(MAKE) --no-print-directory core-tools || echo "test: no tools for Arm Linux: the kernels of the Cortex-M7 do not run under the sanitizers" >&2
 	@$(MAKE) --no-print-directory cnn || echo "test: no JAX: the tests test_convolutional.py are skipped" >&2
 	@$(MAKE) --no-print-directory sphinx || echo "test: no Sphinx: the test that builds the documentation is skipped" >&2
 	@$(MAKE) --no-print-directory browser-tools || echo "test: no browser: the tests test_board_page.py are skipped" >&2

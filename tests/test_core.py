@@ -1,10 +1,10 @@
 """The C core alone (firmware_build/ridge/ridge_*.c), against exact integers, numpy float64 and
 plain loops.
 
-Every call runs in three builds: under AddressSanitizer and UBSan, with the processor's fused
-multiply-add, and with the one of the C library. That all three answer with the same bits is
-checked in each call (core/cores.py) and so tested throughout. Work space and outputs start as NaN
-or as the largest integers: old content must not matter.
+Every call runs in up to five builds: under AddressSanitizer and UBSan, with the processor's fused
+multiply-add, with the one of the C library, and twice with the kernels of a Cortex-M7. That all
+answer with the same bits is checked in each call (core/cores.py) and so tested throughout. Work
+space and outputs start as NaN or as the largest integers: old content must not matter.
 """
 
 from __future__ import annotations
@@ -39,9 +39,11 @@ from core.cores import (
     WEIGHT,
     Answer,
     Cores,
+    missing_for_m7,
 )
 
 INT32_MAX = 2**31 - 1
+M7 = ("m7-sanitized", "m7-guarded")
 ORDERS = [*range(1, 41), 100, 257]
 
 
@@ -1109,3 +1111,39 @@ def test_leave_one_out_refuses_labels_and_leverages_it_cannot_use(cores: Cores) 
         answer = run(2, leverage)
         assert answer.result == OK
         assert np.isfinite(answer[13][0])
+
+
+# ---- the builds themselves ----
+
+
+def needs_m7() -> None:
+    if missing := missing_for_m7():
+        pytest.skip(f"the kernels of a Cortex-M7 want {' and '.join(missing)}: make core-tools")
+
+
+def test_the_kernels_of_a_cortex_m7_run_under_the_sanitizers(cores: Cores) -> None:
+    needs_m7()
+    assert set(M7) < set(cores.names)
+
+
+@pytest.mark.parametrize(
+    ("build", "rows_of_z", "rows_of_w", "sees"),
+    [
+        ("m7-sanitized", 7, 4, "heap-buffer-overflow"),  # z is written in C
+        ("m7-guarded", 7, 4, "signal 11"),
+        ("m7-guarded", 8, 3, "signal 11"),  # w is read in assembler, which no sanitizer sees
+    ],
+)
+def test_an_array_too_short_is_seen(
+    cores: Cores, rng: np.random.Generator, build: str, rows_of_z: int, rows_of_w: int, sees: str
+) -> None:
+    needs_m7()
+    f, w = encoded(rng, 8, 64), encoded(rng, 4, 64)
+    one = Cores(cores.folder, [build])
+    try:
+        answer = one.call("outputs", f, 8, 64, w, 4, blank((8, 4), np.int32))
+        assert same(answer[5], (f.astype(np.int32) @ w.T.astype(np.int32)))
+        with pytest.raises(AssertionError, match=sees):
+            one.call("outputs", f, 8, 64, w[:rows_of_w], 4, blank((rows_of_z, 4), np.int32))
+    finally:
+        one.close()

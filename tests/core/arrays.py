@@ -26,7 +26,8 @@ def blank(shape: int | tuple[int, ...], dtype: type) -> np.ndarray:
 
 
 def panel(m: int) -> np.ndarray:
-    return blank(m * PANEL, F32)
+    """Workspace of factor, solve and the like for order m: ridge_panel_len(m)."""
+    return blank(2 * m * PANEL, F32)
 
 
 def packed(a: np.ndarray) -> np.ndarray:

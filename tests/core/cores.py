@@ -1,7 +1,13 @@
 """The C core, built several times (`build`) and called with numpy arrays.
 
 `Cores.call` hands one call to every build (with the sanitizers, with and without the
-processor's fused multiply-add) and insists that all answer with the same bits.
+processor's fused multiply-add, and with the kernels of a Cortex-M7) and insists that all answer
+with the same bits.
+
+The kernels of a Cortex-M7 run as a program for Arm Linux in qemu-arm, on an emulated Cortex-A7,
+which has the same DSP instructions and fused multiply-adds: once under the sanitizers, which see
+what is written in C, and once with an unmapped page behind every array, which what is written in
+assembler runs into too.
 """
 
 from __future__ import annotations
@@ -9,8 +15,10 @@ from __future__ import annotations
 import fcntl
 import os
 import platform
+import shutil
 import struct
 import subprocess
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -29,14 +37,59 @@ SANITIZE = [
     "-fno-sanitize-recover=all",
 ]
 
+# Which argument is workspace: what is left in it is each set of kernels' own.
+WORKSPACE = {
+    "factor": 9,
+    "gram": 5,
+    "gram_goodness": 10,
+    "inverse_block": 5,
+    "inverse_diagonal": 5,
+    "kernel": 5,
+    "kernel_goodness": 11,
+    "leverage": 7,
+    "leverage_block": 7,
+    "patch_features": 9,
+    "patch_gram": 7,
+    "project": 5,
+    "solve": 5,
+    "solve_in_place": 4,
+}
+
 OK, NOT_POSDEF, NOT_FINITE, OVERFLOW, NOT_ADDED, LABEL = 0, -1, -2, -3, -4, -5
 UNIT, WEIGHT, PANEL = 512, 16384, 16
 
 
-def builds(compiler: str) -> dict[str, list[str]]:
-    """Name and flags of each build. On x86, -mfma is taken where compiler and processor have
-    it, as the firmware does.
+ARM_COMPILER, ARM_EMULATOR = "arm-linux-gnueabihf-gcc", "qemu-arm"
+ARM = [
+    *["-mthumb", "-mcpu=cortex-a7", "-mfpu=neon-vfpv4", "-mfloat-abi=hard"],
+    *["-fomit-frame-pointer", "-Wno-unused-parameter", "-DKERNELS_OF_M7"],
+]
+GUARDED = ["-O3", "-D_GNU_SOURCE", "-DGUARDED"]
+
+
+@dataclass
+class Build:
+    """A build of the core: the compiler and its flags, and the emulator that it runs in."""
+
+    compiler: str
+    flags: list[str]
+    emulator: list[str]
+
+
+def compiler_of_this_machine() -> str:
+    return os.environ.get("CC", "cc")
+
+
+def missing_for_m7() -> list[str]:
+    """The programs for the kernels of a Cortex-M7 that are not here; see `make core-tools`."""
+    return [name for name in (ARM_COMPILER, ARM_EMULATOR) if shutil.which(name) is None]
+
+
+def builds() -> dict[str, Build]:
+    """All builds that this machine can make and run. On x86, -mfma is taken where compiler and
+    processor have it, as the firmware does.
     """
+    compiler = compiler_of_this_machine()
     flags = {"sanitized": SANITIZE, "plain": ["-O3"]}
     if platform.machine() in ("x86_64", "AMD64", "i686"):
         macros = subprocess.run(
@@ -47,7 +100,19 @@ def builds(compiler: str) -> dict[str, list[str]]:
         ).stdout
         if "__FMA__" in macros and "__AVX2__" in macros:
             flags["fma"] = ["-O3", "-mavx2", "-mfma"]
-    return flags
+    found = {name: Build(compiler, own, []) for name, own in flags.items()}
+    if not missing_for_m7():
+        library = subprocess.run(
+            [ARM_COMPILER, "-print-file-name=libc.so.6"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+        root = Path(library).resolve().parent.parent
+        emulator = [ARM_EMULATOR, "-cpu", "cortex-a7", "-L", str(root)]
+        found["m7-sanitized"] = Build(ARM_COMPILER, [*ARM, *SANITIZE], emulator)
+        found["m7-guarded"] = Build(ARM_COMPILER, [*ARM, *GUARDED], emulator)
+    return found
 
 
 @dataclass
@@ -70,13 +135,13 @@ def build(folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        compiler = os.environ.get("CC", "cc")
         sources = [*sorted(RIDGE.glob("ridge_*.c")), HERE / "reference.c", HERE / "serve.c"]
         compiles = {}
-        for name, flags in builds(compiler).items():
+        for name, own in builds().items():
             if (folder / name).exists():
                 continue
-            command = [compiler, *WARNINGS, *SAME_BITS, *flags, f"-I{RIDGE}", *map(str, sources)]
+            command = [own.compiler, *WARNINGS, *SAME_BITS, *own.flags, f"-I{RIDGE}"]
+            command += map(str, sources)
             compiles[name] = subprocess.Popen(
                 [*command, "-o", str(folder / f"{name}.new"), "-lm"],
                 stderr=subprocess.PIPE,
@@ -90,10 +155,12 @@ def build(folder: Path) -> None:
 
 
 class Cores:
-    """All builds of the core in a folder, each a process that answers calls."""
+    """All builds of the core in a folder, or those named, each a process that answers calls."""
 
-    def __init__(self, folder: Path) -> None:
-        self._programs = {name: folder / name for name in builds(os.environ.get("CC", "cc"))}
+    def __init__(self, folder: Path, names: Collection[str] | None = None) -> None:
+        self.folder = folder
+        self._builds = {k: own for k, own in builds().items() if names is None or k in names}
+        self._programs = {name: folder / name for name in self._builds}
         self._start()
 
     def _start(self) -> None:
@@ -101,11 +168,16 @@ class Cores:
         for name, program in self._programs.items():
             with self._log(name).open("wb") as stderr:
                 self._servers[name] = subprocess.Popen(
-                    [str(program)],
+                    [*self._builds[name].emulator, str(program)],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=stderr,
-                    env={**os.environ, "UBSAN_OPTIONS": "print_stacktrace=1"},
+                    env={
+                        **os.environ,
+                        "UBSAN_OPTIONS": "print_stacktrace=1",
+                        # The leak check wants ptrace, which qemu-arm has not.
+                        "ASAN_OPTIONS": f"detect_leaks={int(not self._builds[name].emulator)}",
+                    },
                 )
 
     def _log(self, name: str) -> Path:
@@ -147,7 +219,9 @@ class Cores:
             for i, (one, two) in enumerate(
                 zip(answers[first].arrays, answers[other].arrays, strict=True)
             ):
-                assert one is None or two is None or _bits(one) == _bits(two), (
+                if one is None or two is None or i == WORKSPACE.get(function):
+                    continue
+                assert _bits(one) == _bits(two), (
                     f"{function}: the {first} and {other} builds differ in argument {i}:\n"
                     f"{one}\n{two}"
                 )

@@ -6,11 +6,19 @@
 // A call: u32 length of the name, the name; u32 number of arguments, each "i" int64, "f" float64, "n" (a null pointer)
 // or "a" u32 number of bytes and the bytes. The answer: int64 result, then every array in order.
 // Numbers are in the machine's own byte order.
+//
+// Built with -DGUARDED every array ends at a page that cannot be touched, so that assembler, which no sanitizer sees,
+// stops there as well.
 #include "reference.h"
+#include "ridge_kernels.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#if defined(KERNELS_OF_M7) && !defined(RIDGE_HAS_M7)
+#error "these flags do not give the kernels of a Cortex-M7"
+#endif
 
 #define MOST_ARGUMENTS (16)
 
@@ -37,6 +45,53 @@ static void write_all(const void *from, size_t bytes) {
     }
 }
 
+#ifdef GUARDED
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+static size_t page(void) {
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+// Bytes of the pages below the guard, at least one.
+static size_t mapped(size_t bytes) {
+    return (bytes / page() + 1) * page();
+}
+
+static void *new_array(size_t bytes) {
+    const size_t whole = mapped(bytes);
+    char *at = mmap(NULL, whole + page(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (at == MAP_FAILED || mprotect(at + whole, page(), PROT_NONE) != 0) {
+        stop("no memory");
+    }
+    return at + whole - bytes;
+}
+
+static void free_array(void *array, size_t bytes) {
+    const size_t whole = mapped(bytes);
+    if (munmap((char *)array + bytes - whole, whole + page()) != 0) {
+        stop("not an array");
+    }
+}
+
+#else
+
+static void *new_array(size_t bytes) {
+    void *array = malloc(bytes);
+    if (!array && bytes) {
+        stop("no memory");
+    }
+    return array;
+}
+
+static void free_array(void *array, size_t bytes) {
+    (void)bytes;
+    free(array);
+}
+
+#endif
+
 static struct argument read_argument(void) {
     struct argument a = {0};
     if (!read_all(&a.kind, 1)) {
@@ -59,8 +114,8 @@ static struct argument read_argument(void) {
             if (!read_all(&a.bytes, sizeof a.bytes)) {
                 stop("cut short");
             }
-            a.array = malloc(a.bytes);
-            if ((!a.array && a.bytes) || !read_all(a.array, a.bytes)) {
+            a.array = new_array(a.bytes);
+            if (!read_all(a.array, a.bytes)) {
                 stop("cut short");
             }
             break;
@@ -198,7 +253,7 @@ int main(void) {
         for (uint32_t i = 0; i < count; ++i) {
             if (a[i].kind == 'a') {
                 write_all(a[i].array, a[i].bytes);
-                free(a[i].array);
+                free_array(a[i].array, a[i].bytes);
             }
         }
         fflush(stdout);
