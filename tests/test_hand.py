@@ -308,3 +308,35 @@ def test_ten_digits_are_learnt_through_the_touch_controller(
     accuracy = np.mean(np.array(asked) == result["noted"])
     print(f"hand {hand}: {accuracy:.3f}")
     assert accuracy >= 0.90
+
+
+# ---- scribbles ----
+
+
+def test_scribbles_stay_in_the_field_and_no_two_are_alike():
+    hand = Hand(5)
+    drawn = [hand.scribble(number, FIELD) for number in range(24)]
+    for one in drawn:
+        points = np.concatenate([stroke[:, 1:] for stroke in one.strokes])
+        assert one.character == ""
+        assert (points >= (FIELD.x, FIELD.y)).all()
+        assert (points < (FIELD.x + FIELD.width, FIELD.y + FIELD.height)).all()
+        assert np.ptp(points, axis=0).max() > FIELD.height / 6
+    shapes = [shape(one) for one in drawn]
+    for i, one in enumerate(shapes):
+        assert all(apart(one, other) > 0.5 for other in shapes[:i])
+    assert {len(one.strokes) for one in drawn[0::4]} == {1}, "a tangle"
+    assert min(len(one.strokes) for one in drawn[3::4]) >= 4, "strokes here and there"
+
+
+def test_a_scribble_follows_from_hand_and_number():
+    first, again, other = (Hand(seed).scribble(3, FIELD) for seed in (5, 5, 6))
+    assert all(map(np.array_equal, first.strokes, again.strokes))
+    assert len(first.strokes) != len(other.strokes) or not all(
+        map(np.array_equal, first.strokes, other.strokes)
+    )
+
+
+def test_a_scribble_wants_a_field():
+    with pytest.raises(DataError, match="40 x 40"):
+        Hand(1).scribble(0, Field(0, 0, 39, 100))

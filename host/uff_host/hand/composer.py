@@ -84,13 +84,16 @@ class Composer:
         self.rest(int(self._chance.integers(150, 350)))
 
     def draw(self, character: str) -> None:
-        """Draws a character in the field; every time anew."""
+        """Draws a character in the field, or for "" a scribble; every time anew."""
         number = self._drawn.get(character, 0)
         self._drawn[character] = number + 1
         left, top, width, height = self.layout.rect("draw", "field", len(self.classes))
         edge = self.layout.pen + 2  # the pen stays in the field with its whole width
         inner = Field(left + edge, top + edge, width - 2 * edge, height - 2 * edge)
-        drawing = self.hand.draw(character, number, inner)
+        if character:
+            drawing = self.hand.draw(character, number, inner)
+        else:
+            drawing = self.hand.scribble(number, inner)
         started, down = self._now, False
         for t, x, y, pressed in drawing.pointer():
             self._now = started + t

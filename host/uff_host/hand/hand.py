@@ -12,6 +12,7 @@ import numpy.typing as npt
 from uff_host.errors import DataError
 from uff_host.hand import curve
 from uff_host.hand.forms import CHARACTERS, Points, Stroke, forms
+from uff_host.hand.scribbles import scribble
 
 REPORT_MS = 10  # the touch controller scans the screen a hundred times a second
 HEIGHT = 100.0  # of a capital, in the units of the forms
@@ -28,7 +29,10 @@ class Field(NamedTuple):
 
 @dataclass(frozen=True)
 class Drawing:
-    """What a finger does: for each stroke int32 (n, 3) of t_ms, x, y, a row each 10 ms."""
+    """What a finger does: for each stroke int32 (n, 3) of t_ms, x, y, a row each 10 ms.
+
+    character: what it is meant to be; "" of a scribble.
+    """
 
     character: str
     strokes: tuple[npt.NDArray[np.int32], ...]
@@ -75,13 +79,26 @@ class Hand:
         """
         if len(character) != 1 or character not in CHARACTERS:
             raise DataError(f"No hand can draw {character!r}: there are {CHARACTERS}.")
+        chance = np.random.default_rng([self.seed, ord(character), number])
+        return self._drawn(character, self._form(character, chance), chance, field)
+
+    def scribble(self, number: int, field: Field) -> Drawing:
+        """Scribble `number`, no character, somewhere in the field and never outside it.
+
+        Raises:
+            DataError: The field is too small.
+        """
+        chance = np.random.default_rng([self.seed, 0x53637269, number])
+        return self._drawn("", scribble(number, chance), chance, field)
+
+    def _drawn(
+        self, character: str, strokes: list[Stroke], chance: np.random.Generator, field: Field
+    ) -> Drawing:
         if min(field.width, field.height) < 40:
             raise DataError(
                 f"A field of {field.width} x {field.height} pixels: 40 x 40 are needed to draw."
             )
-        chance = np.random.default_rng([self.seed, ord(character), number])
-        strokes = [self._line(stroke, chance) for stroke in self._form(character, chance)]
-        lines = self._placed(strokes, chance, field)
+        lines = self._placed([self._line(stroke, chance) for stroke in strokes], chance, field)
         return Drawing(character, tuple(self._timed(lines, chance, field)))
 
     def _form(self, character: str, chance: np.random.Generator) -> list[Stroke]:
