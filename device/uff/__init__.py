@@ -43,4 +43,4 @@ __all__ = [
     "Trainer",
     "plan",
 ]
-__version__ = "0.1.0"
+__version__ = "0.1.0"  # of the whole project: all else reads it here

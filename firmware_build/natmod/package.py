@@ -11,6 +11,7 @@ and so on. package-app.json adds what the drawing app is made of. Standard libra
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -29,8 +30,15 @@ def files(names):
     return sorted([*modules, *(path.relative_to(DEVICE).as_posix() for path in inside)])
 
 
+def version():
+    """The version of the library."""
+    source = (DEVICE / "uff" / "__init__.py").read_text(encoding="utf-8")
+    return re.search(r'^__version__ = "(.+?)"', source, re.M)[1]
+
+
 def write_json(path, urls):
-    path.write_text(json.dumps({"urls": urls}, indent=2) + "\n", encoding="utf-8")
+    package = {"version": version(), "urls": urls}
+    path.write_text(json.dumps(package, indent=2) + "\n", encoding="utf-8")
 
 
 def make_source_package():
