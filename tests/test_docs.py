@@ -334,6 +334,31 @@ def test_docstrings_become_markdown(tmp_path, monkeypatch):
     assert "- a: first\n- b: second" in text
 
 
+def test_ci_runs_what_people_run():
+    """The workflow calls the Makefile and .ci/run, and the hooks call tools of .venv."""
+    workflow = (TOP / ".github/workflows/ci.yml").read_text(encoding="utf-8")
+    commands = re.findall(r"^ +- run: (.*)", workflow, re.M)
+    ours = [line for line in commands if not line.startswith(("apt-get ", "git "))]
+    assert {"make check", ".ci/run", "make docs", "make release"} == set(ours)
+    for line in ours:
+        if line.startswith("make "):
+            parse(line.split())
+        else:
+            assert os.access(TOP / line, os.X_OK)
+    hooks = (TOP / ".pre-commit-config.yaml").read_text(encoding="utf-8")
+    project = (TOP / "host/pyproject.toml").read_text(encoding="utf-8")
+    for tool in re.findall(r"\.venv/bin/([\w-]+)", hooks):
+        package = {"git-clang-format": "clang-format"}.get(tool, tool)
+        assert f'"{package}' in project
+
+
+def test_the_hardware_report_asks_for_what_the_self_test_writes():
+    form = (TOP / ".github/ISSUE_TEMPLATE/hardware_report.yml").read_text(encoding="utf-8")
+    script = (TOP / "device/scripts/selftest.py").read_text(encoding="utf-8")
+    assert "label: selftest.json" in form
+    assert "selftest.json" in script
+
+
 def test_nothing_refers_to_a_page_that_is_gone():
     """Sources name pages as docs/x.md."""
     dead = []
