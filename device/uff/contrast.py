@@ -36,6 +36,7 @@ class ContrastLayer:
     WHOLE = False  # it sees the image part: the label pixels belong to the label
 
     def __init__(self, embedding, neurons):
+        self.height, self.width = embedding.height, embedding.width
         self.inputs = embedding.features
         self.outputs = self.neurons = neurons
         self.ridge_lambda = 0.0

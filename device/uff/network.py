@@ -146,6 +146,9 @@ def check_kept(layer1, options, embedding):
         raise ValueError(
             "layer 1: a %s layer cannot be kept in a network %s" % (layer1.NAME, options.network)
         )
+    size, sides = (embedding.height, embedding.width), (layer1.height, layer1.width)
+    if size != sides:
+        raise ValueError("layer 1: want one for images of %d x %d, got %d x %d" % (size + sides))
     fresh = want(embedding, options.hidden)
     if (fresh.inputs, fresh.neurons) != (layer1.inputs, layer1.neurons):
         raise ValueError(

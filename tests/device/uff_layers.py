@@ -343,6 +343,20 @@ def test_a_learner_refuses_what_it_cannot_do_and_stays_as_it_was():
         options_of("contrast+kernel"),
         9,
     )
+    # As many pixels, and another shape: not the same patches, nor the same places of the label.
+    assert samples.height != samples.width
+    other = uff.LabelEmbedding(samples.width, samples.height)
+    want = "layer 1: want one for images of 13 x 12, got 12 x 13"
+    raises(
+        ValueError, want, KernelLearner,
+        layer1, other, samples.names, options_of("uff_kernel"), 9,
+    )  # fmt: skip
+    turned = Samples(samples.width, samples.height, samples.names)
+    for i in range(9):
+        turned.append(samples.image(i), samples.labels[i])
+    for name in ("uff2", "uff_conv"):
+        kept = trained(samples, name)[0].layer1
+        raises(ValueError, want, Trainer, turned, options_of(name), layer1=kept)
     learner = KernelLearner(layer1, embedding, samples.names, options_of("uff_kernel"), 9)
     raises(ValueError, "has no images", finish, learner.update())
     for i in range(9):
