@@ -800,7 +800,17 @@ def test_leverages_and_inverse_diagonal_are_those_of_the_inverse(
 
 
 @pytest.mark.parametrize(
-    ("n", "m", "p"), [(1, 1, 1), (5, 3, 17), (33, 6, 16), (40, 13, 40), (9, 8, 3)]
+    ("n", "m", "p"),
+    [
+        (1, 1, 1),
+        (5, 3, 17),
+        (33, 6, 16),
+        (40, 13, 40),
+        (9, 8, 3),
+        (64, 8, 5),
+        (129, 11, 6),
+        (200, 5, 4),
+    ],
 )
 def test_combine_is_a_sum_of_n_roundings(
     cores: Cores, rng: np.random.Generator, n: int, m: int, p: int

@@ -719,10 +719,11 @@ static void backward(const float *l, size_t m, size_t columns, float *b, float *
     gather(room, 0, m, columns, b);
 }
 
-// tile (4,4 at row stride P) += sign of the instruction * u^T v: count rows, u and v 4 floats each at their strides.
+// tile (4,4) += sign of the instruction * u^T v: count rows, u and v 4 floats each, all three at their strides.
 #define ACCUMULATE_4X4(name, instruction) \
-    static inline void name(float *tile, const float *u, size_t u_bytes, const float *v, size_t v_bytes, size_t count) { \
-        float *t1 = tile + P, *t2 = tile + 2 * P, *t3 = tile + 3 * P; \
+    static inline void name(float *tile, size_t stride, const float *u, size_t u_bytes, const float *v, size_t v_bytes, \
+        size_t count) { \
+        float *t1 = tile + stride, *t2 = t1 + stride, *t3 = t2 + stride; \
         __asm__ volatile( \
             "cmp %[n], #0\n" \
             "beq 2f\n" \
@@ -771,46 +772,66 @@ static void square(const float *b, size_t m, float *sum) {
     const size_t bytes = P * sizeof *b;
     for (size_t r = 0; r < P; r += 4) {
         for (size_t s = 0; s <= r; s += 4) {
-            subtract_4x4(sum + r * P + s, b + r, bytes, b + s, bytes, m);
+            subtract_4x4(sum + r * P + s, P, b + r, bytes, b + s, bytes, m);
         }
     }
 }
 
 #define BATCH (64) // rows of x converted to float at a time
 
-static void combine(const int16_t *x, size_t n, size_t m, const float *c, size_t p, float *out) {
-    if (p % 4 != 0) {
-        ridge_plain.combine(x, n, m, c, p, out);
-        return;
+// values (rows,4) = columns j..j+3 of x (rows,m), zeros where there are only `features` of them.
+static inline void convert(const int16_t *x, size_t rows, size_t m, size_t features, float *values) {
+    for (size_t r = 0; r < rows; ++r, x += m, values += 4) {
+        values[0] = (float)x[0];
+        if (features == 4) {
+            values[1] = (float)x[1];
+            values[2] = (float)x[2];
+            values[3] = (float)x[3];
+        } else {
+            values[1] = features > 1 ? (float)x[1] : 0.0f;
+            values[2] = features > 2 ? (float)x[2] : 0.0f;
+            values[3] = 0.0f;
+        }
     }
-    for (size_t j = 0; j < m; j += 4) {
-        const size_t features = m - j < 4 ? m - j : 4;
-        for (size_t q = 0; q < p; q += P) {
-            const size_t columns = p - q < P ? p - q : P;
-            float tile[4 * P] = {0};
-            for (size_t i = 0; i < n; i += BATCH) {
-                float values[4 * BATCH];
-                const size_t rows = n - i < BATCH ? n - i : BATCH;
-                for (size_t r = 0; r < rows; ++r) {
-                    const int16_t *from = x + (i + r) * m + j;
-                    float *to = values + 4 * r;
-                    to[0] = (float)from[0];
-                    if (features == 4) {
-                        to[1] = (float)from[1];
-                        to[2] = (float)from[2];
-                        to[3] = (float)from[3];
-                    } else {
-                        to[3] = 0.0f;
-                        to[1] = features > 1 ? (float)from[1] : 0.0f;
-                        to[2] = features > 2 ? (float)from[2] : 0.0f;
-                    }
-                }
-                for (size_t s = 0; s < columns; s += 4) {
-                    add_4x4(tile + s, values, 4 * sizeof *values, c + i * p + q + s, p * sizeof *c, rows);
+}
+
+// A batch of rows of x at a time, whose cache lines serve 16 features; the sums are kept in out meanwhile. Tiles at the
+// right and lower edges, and the coefficients of those at the right, are copied to where there is room for four.
+static void combine(const int16_t *x, size_t n, size_t m, const float *c, size_t p, float *out) {
+    const size_t whole = p / 4 * 4, part = p - whole;
+    memset(out, 0, m * p * sizeof *out);
+    for (size_t i = 0; i < n; i += BATCH) {
+        const size_t rows = n - i < BATCH ? n - i : BATCH;
+        const float *const coefficients = c + i * p;
+        float values[4 * BATCH], narrow[4 * BATCH];
+        if (part > 0) {
+            memset(narrow, 0, 4 * rows * sizeof *narrow);
+            for (size_t r = 0; r < rows; ++r) {
+                for (size_t s = 0; s < part; ++s) {
+                    narrow[4 * r + s] = coefficients[r * p + whole + s];
                 }
             }
-            for (size_t f = 0; f < features; ++f) {
-                memcpy(out + (j + f) * p + q, tile + f * P, columns * sizeof *out);
+        }
+        for (size_t j = 0; j < m; j += 4) {
+            const size_t features = m - j < 4 ? m - j : 4;
+            float *const to = out + j * p;
+            convert(x + i * m + j, rows, m, features, values);
+            for (size_t s = 0; s < p; s += 4) {
+                const size_t columns = s < whole ? 4 : part;
+                const float *const from = s < whole ? coefficients + s : narrow;
+                const size_t bytes = (s < whole ? p : 4) * sizeof *from;
+                if (features == 4 && columns == 4) {
+                    add_4x4(to + s, p, values, 4 * sizeof *values, from, bytes, rows);
+                    continue;
+                }
+                float tile[16] = {0};
+                for (size_t f = 0; f < features; ++f) {
+                    memcpy(tile + 4 * f, to + f * p + s, columns * sizeof *tile);
+                }
+                add_4x4(tile, 4, values, 4 * sizeof *values, from, bytes, rows);
+                for (size_t f = 0; f < features; ++f) {
+                    memcpy(to + f * p + s, tile + 4 * f, columns * sizeof *tile);
+                }
             }
         }
     }

@@ -201,17 +201,20 @@ def kernel(first: int, last: int, m: int) -> Traffic:
 
 @lru_cache(maxsize=256)
 def combine(n: int, m: int, p: int) -> Traffic:
-    """combine(): for each four features, down all rows of x and all coefficients."""
+    """combine(): a batch of 64 rows of x at a time, and of it four features, with the batch's
+    coefficients.
+    """
 
     def trace() -> Iterator[Access]:
         x, c, out = 0, APART + LINE, 2 * (APART + LINE)
-        for j in range(0, m, 4):
-            for i in range(n):
-                yield x + 2 * (i * m + j), False
-                if i % 64 == 63 or i == n - 1:
-                    for r in range(i - i % 64, i + 1):
-                        yield from _stretch(c + 4 * r * p, 4 * p)
-            yield from _stretch(out + 4 * j * p, 16 * p, True)
+        yield from _stretch(out, 4 * m * p, True)
+        for first in range(0, n, 64):
+            last = min(first + 64, n)
+            for j in range(0, m, 4):
+                for i in range(first, last):
+                    yield x + 2 * (i * m + j), False
+                yield from _stretch(c + 4 * first * p, 4 * p * (last - first))
+                yield from _stretch(out + 4 * j * p, 16 * p, True)
 
     return _cost(trace())
 
