@@ -89,7 +89,7 @@ def test_a_picture_of_the_screen_has_its_colours(tmp_path: Path) -> None:
         assert isinstance(packet, wire.Frame)
         assert glass.put(packet) == (x, 7, 1, 1)
     glass.write_png(tmp_path / "screen.png")
-    picture = np.asarray(Image.open(tmp_path / "screen.png"))
+    picture = np.asarray(Image.open(tmp_path / "screen.png").convert("RGB"))
     assert picture.shape == (48, 80, 3)
     assert picture[7, :5].tolist() == [[255, 0, 0], [0, 255, 0], [0, 0, 255], [255] * 3, [0] * 3]
 

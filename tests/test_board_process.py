@@ -819,7 +819,7 @@ def test_a_screenshot_needs_no_browser(tmp_path: Path) -> None:
     one = uff_board("--folder", str(folder), "--size", "480x272", "--screenshot", str(picture))
     said, _ = patience.finish(one, 30)
     assert (one.returncode, said) == (0, f"{picture}\n")
-    pixels = np.asarray(Image.open(picture))
+    pixels = np.asarray(Image.open(picture).convert("RGB"))
     assert pixels.shape == (272, 480, 3)
     assert (pixels == [0, 0, 255]).all()
 

@@ -139,6 +139,13 @@ def test_every_page_is_linked_from_the_index():
     assert named == {page.stem for page in DOCS.glob("*.md")} - {"index"}
 
 
+def test_pictures_are_shown_and_small():
+    text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
+    for picture in (DOCS / "pictures").glob("*.png"):
+        assert f"pictures/{picture.name})" in text, f"{picture.name} is on no page"
+        assert picture.stat().st_size <= 80_000, f"{picture.name}: write it by uff_host/png.py"
+
+
 def test_every_block_has_a_language():
     without = [str(block) for block in BLOCKS if not block.language]
     assert not without

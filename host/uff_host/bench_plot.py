@@ -8,7 +8,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from uff_host import files
+from uff_host import png
 from uff_host.bench import ADAM, DESCENT, EPOCH, EPOCHS, TASKS, TRAINING, UFF_MEANS, Bench
 
 # Okabe and Ito's colours
@@ -39,8 +39,7 @@ def plot(bench: Bench, cells: Sequence[tuple[int, int]], path: Path) -> None:
     for panel in below:  # one scale, so that the panels compare
         panel.set_xlim(min(low for low, _ in limits), max(high for _, high in limits))
     figure.suptitle("µFF and its rivals: instructions counted on one emulated Cortex-M7")
-    with files.replacing(path) as new:
-        figure.savefig(new, format="png")
+    png.write_figure(figure, path)
 
 
 def _steps(panel: Axes, bench: Bench) -> None:

@@ -9,7 +9,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from uff_host import files
+from uff_host import png
 from uff_host.cells import TITLES, UFF, Cell
 from uff_host.chart import Point
 from uff_host.plots import STYLES
@@ -44,8 +44,7 @@ def plot(points: Sequence[Point], path: Path) -> None:
         "Accuracy on the test images over instructions of the training on a Cortex-M7\n"
         "(counted on the emulated one; bars: estimates from multiply-adds, lower to upper bound)"
     )
-    with files.replacing(path) as new:
-        figure.savefig(new, format="png")
+    png.write_figure(figure, path)
 
 
 def _draw(panel: Axes, cell: Cell, points: Sequence[Point]) -> None:

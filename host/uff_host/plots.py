@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from uff_host import files
+from uff_host import png
 from uff_host.cells import TITLES, UFF, Row
 from uff_host.slides import FIGURES
 
@@ -70,8 +70,7 @@ def plot(rows: Sequence[Row], path: Path) -> None:
     )
     deviation = ", bars: standard deviation" if rows[0].sd is not None else ""
     figure.suptitle(f"Accuracy on the test images (mean of {rows[0].seeds} seeds{deviation})")
-    with files.replacing(path) as new:
-        figure.savefig(new, format="png")
+    png.write_figure(figure, path)
 
 
 def _draw(panel: Axes, rows: Sequence[Row]) -> None:

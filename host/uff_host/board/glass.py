@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from uff_host import files
+from uff_host import png
 from uff_host.board.wire import Frame
 from uff_host.errors import DeviceError
 
@@ -91,8 +91,7 @@ class Glass:
         packed = self._pixels.astype(np.uint32)
         red, green, blue = packed >> 11, packed >> 5 & 63, packed & 31
         colours = np.stack([red * 255 // 31, green * 255 // 63, blue * 255 // 31], axis=-1)
-        with files.replacing(path) as new:
-            Image.fromarray(colours.astype(np.uint8)).save(new, "png", optimize=True)
+        png.write(Image.fromarray(colours.astype(np.uint8)), path, exact=True)
 
 
 class Dirt:

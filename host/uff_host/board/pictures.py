@@ -11,7 +11,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from uff_host import files
+from uff_host import png
 from uff_host.board.glass import Rectangle
 from uff_host.board.server import Server
 from uff_host.board.session import Session
@@ -59,8 +59,7 @@ async def _tour(someone: Visitor, session: Session, out: Path, made: list[Path])
         await someone.page.evaluate("document.getElementById('port').textContent = '/dev/pts/3'")
         taken = await someone.page.screenshot()
         made.append(out / f"board_{name}.png")
-        with files.replacing(made[-1]) as new:
-            Image.open(io.BytesIO(taken)).convert("RGB").save(new, "png", optimize=True)
+        png.write(Image.open(io.BytesIO(taken)), made[-1])
 
     screen("start")
     for number in range(EACH):

@@ -40,7 +40,7 @@ def _spread(chance: np.random.Generator, n: int) -> Points:
 
 
 def _zigzag(chance: np.random.Generator) -> Stroke:
-    """To and fro with corners, along one way and across it."""
+    """Back and forth with corners, along one way and across it."""
     turns = int(chance.integers(7, 14))
     along = np.linspace(0, 1, turns)[:, None]
     angle = float(chance.uniform(0, np.pi))
