@@ -40,7 +40,7 @@ class ClassLayer:
     def __init__(self, features, classes, columns):
         self.features = features
         self.classes = classes
-        self.strength = 0.0  # of the label among the inputs
+        self.label_scale = 0.0  # of the label among the inputs
         self.ridge_lambda = 0.0
         self.dual = False
         self.gram_crc = 0  # CRC-32 of the exact Gram matrix
@@ -60,12 +60,12 @@ class ClassLayer:
 
     @property
     def parameter(self):
-        """Its number in model files beside lambda: the strength of the label."""
-        return self.strength
+        """Its number in model files beside lambda: the label_scale."""
+        return self.label_scale
 
     @parameter.setter
     def parameter(self, value):
-        self.strength = value
+        self.label_scale = value
 
     def value(self, good):
         """A goodness as a float: about 1 for a datum the layer takes for positive, near 0 for a

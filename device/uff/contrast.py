@@ -60,7 +60,7 @@ class ContrastLayer:
         if kept:
             return LayerPlan([encode, hidden], arrays, work=ridge.work_bytes(m, q))
         primal, dual = _stages(n, m, q, False), _stages(n, m, q, True)
-        is_dual = cheaper(options.form, primal, dual)
+        is_dual = cheaper(options.solver, primal, dual)
         order = n if is_dual else m
         more = {
             "layer 1 weights": 2 * q * m,

@@ -33,6 +33,9 @@ class LabelEmbedding:
         self.keep = array("H", [i for i in range(height * width) if i not in labels])
         self._whole = None
 
+    def __repr__(self):
+        return "<LabelEmbedding of images %dx%d>" % (self.height, self.width)
+
     @property
     def size(self):
         """Bytes of an image."""

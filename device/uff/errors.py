@@ -8,7 +8,7 @@ class FormatError(ValueError):
 
 class FileChanged(ValueError):
     """A samples file that another program has written to meanwhile. Nothing was written; the
-    SamplesFile has what the file holds now, so that the same can be tried again."""
+    FileDataset has what the file holds now, so that the same can be tried again."""
 
 
 class DoesNotFit(MemoryError):

@@ -215,7 +215,7 @@ class KernelLearner:
             self._work,
             of_rows,
             k,
-            images.options.strength,
+            images.options.label_scale,
             images.options.lambdas[0],
         )
         begin, work = self._valid, max(n - self._valid, 1)
@@ -259,7 +259,7 @@ class KernelLearner:
             raise ValueError("check: there is no network; want an update() first")
         images, network, solver = learnt
         labels, group = images.labels, 1 + images.options.copies
-        layer, facts, n = network.layer, network.facts, len(labels)
+        layer, info, n = network.layer, network.info, len(labels)
         fitted, left_out = bytearray(n), LeftOut(n)
         for last in layer.fitted_steps(solver, group, fitted):
             yield last / n / 10
@@ -268,9 +268,9 @@ class KernelLearner:
             yield 0.1 + 0.9 * (last / n)
             self._check_learnt(learnt)
         network.fitted = fitted
-        facts.fitted_correct = sum(1 for i in range(n) if fitted[i] == labels[i])
-        facts.loo_correct = left_out.correct(labels)
-        network.left_out = left_out.predicted
+        info.fitted_correct = sum(1 for i in range(n) if fitted[i] == labels[i])
+        info.loo_correct = left_out.correct(labels)
+        network.loo_labels = left_out.predicted
         network.residuals, network.margins = left_out.residuals, left_out.margins
 
     def _check_label(self, label):

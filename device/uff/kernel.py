@@ -6,7 +6,7 @@ and one neuron a class has a weight for each stored image:
 
     B = phi(F F') + s^2 1 1' + lambda I,      alpha_c = t_c / k  B^-1 1_c
 
-phi(1) = 1, so lambda needs no trace, and the label part has strength s sqrt(k): B depends on no
+phi(1) = 1, so lambda needs no trace, and the label has the scale s sqrt(k): B depends on no
 label and on no number of classes. New rows of its Cholesky factor follow from those above them, so
 images appended give the same bits as a training from the start (append()), and another label only
 another right-hand side.
@@ -126,7 +126,7 @@ class KernelClassLayer(ClassLayer):
             training.work,
             training.labels,
             self.classes,
-            self.strength,
+            self.label_scale,
             self.ridge_lambda,
         )
         return training.statistics
@@ -208,11 +208,11 @@ class KernelSolver:
     there may be room for more rows. work: ridge.work_bytes(rows); labels: uint8, one a row.
     """
 
-    def __init__(self, gram, factor, work, labels, classes, strength, ridge_lambda):
+    def __init__(self, gram, factor, work, labels, classes, label_scale, ridge_lambda):
         self.gram = gram
         self.labels = labels
         self.classes = classes
-        self.strength = strength
+        self.label_scale = label_scale
         self.ridge_lambda = ridge_lambda
         self._factor, self._work = factor, work
 
@@ -247,12 +247,12 @@ class KernelSolver:
             last=last,
             scale=ldexp(1.0, -PHI_BITS),
             diagonal=self.ridge_lambda,
-            rank1=self.strength * self.strength,
+            rank1=self.label_scale * self.label_scale,
         )
 
     @property
     def _ratio(self):
-        square = self.strength * self.strength
+        square = self.label_scale * self.label_scale
         return square / (square * self.order + self.ridge_lambda)
 
     def solve(self, layer):
@@ -266,7 +266,7 @@ class KernelSolver:
         ridge.solve(factor, alpha, alpha, self._work)
         sums = array("f", bytes(4 * k))
         ridge.total_dot(array("f", [1.0] * n), alpha, sums)
-        square, share = self.strength * self.strength, self._ratio * (n / k)
+        square, share = self.label_scale * self.label_scale, self._ratio * (n / k)
         v = [
             share * ((1.0 if c == label else 0.0) - 1.0 / k) + square * sums[c]
             for c in range(k)

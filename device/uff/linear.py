@@ -1,6 +1,6 @@
 """The linear class layer: one neuron a class, ridge regression on features and label together.
 
-With the label as a one-hot input of strength s, the Gram matrix over all k*n data is
+With the label as a one-hot input of scale s, the Gram matrix over all k*n data is
 
     [[ k F'F + lambda I,  s S 1' ],  [ s 1 S',  (s^2 n + lambda) I ]],     S the sum of all
     features
@@ -35,7 +35,7 @@ class LinearClassLayer(ClassLayer):
     def like(self, classes):
         """An untrained layer with the same numbers, for so many classes."""
         layer = LinearClassLayer(self.features, classes)
-        layer.strength, layer.ridge_lambda = self.strength, self.ridge_lambda
+        layer.label_scale, layer.ridge_lambda = self.label_scale, self.ridge_lambda
         return layer
 
     @staticmethod
@@ -53,7 +53,7 @@ class LinearClassLayer(ClassLayer):
         """The LayerPlan for so many rows (images and their copies)."""
         n, f, k = rows, features, classes
         primal, dual = _stages(n, f, k, options, False), _stages(n, f, k, options, True)
-        is_dual = cheaper(options.form, primal, dual)
+        is_dual = cheaper(options.solver, primal, dual)
         order = n if is_dual else f
         return LayerPlan(
             (dual if is_dual else primal) + [Stage("fitted labels", images * f * k, 1)],
@@ -94,7 +94,7 @@ class LinearClassLayer(ClassLayer):
         training.statistics = statistics
         self.gram_crc = crc32(statistics.gram)
         return LinearSolver(
-            statistics, self.strength, training.factor, training.work, dual_gram, f, labels
+            statistics, self.label_scale, training.factor, training.work, dual_gram, f, labels
         )
 
     def arrays(self):
@@ -146,9 +146,9 @@ class LinearSolver:
     or of rows in dual form. dual_gram: F F' (int32, packed), in dual form; f (int16, rows x
     features) and labels (uint8, rows): in dual form, and for leave-one-out."""
 
-    def __init__(self, statistics, strength, factor, work, dual_gram=None, f=None, labels=None):
+    def __init__(self, statistics, label_scale, factor, work, dual_gram=None, f=None, labels=None):
         self.statistics = statistics
-        self.strength = strength
+        self.label_scale = label_scale
         self.dual = dual_gram is not None
         self.order = statistics.images if self.dual else statistics.features
         self._gram = dual_gram if self.dual else statistics.gram
@@ -160,7 +160,7 @@ class LinearSolver:
     def _numbers(self, ridge_lambda):
         """lambda_abs (mean diagonal of the whole Gram matrix times lambda; all f have length 1)
         and s^2/mu."""
-        n, k, s = self.statistics.images, self.statistics.classes, self.strength
+        n, k, s = self.statistics.images, self.statistics.classes, self.label_scale
         lambda_abs = ridge_lambda * k * n * (1 + s * s) / (self.statistics.features + k)
         return lambda_abs, s * s / (s * s * n + lambda_abs)
 
@@ -177,7 +177,7 @@ class LinearSolver:
         # Arguments by name, not by **: a dictionary of them would be made in each call.
         if self.dual:
             scale, diagonal, v = ldexp(1.0, -2 * UNIT_BITS), lambda_abs / k, None
-            rank1 = self.strength * self.strength / k
+            rank1 = self.label_scale * self.label_scale / k
         else:
             scale, diagonal, v = ldexp(float(k), -2 * UNIT_BITS), lambda_abs, self._total
             rank1 = -ratio * k

@@ -10,6 +10,7 @@ without copies; such networks are written so, for older readers. Version 2 holds
 """
 
 from array import array
+from collections import namedtuple
 from struct import calcsize, pack, unpack, unpack_from
 
 from ridge import crc32
@@ -17,19 +18,27 @@ from ridge import crc32
 from .contrast import ContrastLayer
 from .embed import MAX_CLASSES, LabelEmbedding
 from .errors import FormatError
-from .files import discard, finish_replacing, open_file, replace, sync
+from .files import (
+    discard,
+    finish_replacing,
+    open_file,
+    pack_names,
+    padding,
+    replace,
+    sync,
+    unpack_names,
+)
 from .layers import CLASS_LAYERS, FEATURE_LAYERS, layer_of_kind
 from .linear import LinearClassLayer
-from .network import Facts, Network
-from .samples import _pack_names, _padding, _unpack_names
+from .network import Network, TrainingInfo
 from .stage import MAX_COPIES, MAX_IMAGES
 
 MAGIC = b"UFFM"
 # magic, version, header bytes, file bytes; then
 START = "<4sHHI"
 # version 1: layers, classes, label pixels, flags; height, width, features, hidden; images, seed;
-# strength, lambda1, lambda2; fitted correct, leave-one-out correct, Gram CRCs of layer 1 and class
-# layer
+# label scale, lambda1, lambda2; fitted correct, leave-one-out correct, Gram CRCs of layer 1 and
+# class layer
 VERSION_1 = "<BBBBHHHHIIfffIIII"
 # version 2: layers, classes, label pixels, flags; height, width, copies, 0; images, seed, fitted
 # correct, leave-one-out correct; then for each layer
@@ -40,9 +49,12 @@ LAYER = "<BBHIffI"
 ARRAY = "<4sBbHII"
 DUAL1, DUAL2, LAMBDA_CHOSEN, STATISTICS, KEPT = 1, 2, 4, 8, 16
 NOT_COMPUTED = 0xFFFFFFFF
-LEAST, MOST = 1 / (1 << 20), 1 << 20  # of lambdas and strength: more than any training takes
+LEAST, MOST = 1 / (1 << 20), 1 << 20  # of lambdas and label scale: more than any training takes
 SIZES = {"B": 1, "h": 2, "i": 4}
 CHUNK = 4096
+
+# layer: a trained feature layer; embedding: LabelEmbedding of its images; notes: bytes or None.
+KeptLayer = namedtuple("KeptLayer", ("layer", "embedding", "notes"))
 
 
 def _arrays(network, statistics, statistics1):
@@ -52,8 +64,8 @@ def _arrays(network, statistics, statistics1):
             yield from layer.arrays()
     if network.fitted is not None:
         yield b"FIT ", "B", 0, 1, len(network.fitted), network.fitted
-    if network.left_out is not None:
-        yield b"LOO ", "B", 0, 1, len(network.left_out), network.left_out
+    if network.loo_labels is not None:
+        yield b"LOO ", "B", 0, 1, len(network.loo_labels), network.loo_labels
     if network.notes is not None:
         yield b"NOTE", "B", 0, 1, len(network.notes), network.notes
     if network.layer1 and statistics1 is not None:
@@ -64,19 +76,19 @@ def _arrays(network, statistics, statistics1):
 
 def _version(network):
     """1 where that can hold the network, else 2."""
-    facts = network.facts
-    old = isinstance(network.layer, LinearClassLayer) and not (facts.copies or facts.kept)
+    info = network.info
+    old = isinstance(network.layer, LinearClassLayer) and not (info.copies or info.kept)
     old = old and (network.layer1 is None or isinstance(network.layer1, ContrastLayer))
     return 1 if old else 2
 
 
 def _header(network, statistics):
     """The header behind START, without the names."""
-    facts, embedding = network.facts, network.embedding
+    info, embedding = network.info, network.embedding
     layer1, layer, k = network.layer1, network.layer, len(network.names)
-    loo = NOT_COMPUTED if facts.loo_correct is None else facts.loo_correct
-    flags = facts.lambda_chosen * LAMBDA_CHOSEN | (statistics is not None) * STATISTICS
-    flags |= facts.kept * KEPT
+    loo = NOT_COMPUTED if info.loo_correct is None else info.loo_correct
+    flags = info.lambda_chosen * LAMBDA_CHOSEN | (statistics is not None) * STATISTICS
+    flags |= info.kept * KEPT
     if _version(network) == 1:
         crcs = (layer1.gram_crc, layer.gram_crc) if layer1 else (layer.gram_crc, 0)
         return pack(
@@ -89,12 +101,12 @@ def _header(network, statistics):
             embedding.width,
             embedding.features,
             layer1.neurons if layer1 else 0,
-            facts.images,
-            facts.seed,
-            layer.strength,
+            info.images,
+            info.seed,
+            layer.label_scale,
             layer1.ridge_lambda if layer1 else 0.0,
             layer.ridge_lambda,
-            facts.fitted_correct,
+            info.fitted_correct,
             loo,
             crcs[0],
             crcs[1],
@@ -108,11 +120,11 @@ def _header(network, statistics):
         flags,
         embedding.height,
         embedding.width,
-        facts.copies,
+        info.copies,
         0,
-        facts.images,
-        facts.seed,
-        facts.fitted_correct,
+        info.images,
+        info.seed,
+        info.fitted_correct,
         loo,
     )
     for each in layers:
@@ -141,11 +153,11 @@ class _Alone:
     """A feature layer alone, as a network to be saved."""
 
     names = ()
-    layer = fitted = left_out = None
+    layer = fitted = loo_labels = None
 
     def __init__(self, layer1, embedding, notes):
         self.layer1, self.embedding, self.notes = layer1, embedding, notes
-        self.facts = Facts()
+        self.info = TrainingInfo()
 
 
 def save_layer(layer1, embedding, path, notes=None):
@@ -158,17 +170,17 @@ def save_layer(layer1, embedding, path, notes=None):
 def save_steps(network, path, statistics=None, statistics1=None):
     """A generator: save() in slices of 4 KB, yielding the part done (0 to 1). Closing it, or any
     error, leaves the old file."""
-    names = _pack_names(network.names)
+    names = pack_names(network.names)
     head = _header(network, statistics)
     used = calcsize(START) + len(head) + len(names)
-    head_bytes = used + len(_padding(used))
+    head_bytes = used + len(padding(used))
     arrays = list(_arrays(network, statistics, statistics1))
     total = head_bytes + 4
     for _, typecode, _, rows, columns, _ in arrays:
         size = rows * columns * SIZES[typecode]
-        total += calcsize(ARRAY) + size + len(_padding(size))
+        total += calcsize(ARRAY) + size + len(padding(size))
     head = pack(START, MAGIC, _version(network), head_bytes, total) + head + names
-    head += _padding(len(head))
+    head += padding(len(head))
     _check_arrays(network, arrays)
     new = path + ".new"
     finish_replacing(path, _whole)  # else a second power cut could cost the only model there is
@@ -183,7 +195,7 @@ def save_steps(network, path, statistics=None, statistics1=None):
                     crc = _put(file, piece, crc)
                     written += len(piece)
                     yield min(written / total, 1.0) / 2
-                crc = _put(file, _padding(rows * columns * SIZES[typecode]), crc)
+                crc = _put(file, padding(rows * columns * SIZES[typecode]), crc)
             _put(file, pack("<I", crc), 0)
             file.flush()
         sync()
@@ -201,9 +213,9 @@ def save_steps(network, path, statistics=None, statistics1=None):
 
 def _check_arrays(network, arrays):
     """ValueError where load() would not take what save() is about to write."""
-    if network.layer and not network.facts.images:
+    if network.layer and not network.info.images:
         raise ValueError("save: the network has learnt nothing yet; train it first")
-    _check_rows(network.facts.images * (1 + network.facts.copies))
+    _check_rows(network.info.images * (1 + network.info.copies))
     wanted = _wanted(network)
     for tag, typecode, _, rows, columns, _ in arrays:
         want = wanted.get(tag)
@@ -288,7 +300,8 @@ def _whole(path):
 
 def load(path):
     """The Network in a model file, with `statistics` and `statistics1` where the file holds
-    them and one can learn on with them."""
+    them and one can learn on with them. FormatError where it is damaged, OSError where there is
+    none."""
     finish_replacing(path, _whole)
     with open_file(path, "rb") as file:
         version, head_bytes, total = _check(file, path)
@@ -304,8 +317,8 @@ def load(path):
 
 
 def load_layer(path):
-    """(feature layer, LabelEmbedding, notes or None) of a model file, or of a file of the layer
-    alone; nothing else is read. FormatError where it holds none."""
+    """The KeptLayer of a model file, or of a file of the layer alone; nothing else is read.
+    FormatError where it holds none."""
     finish_replacing(path, _whole)
     with open_file(path, "rb") as file:
         return read_layer(file, path)
@@ -322,7 +335,8 @@ def read_layer(file, name):
         tags = [b"NOTE"] + list(_of_layer(layer1, 0, False))
         found = _read_arrays(file, _wanted(network), head_bytes, total, tags)
         layer1.load(found)
-        return layer1, network.embedding, found[b"NOTE"][0] if b"NOTE" in found else None
+        notes = found[b"NOTE"][0] if b"NOTE" in found else None
+        return KeptLayer(layer1, network.embedding, notes)
     except (ValueError, IndexError) as error:
         raise FormatError("%s: %s" % (name, error))
 
@@ -348,7 +362,7 @@ def _read_1(head, total):
     """A network from the header of version 1."""
     fields = unpack_from(VERSION_1, head, 0)
     layers, classes, label_pixels, flags, height, width, features, hidden = fields[:8]
-    images, seed, strength, lambda1, lambda2, fitted, loo, crc1, crc2 = fields[8:]
+    images, seed, label_scale, lambda1, lambda2, fitted, loo, crc1, crc2 = fields[8:]
     if layers not in (1, 2) or label_pixels != MAX_CLASSES or (layers == 2) != (hidden > 0):
         raise ValueError("want 1 or 2 layers and %d label pixels" % MAX_CLASSES)
     if flags > DUAL1 | DUAL2 | LAMBDA_CHOSEN | STATISTICS:
@@ -367,7 +381,7 @@ def _read_1(head, total):
         layer1 = ContrastLayer(embedding, hidden)
         layer1.ridge_lambda, layer1.dual, layer1.gram_crc = lambda1, bool(flags & DUAL1), crc1
     layer = LinearClassLayer(hidden or features, classes)
-    layer.strength, layer.ridge_lambda, layer.dual = strength, lambda2, bool(flags & DUAL2)
+    layer.label_scale, layer.ridge_lambda, layer.dual = label_scale, lambda2, bool(flags & DUAL2)
     layer.gram_crc = crc2 if hidden else crc1
     for each in (layer1, layer) if layer1 else (layer,):
         _check_numbers(each)
@@ -404,7 +418,7 @@ def _read_2(head, total):
         features = layer1.outputs
     if alone:
         network = _Alone(layer1, embedding, None)
-        network.facts.seed = seed
+        network.info.seed = seed
         if flags or fitted or loo != NOT_COMPUTED or copies or len(head) > at + calcsize(LAYER):
             raise ValueError("a feature layer alone, marks of a network")
         return network, flags
@@ -413,8 +427,8 @@ def _read_2(head, total):
     layer = kind(features, classes, rows)
     _fill(layer, table[-1])
     names = head[at + count * calcsize(LAYER) :]
-    facts = images, copies, seed, fitted, loo
-    network, flags = _network(embedding, names, layer1, layer, facts, flags)
+    info = images, copies, seed, fitted, loo
+    network, flags = _network(embedding, names, layer1, layer, info, flags)
     if _version(network) == 1 or (flags & KEPT and not layer1):
         raise ValueError("%s is no network of format 2" % network.name)
     return network, flags
@@ -442,21 +456,21 @@ def _check_numbers(layer):
 
 
 def _network(embedding, packed_names, layer1, layer, counts, flags):
-    names = _unpack_names(packed_names, layer.classes)
-    plain = _pack_names(names)
+    names = unpack_names(packed_names, layer.classes)
+    plain = pack_names(names)
     if packed_names != plain + bytes(-len(plain) % 4):  # all before them is whole words
         raise ValueError("the header is longer than its class names")
     network = Network(embedding, names, layer1, layer)
     if layer.classes < 2:
         raise ValueError("want 2 or more classes, got %d" % layer.classes)
-    facts = network.facts
-    facts.images, facts.copies, facts.seed, facts.fitted_correct, loo = counts
-    facts.loo_correct = None if loo == NOT_COMPUTED else loo
-    facts.lambda_chosen, facts.kept = bool(flags & LAMBDA_CHOSEN), bool(flags & KEPT)
-    if not 0 < facts.images >= max(facts.fitted_correct, facts.loo_correct or 0):
+    info = network.info
+    info.images, info.copies, info.seed, info.fitted_correct, loo = counts
+    info.loo_correct = None if loo == NOT_COMPUTED else loo
+    info.lambda_chosen, info.kept = bool(flags & LAMBDA_CHOSEN), bool(flags & KEPT)
+    if not 0 < info.images >= max(info.fitted_correct, info.loo_correct or 0):
         raise ValueError(
             "%d of %d images right, %r left out"
-            % (facts.fitted_correct, facts.images, facts.loo_correct)
+            % (info.fitted_correct, info.images, info.loo_correct)
         )
     return network, flags
 
@@ -468,12 +482,12 @@ def _of_layer(layer, rows, statistics):
 
 def _wanted(network):
     """tag -> (typecode, exponent, rows, columns, needed) of the arrays of its file."""
-    images = network.facts.images
-    rows = images * (1 + network.facts.copies)
+    images = network.info.images
+    rows = images * (1 + network.info.copies)
     wanted = {}
     for layer in (network.layer1, network.layer):
         if layer:
-            kept = layer is network.layer1 and (network.facts.kept or not network.layer)
+            kept = layer is network.layer1 and (network.info.kept or not network.layer)
             wanted.update(_of_layer(layer, rows, not kept))
     if network.layer:
         wanted[b"FIT "] = wanted[b"LOO "] = ("B", 0, 1, images, False)
@@ -494,7 +508,7 @@ def _check_there(tags, found, wanted):
 def _read_network(file, network, flags, at, total):
     found = _read_arrays(file, _wanted(network), at, total)
     layer1 = network.layer1
-    _check_there([b"LOO "], found, network.facts.loo_correct is not None)
+    _check_there([b"LOO "], found, network.info.loo_correct is not None)
     _check_there(_statistics_tags(network.layer), found, bool(flags & STATISTICS))
     if layer1:
         tags = _statistics_tags(layer1)
@@ -506,7 +520,7 @@ def _read_network(file, network, flags, at, total):
         counts = array("i", found[b"CNT "][0])
         if min(counts) < 0 or sum(counts) > MAX_IMAGES:
             raise ValueError("counts: want %d images at most, got %r" % (MAX_IMAGES, list(counts)))
-    network.fitted, network.left_out, network.notes = (
+    network.fitted, network.loo_labels, network.notes = (
         found[tag][0] if tag in found else None for tag in (b"FIT ", b"LOO ", b"NOTE")
     )
     network.statistics1 = layer1.load(found) if layer1 else None
@@ -535,8 +549,8 @@ def _read_arrays(file, wanted, at, total, tags=None):
             raise ValueError("array %r of %d x %d is not wanted here" % (tag, rows, columns))
         seen.add(tag)
         size = rows * columns * SIZES[typecode]
-        padding = _padding(size)
-        at += calcsize(ARRAY) + size + len(padding)
+        zeros = padding(size)
+        at += calcsize(ARRAY) + size + len(zeros)
         if at > total - 4:
             raise ValueError("array %r is cut short" % tag)
         if tags is None or tag in tags:
@@ -544,8 +558,8 @@ def _read_arrays(file, wanted, at, total, tags=None):
             if file.readinto(data) != size:
                 raise ValueError("array %r is cut short" % tag)
             found[tag] = data, exponent
-        file.seek(at - len(padding))
-        if file.read(len(padding)) != padding:
+        file.seek(at - len(zeros))
+        if file.read(len(zeros)) != zeros:
             raise ValueError("array %r: want zeros behind it" % tag)
     for tag, want in wanted.items():
         if want[4] and tag not in seen:

@@ -1,5 +1,5 @@
-"""A trained network: what predicts and what is saved. Inference is integers all through, so every
-machine agrees."""
+"""A trained network: what predicts and what a model file holds. Inference is integers all through,
+so every machine agrees."""
 
 from array import array
 from collections import namedtuple
@@ -11,25 +11,47 @@ from .layers import network_name
 Prediction = namedtuple("Prediction", ("label", "goodness", "margin"))
 
 
-class Facts:
-    """What is known of a training: counts, seed, and how many images it has right."""
+class TrainingInfo:
+    """What is known of a training: counts, seed, and how many of its images it has right."""
 
     images = 0
     copies = 0  # of each image
     seed = 0
-    lambda_chosen = False
+    lambda_chosen = False  # whether lambda 2 was chosen by leave-one-out
     kept = False  # whether layer 1 was trained before, elsewhere
     fitted_correct = 0
     loo_correct = None  # None: not computed
+    stages = ()  # Stage of the plan, with its seconds; none of a network from a file
+
+    def __repr__(self):
+        return "<TrainingInfo %d images, seed %d, fitted %s, leave-one-out %s>" % (
+            self.images,
+            self.seed,
+            self.fitted_accuracy,
+            self.loo_accuracy,
+        )
+
+    @property
+    def fitted_accuracy(self):
+        """Part of the training images that the network knows, 0 to 1; None before a training."""
+        return self.fitted_correct / self.images if self.images else None
+
+    @property
+    def loo_accuracy(self):
+        """Part of them that it would know had it not been trained on them (exact leave-one-out
+        of the class layer); None where that was not computed."""
+        return None if self.loo_correct is None else self.loo_correct / self.images
 
 
 class Network:
     """Layers and class names: layer1, a feature layer or None, and layer, the class layer.
 
-    fitted, left_out: fitted and leave-one-out label of every training image (uint8), or None;
+    fitted, loo_labels: fitted and leave-one-out label of every training image (uint8), or None;
     residuals: sum of squared leave-one-out errors of every training image (float32), large where
     a label looks wrong; margins: left-out goodness of the right label less the best wrong one
     (float32), below 0 where leave-one-out is wrong; or None (both are not saved).
+    statistics, statistics1: exact sums of class layer and layer 1, or None (of a training that
+    holds them, or a file that does).
     notes: bytes of the application's own, saved with the model, or None.
     """
 
@@ -38,12 +60,13 @@ class Network:
         self.names = list(names)
         self.layer1 = layer1
         self.layer = layer
-        self.facts = Facts()
+        self.info = TrainingInfo()
         self.fitted = None
-        self.left_out = None
+        self.loo_labels = None
         self.residuals = None
         self.margins = None
         self.notes = None
+        self.statistics = self.statistics1 = None
         whole = layer1 is not None and layer1.WHOLE
         self._whole = whole
         self._x = bytearray(2 * (embedding.size if whole else embedding.features))
@@ -53,19 +76,28 @@ class Network:
     @classmethod
     def of_options(cls, embedding, names, options, images=0, layer1=None):
         """An untrained network for so many training images; layer1: a trained one that is kept."""
-        facts = Facts()
-        facts.images, facts.copies, facts.seed = images, options.copies, options.seed
-        facts.lambda_chosen = options.choose_lambda
-        facts.kept = layer1 is not None
+        info = TrainingInfo()
+        info.images, info.copies, info.seed = images, options.copies, options.seed
+        info.lambda_chosen = options.choose_lambda
+        info.kept = layer1 is not None
         if options.first_layer and not layer1:
             layer1 = options.first_layer(embedding, options.hidden)
             layer1.ridge_lambda = options.lambda1
         features = layer1.outputs if layer1 else embedding.features
         layer = options.class_layer(features, len(names), images * (1 + options.copies))
-        layer.strength, layer.ridge_lambda = options.strength, options.lambdas[0]
+        layer.label_scale, layer.ridge_lambda = options.label_scale, options.lambdas[0]
         network = cls(embedding, names, layer1, layer)
-        network.facts = facts
+        network.info = info
         return network
+
+    def __repr__(self):
+        return "<Network %s, %d images %dx%d, %d classes>" % (
+            self.name,
+            self.info.images,
+            self.embedding.height,
+            self.embedding.width,
+            len(self.names),
+        )
 
     @property
     def name(self):
@@ -89,7 +121,7 @@ class Network:
         return self._f
 
     def _check_trained(self):
-        if not self.facts.images:
+        if not self.info.images:
             raise ValueError("the network has learnt nothing yet; train it first")
 
     def predict(self, image):
@@ -125,15 +157,23 @@ class Network:
             x, bytearray(8 * n * len(self.names)) if good is None else good, labels
         )
 
+    # ---- old names, until the application has the new ones ----
+
+    @property
+    def facts(self):
+        return self.info
+
+    @property
+    def left_out(self):
+        return self.loo_labels
+
     def save(self, path, statistics=None, statistics1=None):
-        """Writes the model file; the old one stays until the new one is whole. See model.py."""
         from .model import save
 
         save(self, path, statistics, statistics1)
 
     @staticmethod
     def load(path):
-        """Reads a model file. FormatError where it is damaged, OSError where there is none."""
         from .model import load
 
         return load(path)

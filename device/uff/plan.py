@@ -3,7 +3,6 @@ each array."""
 
 from ridge import MAX_CLASSES, PANEL
 
-from .embed import LabelEmbedding
 from .errors import DoesNotFit
 from .layers import layers_of
 from .stage import MAX_COPIES, MAX_IMAGES, Stage, packed, snap
@@ -17,14 +16,15 @@ class Options:
         layers with "+" between them (layers.py)
     hidden: neurons of the contrast layer, 2 to 4096 (default 500); filters of the patch layer, 4
         to 64 (default 32)
-    strength: of the label among the inputs of the class layer (default 0.2, on pixels 0.5)
+    label_scale: length of the label among the inputs of the class layer (default 0.2, on pixels
+        0.5)
     lambda1: ridge of layer 1, in mean diagonal elements of its Gram matrix (default 5; patch
         layer 0.6)
     lambda2: ridge of the class layer, likewise (default 0.1 for uff1, 0.05 for uff2, 0.03 for the
         others; kernel class layer: as it is), or "loo": that of the layer's LAMBDAS with the best
         leave-one-out accuracy
     seed: 0 to 2^32-1, of the contrast pairs
-    form: "primal" (Gram matrix of the features), "dual" (of the images), or "auto", the cheaper
+    solver: "primal" (Gram matrix of the features), "dual" (of the images), or "auto", the cheaper
     leave_one_out: whether to compute leave-one-out predictions of all training images
     copies: distorted copies of each image that are trained on beside it, 0 to 15
     """
@@ -33,17 +33,17 @@ class Options:
         self,
         network="uff2",
         hidden=None,
-        strength=None,
+        label_scale=None,
         lambda1=None,
         lambda2=None,
         seed=0,
-        form="auto",
+        solver="auto",
         leave_one_out=True,
         copies=0,
     ):
         first, last = layers_of(network)
-        if form not in ("auto", "primal", "dual"):
-            raise ValueError('form: want "auto", "primal" or "dual", got %r' % (form,))
+        if solver not in ("auto", "primal", "dual"):
+            raise ValueError('solver: want "auto", "primal" or "dual", got %r' % (solver,))
         if first:
             hidden = first.OUTPUTS if hidden is None else hidden
             first.check(hidden)
@@ -51,8 +51,8 @@ class Options:
             raise ValueError("seed: want 0 to 4294967295, got %r" % (seed,))
         if not (isinstance(copies, int) and 0 <= copies <= MAX_COPIES):
             raise ValueError("copies: want 0 to %d, got %r" % (MAX_COPIES, copies))
-        if strength is None:
-            strength = 0.2 if first else 0.5
+        if label_scale is None:
+            label_scale = 0.2 if first else 0.5
         if lambda1 is None:
             lambda1 = first.LAMBDA if first else 1.0
         if lambda2 is None:
@@ -60,7 +60,7 @@ class Options:
         self.network = network
         self.first_layer, self.class_layer = first, last
         self.hidden = hidden if first else 0
-        self.strength = _positive("strength", strength, 1e-3, 1e3)
+        self.label_scale = _positive("label_scale", label_scale, 1e-3, 1e3)
         self.lambda1 = _positive("lambda1", lambda1, 1e-4, 1e4) if first else 0.0
         self.choose_lambda = lambda2 == "loo"
         self.lambdas = [
@@ -68,9 +68,19 @@ class Options:
             for value in (last.LAMBDAS if self.choose_lambda else (lambda2,))
         ]
         self.seed = seed
-        self.form = form
+        self.solver = solver
         self.leave_one_out = bool(leave_one_out) or self.choose_lambda
         self.copies = copies
+
+    def __repr__(self):
+        return "<Options %s, hidden %d, label_scale %s, lambda1 %s, lambda2 %s, seed %d>" % (
+            self.network,
+            self.hidden,
+            self.label_scale,
+            self.lambda1,
+            "loo" if self.choose_lambda else self.lambdas[0],
+            self.seed,
+        )
 
 
 def _positive(name, value, low, high):
@@ -101,7 +111,8 @@ class Plan:
                 )
             )
         n, size = images * (1 + options.copies), embedding.size
-        self.images = images
+        self.images, self.classes = images, classes
+        self.height, self.width = embedding.height, embedding.width
         self.rows = n  # images and their copies
         self.first, self.features = None, embedding.features
         self.stages, self.arrays = [], {}
@@ -130,12 +141,24 @@ class Plan:
         self.stages += layer.stages
         self.arrays.update(layer.arrays)
 
+    def __repr__(self):
+        return "<Plan %d images %dx%d, %d classes: %s multiply-adds, %s bytes>" % (
+            self.images,
+            self.height,
+            self.width,
+            self.classes,
+            "{:,}".format(self.macs),
+            "{:,}".format(self.memory_bytes),
+        )
+
     @property
     def macs(self):
+        """Multiply-adds of all stages."""
         return sum(stage.macs for stage in self.stages)
 
     @property
     def memory_bytes(self):
+        """Bytes of all arrays."""
         return sum(self.arrays.values())
 
     def check(self, free_bytes):
@@ -147,7 +170,10 @@ class Plan:
             )
 
 
+# ---- old name, until everything has Classifier.plan() ----
+
+
 def plan(images, height, width, classes, options=None):
-    """The Plan of a training: images in all, their shape, classes, Options. ValueError where none
-    is possible."""
+    from .embed import LabelEmbedding
+
     return Plan(images, LabelEmbedding(height, width), classes, options or Options())

@@ -42,6 +42,9 @@ class Stage:
         self.weight = weight
         self.seconds = 0.0
 
+    def __repr__(self):
+        return "<Stage %s: %s multiply-adds>" % (self.name, "{:,}".format(self.macs))
+
     @property
     def work(self):
         return self.macs * self.weight
@@ -60,8 +63,8 @@ class LayerPlan:
         self.work = work
 
 
-def cheaper(form, primal, dual):
-    """Whether to train in dual form, given the stages of both."""
-    if form == "auto":
+def cheaper(solver, primal, dual):
+    """Whether to train in dual form, given Options.solver and the stages of both forms."""
+    if solver == "auto":
         return sum(s.work for s in dual) < sum(s.work for s in primal)
-    return form == "dual"
+    return solver == "dual"

@@ -90,13 +90,13 @@ class Trainer:
         yield from last.fit(self, f)
         network.fitted = bytearray(self.images)
         yield from last.fitted(self, f, network.fitted)
-        labels, facts = self.labels_of_images, network.facts
-        facts.fitted_correct = sum(
+        labels, info = self.labels_of_images, network.info
+        info.fitted_correct = sum(
             1 for i, label in enumerate(labels) if network.fitted[i] == label
         )
         if self.left_out:
-            facts.loo_correct = self.left_out.correct(labels)
-            network.left_out = self.left_out.predicted
+            info.loo_correct = self.left_out.correct(labels)
+            network.loo_labels = self.left_out.predicted
             network.residuals = self.left_out.residuals
             network.margins = self.left_out.margins
         self.network = network

@@ -83,9 +83,16 @@ def fill(samples, each, first=0):
 
 
 def small_samples(each=8, classes=3, first=0, height=HEIGHT, width=WIDTH):
-    from uff import Samples
+    from uff import Dataset
 
-    return fill(Samples(height, width, NAMES[:classes]), each, first)
+    return fill(Dataset(height, width, NAMES[:classes]), each, first)
+
+
+def planned(images, height, width, classes, options):
+    """The Plan of a training without its images."""
+    from uff import LabelEmbedding, Plan
+
+    return Plan(images, LabelEmbedding(height, width), classes, options)
 
 
 class PowerCut(OSError):

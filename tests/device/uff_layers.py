@@ -4,11 +4,10 @@ import gc
 from array import array
 from math import ldexp
 
-from uff_checks import contents, image, raises, run, scratch, small_samples, umount
+from uff_checks import contents, image, planned, raises, run, scratch, small_samples, umount
 
 import ridge
-import uff
-from uff import FormatError, Network, Options, Samples, Trainer
+from uff import Dataset, FormatError, LabelEmbedding, Options, Trainer, model
 from uff.incremental import KernelLearner
 from uff.model import load_layer, save_layer
 
@@ -37,7 +36,7 @@ def trained(samples, network, layer1=None, **options):
 
 
 def saved(network, path, *statistics):
-    network.save(path, *statistics)
+    model.save(network, path, *statistics)
     return contents(path)
 
 
@@ -76,11 +75,11 @@ def test_training_twice_gives_the_same_bits_and_another_seed_other_filters():
 def test_the_dual_and_the_primal_form_of_a_linear_class_layer_on_patches_agree():
     samples = samples_of(8)
     for copies in (0, 1):
-        primal = trained(samples, "uff_conv", form="primal", copies=copies)[0]
-        dual = trained(samples, "uff_conv", form="dual", copies=copies)[0]
+        primal = trained(samples, "uff_conv", solver="primal", copies=copies)[0]
+        dual = trained(samples, "uff_conv", solver="dual", copies=copies)[0]
         assert bytes(primal.layer1.w) == bytes(dual.layer1.w)
         assert bytes(primal.fitted) == bytes(dual.fitted)
-        assert bytes(primal.left_out) == bytes(dual.left_out)
+        assert bytes(primal.loo_labels) == bytes(dual.loo_labels)
         for a, b in zip(primal.residuals, dual.residuals):
             assert abs(a - b) <= 0.01 * (1 + a)
 
@@ -90,10 +89,10 @@ def test_the_dual_and_the_primal_form_of_a_linear_class_layer_on_patches_agree()
 
 def without(samples, left):
     """A copy of the samples without image `left`."""
-    rest = Samples(samples.height, samples.width, samples.names)
+    rest = Dataset(samples.height, samples.width, samples.names)
     for i in range(len(samples)):
         if i != left:
-            rest.append(samples.image(i), samples.labels[i])
+            rest.append(samples[i], samples.labels[i])
     return rest
 
 
@@ -107,7 +106,7 @@ def test_leave_one_out_is_what_training_without_the_image_and_its_copies_gives()
             if network in ("uff_conv", "uff1") and not copies:
                 continue  # without copies the linear class layer has a test of its own
             for form in ("primal", "dual"):
-                whole, _ = trained(samples, network, copies=copies, form=form, lambda2=0.05)
+                whole, _ = trained(samples, network, copies=copies, solver=form, lambda2=0.05)
                 labels, count = bytearray(n), [0] * k
                 for label in samples.labels:
                     count[label] += 1
@@ -119,13 +118,13 @@ def test_leave_one_out_is_what_training_without_the_image_and_its_copies_gives()
                         network,
                         layer1=whole.layer1,
                         copies=copies,
-                        form=form,
+                        solver=form,
                         lambda2=0.05 * grown,
                         leave_one_out=False,
                     )
-                    labels[i] = rest.predict(samples.image(i)).label
-                assert bytes(whole.left_out) == bytes(labels), (network, copies, form)
-                assert whole.facts.loo_correct == sum(
+                    labels[i] = rest.predict(samples[i]).label
+                assert bytes(whole.loo_labels) == bytes(labels), (network, copies, form)
+                assert whole.info.loo_correct == sum(
                     a == b for a, b in zip(labels, samples.labels)
                 )
                 if network == "kernel" or whole.layer.NAME == "kernel":
@@ -135,16 +134,16 @@ def test_leave_one_out_is_what_training_without_the_image_and_its_copies_gives()
 def test_loo_chooses_among_the_lambdas_of_the_kernel_class_layer():
     samples = samples_of(6)
     network, _ = trained(samples, "uff_kernel", lambda2="loo", copies=1)
-    assert network.facts.lambda_chosen
+    assert network.info.lambda_chosen
     best = None
     for ridge_lambda in (0.003, 0.01, 0.03, 0.1):
         each, _ = trained(samples, "uff_kernel", lambda2=ridge_lambda, copies=1)
-        rank = each.facts.loo_correct, -sum(each.residuals)
+        rank = each.info.loo_correct, -sum(each.residuals)
         if best is None or rank >= best[0]:
             best = rank, each
     assert best[1].layer.ridge_lambda == network.layer.ridge_lambda
     assert bytes(best[1].layer.w) == bytes(network.layer.w)
-    assert bytes(best[1].left_out) == bytes(network.left_out)
+    assert bytes(best[1].loo_labels) == bytes(network.loo_labels)
 
 
 # ---- exactness ----
@@ -156,7 +155,7 @@ def test_stored_images_get_the_labels_that_prediction_gives_them():
         for copies in (0, 2):
             got, _ = trained(samples, network, copies=copies)
             for i in range(len(samples)):
-                assert got.predict(samples.image(i)).label == got.fitted[i], (network, copies, i)
+                assert got.predict(samples[i]).label == got.fitted[i], (network, copies, i)
 
 
 def test_many_images_are_predicted_as_one_by_one():
@@ -207,21 +206,21 @@ def test_images_added_one_by_one_give_the_bytes_of_a_training_from_the_start():
         )
         if copies == 1:  # begun again with other copies, another layer 1 and other classes
             learner.restart(samples_layer, ["a"], options_of("uff_kernel", copies=15))
-            learner.add(samples.image(1), 0)
+            learner.add(samples[1], 0)
             learner.restart(layer1, samples.names, options)
         for i in range(len(samples)):
-            learner.add(samples.image(i), samples.labels[i])
+            learner.add(samples[i], samples.labels[i])
             if i in (3, 7, 8, 12):
                 finish(learner.update())
         finish(learner.update())
         finish(learner.check())
         assert saved(learner.network, folder + "/got.uffm") == want, copies
-        raises(ValueError, "want at most 18 with", learner.add, samples.image(0), 0)
+        raises(ValueError, "want at most 18 with", learner.add, samples[0], 0)
     umount()
 
 
 def trained_embedding(samples):
-    return uff.LabelEmbedding(samples.height, samples.width)
+    return LabelEmbedding(samples.height, samples.width)
 
 
 def finish(steps):
@@ -243,7 +242,7 @@ def test_what_was_taken_away_or_relabelled_was_never_there():
             learner.add(picture, label)
         return learner
 
-    pairs = [(samples.image(i), samples.labels[i]) for i in range(15)]
+    pairs = [(samples[i], samples.labels[i]) for i in range(15)]
     learner = learner_of(pairs, samples.names)
     finish(learner.update())
     for gone in (14, 0, 6):
@@ -289,7 +288,7 @@ def test_what_changes_while_it_is_learnt_is_learnt_next_or_refused():
     learner = KernelLearner(layer1, trained_embedding(samples), samples.names, options, 40)
     raises(ValueError, "check: there is no network", finish, learner.check())
     for i in range(18):
-        learner.add(samples.image(i), samples.labels[i])
+        learner.add(samples[i], samples.labels[i])
     finish(learner.update())
     finish(learner.check())
     before = learner.network
@@ -298,7 +297,7 @@ def test_what_changes_while_it_is_learnt_is_learnt_next_or_refused():
         learner.add(picture(i, 70 + i), i)
     learner.relabel(0, 1)
     finish(learner.check())
-    assert learner.network is before and before.facts.images == 18
+    assert learner.network is before and before.info.images == 18
     steps = learner.update()
     next(steps)
     learner.remove(3)
@@ -316,7 +315,7 @@ def test_what_changes_while_it_is_learnt_is_learnt_next_or_refused():
     raises(ValueError, "check: images were taken away", finish, steps)
     raises(ValueError, "check: there is no network", finish, learner.check())
     finish(learner.update())
-    assert learner.network.facts.images == len(learner) == 18
+    assert learner.network.info.images == len(learner) == 18
 
 
 def test_a_learner_refuses_what_it_cannot_do_and_stays_as_it_was():
@@ -360,11 +359,11 @@ def test_a_learner_refuses_what_it_cannot_do_and_stays_as_it_was():
     learner = KernelLearner(layer1, embedding, samples.names, options_of("uff_kernel"), 9)
     raises(ValueError, "has no images", finish, learner.update())
     for i in range(9):
-        learner.add(samples.image(i), samples.labels[i])
+        learner.add(samples[i], samples.labels[i])
     finish(learner.update())
     before = learner.network.predict(picture(0, 5))
     raises(ValueError, "want 12 x 13 = 156 bytes, got 3", learner.add, b"abc", 0)
-    raises(ValueError, "label: want 0 to 2, got 3", learner.add, samples.image(0), 3)
+    raises(ValueError, "label: want 0 to 2, got 3", learner.add, samples[0], 3)
     raises(ValueError, "image: want 0 to 8, got 9", learner.remove, 9)
     raises(ValueError, "label: want 0 to 2, got -1", learner.relabel, 0, -1)
     raises(ValueError, "labels: want 9, got 2", learner.set_classes, ["a", "b"], bytes(2))
@@ -381,7 +380,7 @@ def test_a_kept_first_layer_comes_from_a_file_of_its_own_or_from_a_model():
     for name in ("uff_kernel", "contrast+kernel"):
         network, _ = trained(samples, name, seed=5)
         network.notes = b"mine"
-        network.save(folder + "/model.uffm")
+        model.save(network, folder + "/model.uffm")
         save_layer(network.layer1, network.embedding, folder + "/layer.uffm", b"a note")
         for path, note in (("/layer.uffm", b"a note"), ("/model.uffm", b"mine")):
             layer1, embedding, notes = load_layer(folder + path)
@@ -389,12 +388,12 @@ def test_a_kept_first_layer_comes_from_a_file_of_its_own_or_from_a_model():
             assert bytes(layer1.w) == bytes(network.layer1.w)
             again, _ = trained(samples, name, layer1=layer1, seed=5)
             assert bytes(again.layer.w) == bytes(network.layer.w)
-            assert again.facts.kept and not network.facts.kept
+            assert again.info.kept and not network.info.kept
             # The same layer and the same class layer; only the mark of the kept layer differs.
-            again.save(folder + "/again.uffm")
-            assert Network.load(folder + "/again.uffm").facts.kept
-        raises(FormatError, "a feature layer alone", Network.load, folder + "/layer.uffm")
-    trained(samples, "uff1")[0].save(folder + "/model.uffm")
+            model.save(again, folder + "/again.uffm")
+            assert model.load(folder + "/again.uffm").info.kept
+        raises(FormatError, "a feature layer alone", model.load, folder + "/layer.uffm")
+    model.save(trained(samples, "uff1")[0], folder + "/model.uffm")
     raises(FormatError, "holds no feature layer", load_layer, folder + "/model.uffm")
     umount()
 
@@ -404,14 +403,14 @@ def test_a_kept_first_layer_comes_from_a_file_of_its_own_or_from_a_model():
 
 def test_images_too_small_for_patches_are_refused():
     raises(
-        ValueError, "wants images of 9 x 9 or more, got 8 x 12", uff.plan, 10, 8, 12, 2,
+        ValueError, "wants images of 9 x 9 or more, got 8 x 12", planned, 10, 8, 12, 2,
         options_of("uff_conv"),
     )  # fmt: skip
 
 
 def test_blank_and_equal_images_train_or_are_refused():
     for name in NETWORKS:
-        samples = Samples(SIDE, SIDE + 1, ["a", "b"])
+        samples = Dataset(SIDE, SIDE + 1, ["a", "b"])
         for label in (0, 1, 0, 1):
             samples.append(bytes(SIDE * (SIDE + 1)), label)
         try:
@@ -425,16 +424,16 @@ def test_blank_and_equal_images_train_or_are_refused():
 
 def test_copies_count_against_the_most_images():
     raises(
-        ValueError, "want 3 (one a class) to 511 with 15 copies each, got 512", uff.plan, 512, 28,
+        ValueError, "want 3 (one a class) to 511 with 15 copies each, got 512", planned, 512, 28,
         28, 3, Options("uff_kernel", copies=15),
     )  # fmt: skip
-    uff.plan(511, 28, 28, 3, Options("uff_kernel", copies=15))
+    planned(511, 28, 28, 3, Options("uff_kernel", copies=15))
 
 
 def test_memory_is_what_the_plan_says():
     for each, side, name, more in (
         (30, 28, "uff_conv", {"hidden": 32}),
-        (60, 20, "uff_conv", {"hidden": 8, "form": "primal", "lambda2": "loo"}),
+        (60, 20, "uff_conv", {"hidden": 8, "solver": "primal", "lambda2": "loo"}),
         (40, 28, "uff_kernel", {"hidden": 32}),
         (12, 28, "uff_kernel", {"hidden": 32, "copies": 15, "lambda2": "loo"}),
         (80, 20, "kernel", {}),
@@ -484,10 +483,10 @@ def test_no_slice_is_longer_than_twenty_million_multiply_adds():
 def test_copies_follow_from_the_image_alone():
     samples = samples_of(2)
     a, b = bytearray(3 * SIDE * (SIDE + 1)), bytearray(3 * SIDE * (SIDE + 1))
-    ridge.copies(samples.image(0), SIDE, SIDE + 1, a)
-    ridge.copies(samples.image(0), SIDE, SIDE + 1, b)
+    ridge.copies(samples[0], SIDE, SIDE + 1, a)
+    ridge.copies(samples[0], SIDE, SIDE + 1, b)
     assert a == b
-    ridge.copies(samples.image(1), SIDE, SIDE + 1, b)
+    ridge.copies(samples[1], SIDE, SIDE + 1, b)
     assert a != b
 
 

@@ -1,4 +1,4 @@
-"""Learner: images added, taken away, relabelled and merged, to the bit."""
+"""IncrementalClassifier: images added, taken away, relabelled and merged, to the bit."""
 
 from array import array
 
@@ -6,7 +6,7 @@ from uff_checks import HEIGHT, NAMES, WIDTH, image, raises, run, scratch, small_
 
 import ridge
 import uff.statistics as module
-from uff import Learner, Network, Options, Trainer
+from uff import IncrementalClassifier, Options, Trainer, model
 
 HIDDEN = 20
 
@@ -22,13 +22,13 @@ def weights(network):
 
 
 def started(classes=3):
-    return Learner.start(HEIGHT, WIDTH, NAMES[:classes])
+    return IncrementalClassifier(HEIGHT, WIDTH, NAMES[:classes])
 
 
 def frozen(each=6):
     """A learner whose first layer was trained and stays."""
-    trainer = Trainer(small_samples(each), Options(hidden=HIDDEN, form="primal"))
-    return Learner(trainer.run(), trainer.statistics)
+    trainer = Trainer(small_samples(each), Options(hidden=HIDDEN, solver="primal"))
+    return IncrementalClassifier.from_network(trainer.run(), trainer.statistics)
 
 
 def added(learner, numbers, classes=3):
@@ -66,12 +66,14 @@ def test_two_halves_merged_are_the_whole():
     half.solve()
     whole.solve()
     assert weights(half.network) == weights(whole.network)
-    assert half.network.facts.images == 30
+    assert half.network.info.images == 30
 
 
 def test_two_boards_with_one_first_layer_merge_to_the_whole():
     whole, half, other = frozen(), frozen(), frozen()
-    other.statistics = added(Learner(other.network), range(100, 105)).statistics
+    other.statistics = added(
+        IncrementalClassifier.from_network(other.network), range(100, 105)
+    ).statistics
     half.merge(other)
     added(whole, range(100, 105))
     assert state(half) == state(whole)
@@ -79,7 +81,7 @@ def test_two_boards_with_one_first_layer_merge_to_the_whole():
 
 def test_one_layer_learnt_image_by_image_is_the_trainers_network_byte_for_byte():
     samples = small_samples(12)
-    trained = Trainer(samples, Options(network="uff1", form="primal")).run()
+    trained = Trainer(samples, Options(network="uff1", solver="primal")).run()
     learner = added(started(), range(12))
     learner.solve()
     assert weights(learner.network) == weights(trained)
@@ -94,11 +96,11 @@ def test_one_layer_learnt_image_by_image_is_the_trainers_network_byte_for_byte()
 
 
 def test_a_class_layer_learnt_on_a_frozen_first_layer_is_the_trainers():
-    trainer = Trainer(small_samples(9), Options(hidden=HIDDEN, form="primal"))
+    trainer = Trainer(small_samples(9), Options(hidden=HIDDEN, solver="primal"))
     network = trainer.run()
     want = weights(network)
-    learner = added(Learner(network), range(9))
-    assert state(learner) == state(Learner(network, trainer.statistics))
+    learner = added(IncrementalClassifier.from_network(network), range(9))
+    assert state(learner) == state(IncrementalClassifier.from_network(network, trainer.statistics))
     learner.solve()
     assert weights(network) == want
 
@@ -151,7 +153,7 @@ def test_a_class_that_came_and_went_leaves_no_trace():
         assert [learner.network.predict(image(c, 900)).label for c in keep] == [0, 1]
         learner.solve()
         want.solve()
-        fresh = Learner.start(HEIGHT, WIDTH, [NAMES[c] for c in keep])
+        fresh = IncrementalClassifier(HEIGHT, WIDTH, [NAMES[c] for c in keep])
         for label, c in enumerate(keep):
             for i in range(10):
                 fresh.add(image(c, i), label)
@@ -208,7 +210,7 @@ def test_taking_away_what_cannot_have_been_added_is_refused_and_changes_nothing(
 
 def test_taking_away_what_a_frozen_network_cannot_have_seen_is_refused_and_changes_nothing():
     learner = frozen()
-    learner = Learner(learner.network)
+    learner = IncrementalClassifier.from_network(learner.network)
     learner.add(image(0, 0), 0)
     learner.add(image(1, 0), 1)
     never = next(image(2, i) for i in range(1000) if lit_elsewhere(learner, image(2, i)))
@@ -313,8 +315,13 @@ def test_networks_that_differ_do_not_merge():
     before = state(one)
     raises(ValueError, "different classes", one.merge, added(started(4), range(3), 4))
     raises(ValueError, "different first layers", one.merge, frozen())
-    trainer = Trainer(small_samples(6), Options(hidden=HIDDEN, form="primal", seed=9))
-    raises(ValueError, "different first layers", frozen().merge, Learner(trainer.run()))
+    trainer = Trainer(small_samples(6), Options(hidden=HIDDEN, solver="primal", seed=9))
+    raises(
+        ValueError,
+        "different first layers",
+        frozen().merge,
+        IncrementalClassifier.from_network(trainer.run()),
+    )
     assert state(one) == before
 
 
@@ -327,22 +334,34 @@ def test_more_images_than_exact_sums_hold_do_not_merge():
 
 
 def test_learning_needs_the_statistics_of_a_primal_training():
-    trainer = Trainer(small_samples(3), Options(network="uff1", form="dual"))
+    trainer = Trainer(small_samples(3), Options(network="uff1", solver="dual"))
     network = trainer.run()
-    raises(ValueError, "train with form primal", Learner, network, trainer.statistics)
+    raises(
+        ValueError,
+        'train with solver="primal"',
+        IncrementalClassifier.from_network,
+        network,
+        trainer.statistics,
+    )
     raises(
         ValueError,
         "statistics: want 48 features and 3 classes",
-        Learner,
+        IncrementalClassifier.from_network,
         network,
         frozen().statistics,
     )
 
 
 def test_a_learner_starts_with_one_layer_and_a_given_lambda():
-    raises(ValueError, "uff1", Learner.start, 8, 8, NAMES, Options())
+    raises(ValueError, "uff1", IncrementalClassifier, 8, 8, NAMES, Options())
     raises(
-        ValueError, "lambda2", Learner.start, 8, 8, NAMES, Options(network="uff1", lambda2="loo")
+        ValueError,
+        "lambda2",
+        IncrementalClassifier,
+        8,
+        8,
+        NAMES,
+        Options(network="uff1", lambda2="loo"),
     )
     raises(ValueError, "has no images", started().solve)
 
@@ -358,7 +377,7 @@ def test_a_network_that_has_learnt_nothing_neither_predicts_nor_is_saved():
     raises(ValueError, "learnt nothing yet; train it first", network.predict, image(0, 0))
     labels = bytearray(1)
     raises(ValueError, "learnt nothing yet", network.predict_many, image(0, 0), labels)
-    raises(ValueError, "learnt nothing yet", network.save, scratch() + "/model.uffm")
+    raises(ValueError, "learnt nothing yet", model.save, network, scratch() + "/model.uffm")
     umount()
 
 
@@ -376,30 +395,30 @@ def test_what_is_no_image_is_no_image():
 def test_a_class_that_goes_takes_the_labels_of_the_training_with_it():
     path = scratch() + "/model.uffm"
     samples = small_samples(classes=3)
-    trainer = Trainer(samples, Options(network="uff1", form="primal"))
+    trainer = Trainer(samples, Options(network="uff1", solver="primal"))
     network = trainer.run()
-    learner = Learner(network, trainer.statistics)
+    learner = IncrementalClassifier.from_network(network, trainer.statistics)
     for i in range(len(samples)):
         if samples.labels[i] == 2:
-            learner.remove(samples.image(i), 2)
+            learner.remove(samples[i], 2)
     learner.remove_class(2)
-    network.save(path, learner.statistics)  # the labels found name a class that is gone
-    assert Network.load(path).fitted is None
+    model.save(network, path, learner.statistics)  # the labels found name a class that is gone
+    assert model.load(path).fitted is None
     umount()
 
 
 def test_statistics_of_another_training_are_not_saved():
     path = scratch() + "/model.uffm"
     samples = small_samples(classes=2)
-    trainer = Trainer(samples, Options(hidden=4, form="dual"))
+    trainer = Trainer(samples, Options(hidden=4, solver="dual"))
     network = trainer.run()
-    network.save(path, trainer.statistics, trainer.statistics1)
-    assert Network.load(path).facts.images == len(samples)
-    larger = Trainer(small_samples(9, classes=2), Options(hidden=4, form="dual"))
+    model.save(network, path, trainer.statistics, trainer.statistics1)
+    assert model.load(path).info.images == len(samples)
+    larger = Trainer(small_samples(9, classes=2), Options(hidden=4, solver="dual"))
     larger.run()
     for wrong in ((larger.statistics, None), (None, larger.statistics1)):
-        raises(ValueError, "those of this network's training", network.save, path, *wrong)
-    assert Network.load(path).facts.images == len(samples)
+        raises(ValueError, "those of this network's training", model.save, network, path, *wrong)
+    assert model.load(path).info.images == len(samples)
     umount()
 
 
@@ -408,11 +427,11 @@ def test_an_interrupted_solution_leaves_the_network_as_it_was():
     learner.solve()
     before = weights(learner.network)
     added(learner, range(8, 12))
-    steps = learner.steps()
+    steps = learner.solve_steps()
     assert 0 < next(steps) < 1
     steps.close()
     assert weights(learner.network) == before
-    done = list(learner.steps())
+    done = list(learner.solve_steps())
     assert done == sorted(done) and done[-1] == 1.0
     assert weights(learner.network) != before
 
@@ -422,8 +441,8 @@ def test_a_saved_network_learns_on_as_if_it_had_never_been_switched_off():
     for learner in (added(started(), range(6)), frozen()):
         learner.solve()
         learner.network.save(path, learner.statistics)
-        network = Network.load(path)
-        again = Learner(network, network.statistics)
+        network = model.load(path)
+        again = IncrementalClassifier.from_network(network, network.statistics)
         assert state(again) == state(learner) and weights(network) == weights(learner.network)
         for each in (learner, again):
             added(each, range(200, 204))

@@ -2,9 +2,8 @@
 
 import gc
 
-from uff_checks import raises, run, small_samples
+from uff_checks import planned, raises, run, small_samples
 
-import uff
 from uff import DoesNotFit, Options, Trainer
 
 LIMIT = 20000000  # multiply-adds of a slice: some 50 ms on a board, no screen stands still
@@ -24,13 +23,13 @@ def taken(samples, options):
 
 def test_memory_is_what_the_plan_says():
     for each, side, options in (
-        (30, 20, {"network": "uff1", "form": "primal"}),
-        (30, 20, {"network": "uff1", "form": "dual"}),
-        (30, 20, {"network": "uff1", "form": "dual", "lambda2": "loo"}),
-        (30, 20, {"hidden": 100, "form": "primal"}),
-        (30, 20, {"hidden": 100, "form": "primal", "lambda2": "loo"}),
-        (30, 20, {"hidden": 100, "form": "dual"}),
-        (10, 20, {"hidden": 300, "form": "dual"}),
+        (30, 20, {"network": "uff1", "solver": "primal"}),
+        (30, 20, {"network": "uff1", "solver": "dual"}),
+        (30, 20, {"network": "uff1", "solver": "dual", "lambda2": "loo"}),
+        (30, 20, {"hidden": 100, "solver": "primal"}),
+        (30, 20, {"hidden": 100, "solver": "primal", "lambda2": "loo"}),
+        (30, 20, {"hidden": 100, "solver": "dual"}),
+        (10, 20, {"hidden": 300, "solver": "dual"}),
         (10, 20, {"hidden": 300}),
         (80, 12, {"hidden": 60, "leave_one_out": False}),
     ):
@@ -50,7 +49,7 @@ def test_no_large_array_is_taken_beside_those_of_the_plan():
                 return bytearray(size)
 
             trainer = Trainer(
-                small_samples(10), Options(network=network, hidden=60, form=form), alloc
+                small_samples(10), Options(network=network, hidden=60, solver=form), alloc
             )
             trainer.run()
             plan = trainer.plan
@@ -58,7 +57,7 @@ def test_no_large_array_is_taken_beside_those_of_the_plan():
 
 
 def test_the_plan_is_known_without_images():
-    plan = uff.plan(1500, 28, 28, 5, Options())
+    plan = planned(1500, 28, 28, 5, Options())
     n, m, q, k = 1500, 768, 500, 5
     by_name = {stage.name: stage.macs for stage in plan.stages}
     assert by_name["layer 1 Gram matrix"] == n * m * (m + 1) // 2
@@ -72,11 +71,11 @@ def test_the_plan_is_known_without_images():
 
 
 def test_five_classes_of_300_fit_the_memory_of_a_board():
-    uff.plan(1500, 28, 28, 5, Options()).check(15 << 20)
+    planned(1500, 28, 28, 5, Options()).check(15 << 20)
 
 
 def test_what_does_not_fit_is_refused_with_the_numbers():
-    plan = uff.plan(8000, 28, 28, 10, Options())
+    plan = planned(8000, 28, 28, 10, Options())
     error = raises(
         DoesNotFit,
         "train: 8000 images need %d bytes, 1000000 are free" % plan.memory_bytes,
@@ -90,25 +89,25 @@ def test_what_does_not_fit_is_refused_with_the_numbers():
 
 def test_more_images_neurons_or_classes_never_cost_less():
     def cost(n=600, k=3, **options):
-        plan = uff.plan(n, 28, 28, k, Options(**options))
+        plan = planned(n, 28, 28, k, Options(**options))
         return plan.macs, plan.memory_bytes
 
     for form in ("primal", "dual"):
         for network in ("uff1", "uff2"):
-            base = cost(form=form, network=network)
+            base = cost(solver=form, network=network)
             for more in (
-                cost(700, form=form, network=network),
-                cost(600, 4, form=form, network=network),
+                cost(700, solver=form, network=network),
+                cost(600, 4, solver=form, network=network),
             ):
                 assert more[0] > base[0] and more[1] > base[1], (form, network)
-        assert cost(hidden=600, form=form) > cost(form=form)
+        assert cost(hidden=600, solver=form) > cost(solver=form)
 
 
 def test_no_slice_is_longer_than_twenty_million_multiply_adds():
     # The default network on whole images; a slice's work follows from the part of the plan it did.
     for each, form in ((160, "primal"), (120, "dual")):
         trainer = Trainer(
-            small_samples(each, height=28, width=28), Options(form=form, lambda2="loo")
+            small_samples(each, height=28, width=28), Options(solver=form, lambda2="loo")
         )
         work = sum(stage.work for stage in trainer.plan.stages)
         weight = {stage.name: stage.weight for stage in trainer.plan.stages}

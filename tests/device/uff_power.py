@@ -11,7 +11,7 @@ import os
 from uff_checks import RamDisk, contents, exists, mount, raises, run, small_samples, umount, write
 
 import uff.files
-from uff import FormatError, Network, Options, SamplesFile, Trainer
+from uff import Dataset, FormatError, Options, Trainer, model
 
 SIDE = 5
 
@@ -26,12 +26,12 @@ def picture(number):
 
 
 def live(path):
-    samples = SamplesFile.open(path)
+    samples = Dataset.open(path)
     assert samples.damaged == 0, samples.damaged
     for i in range(len(samples)):
-        image = samples.image(i)
+        image = samples[i]
         assert image == picture(image[0])
-    return [(samples.image(i)[0], samples.labels[i]) for i in range(len(samples))]
+    return [(samples[i][0], samples.labels[i]) for i in range(len(samples))]
 
 
 # ---- a block device that stops ----
@@ -75,22 +75,22 @@ def model_survives(first):
 
     def prepare(folder):
         if first:
-            old.save(folder + "/a.uffm")
+            model.save(old, folder + "/a.uffm")
 
     def change(folder):
-        new.save(folder + "/a.uffm")
+        model.save(new, folder + "/a.uffm")
 
     def check(folder, finished):
         path = folder + "/a.uffm"
         try:
-            bits = bytes(Network.load(path).layer1.w)
+            bits = bytes(model.load(path).layer1.w)
         except OSError:
             assert not first and not finished, "the model is lost"
             return
         assert bits == new_bits if finished else bits in (old_bits, new_bits)
         # And it goes on: the next save works.
-        new.save(path)
-        assert bytes(Network.load(path).layer1.w) == new_bits
+        model.save(new, path)
+        assert bytes(model.load(path).layer1.w) == new_bits
 
     for kind, torn in DISKS:
         cuts = cut_at_every_block(kind, torn, prepare, change, check)
@@ -109,7 +109,7 @@ def test_a_power_cut_at_any_block_costs_only_the_sample_being_written():
     before = [(number, number % 2) for number in range(20)]  # over several blocks
 
     def prepare(folder):
-        samples = SamplesFile.create(folder + "/a.uffs", SIDE, SIDE, ["a", "b"])
+        samples = Dataset.create(folder + "/a.uffs", SIDE, SIDE, ["a", "b"])
         for number, label in before:
             samples.append(picture(number), label)
 
@@ -129,13 +129,13 @@ def test_a_power_cut_at_any_block_costs_only_the_sample_being_written():
     ):
 
         def change(folder, work=work):
-            work(SamplesFile.open(folder + "/a.uffs"))
+            work(Dataset.open(folder + "/a.uffs"))
 
         def check(folder, finished, after=after):
             path = folder + "/a.uffs"
             found = live(path)
             assert found == after if finished else found in (before, after), found
-            SamplesFile.open(path).append(picture(50), 0)
+            Dataset.open(path).append(picture(50), 0)
             assert live(path) == found + [(50, 0)]
 
         for kind, torn in DISKS:
@@ -147,14 +147,14 @@ def test_a_power_cut_at_any_block_of_creating_leaves_no_file_or_an_empty_one():
         write(folder + "/other", b"x")
 
     def change(folder):
-        SamplesFile.create(folder + "/a.uffs", SIDE, SIDE, ["a", "b"])
+        Dataset.create(folder + "/a.uffs", SIDE, SIDE, ["a", "b"])
 
     def check(folder, finished):
         path = folder + "/a.uffs"
         if finished or exists(path):
             assert live(path) == []
         else:
-            SamplesFile.create(path, SIDE, SIDE, ["a", "b"])
+            Dataset.create(path, SIDE, SIDE, ["a", "b"])
             assert live(path) == []
         assert contents(folder + "/other") == b"x"
 
@@ -166,15 +166,15 @@ def test_a_full_disk_keeps_the_old_model():
     for kind, _ in DISKS[1:]:
         folder = mount(RamDisk(64), kind, format=True)
         path = folder + "/a.uffm"
-        trained(1).save(path)
+        model.save(trained(1), path)
         old = contents(path)
         large = Trainer(
             small_samples(2, height=16, width=16), Options(hidden=100)
         ).run()  # W1 alone is 48 KB
         raises(OSError, "28", large.save, path)
         assert contents(path) == old and not exists(path + ".new")
-        Network.load(path)
-        trained(2).save(path)
+        model.load(path)
+        model.save(trained(2), path)
         umount()
 
 
@@ -182,7 +182,7 @@ def test_a_full_disk_costs_no_sample():
     for kind, _ in DISKS[1:]:
         folder = mount(RamDisk(64), kind, format=True)
         path = folder + "/a.uffs"
-        samples = SamplesFile.create(path, SIDE, SIDE, ["a", "b"])
+        samples = Dataset.create(path, SIDE, SIDE, ["a", "b"])
         samples.append(picture(0), 0)
         free = 40 * 512
         while free > 512:  # fill what is left
@@ -348,7 +348,7 @@ class Installed:
 
 def loaded(path):
     try:
-        return bytes(Network.load(path).layer1.w)
+        return bytes(model.load(path).layer1.w)
     except (OSError, FormatError):
         return None
 
@@ -359,21 +359,21 @@ def test_saves_cut_one_after_another_always_leave_a_model():
     bits = [bytes(network.layer1.w) for network in networks]
     for refuses in (False, True):
         with Installed(FakeDisk(refuses)) as disk:
-            networks[0].save("m")
+            model.save(networks[0], "m")
             disk.count = 0
-            networks[1].save("m")
+            model.save(networks[1], "m")
             calls = disk.count
             for load_between in (False, True):
                 for first in range(1, calls + 1):
                     for second in range(1, calls + 3):
                         disk.files, disk.kept = {}, {}
                         disk.power_on()
-                        networks[0].save("m")
+                        model.save(networks[0], "m")
                         possible = bits[:1]
                         for network, cut in ((networks[1], first), (networks[2], second)):
                             disk.count, disk.cut_at = 0, cut
                             try:
-                                network.save("m")
+                                model.save(network, "m")
                                 possible = [bytes(network.layer1.w)]
                             except OSError:
                                 possible = possible + [bytes(network.layer1.w)]
@@ -387,14 +387,14 @@ def test_saves_cut_one_after_another_always_leave_a_model():
 def test_a_cut_at_any_call_costs_only_the_sample_being_written():
     for first in range(1, 3):
         with Installed(FakeDisk(False)) as disk:
-            SamplesFile.create("s", SIDE, SIDE, ["a", "b"]).append(picture(1), 1)
+            Dataset.create("s", SIDE, SIDE, ["a", "b"]).append(picture(1), 1)
             disk.count, disk.cut_at = 0, first
             try:
-                SamplesFile.open("s").append(picture(2), 0)
+                Dataset.open("s").append(picture(2), 0)
                 raise AssertionError
             except OSError:
                 disk.power_on()
-            samples = SamplesFile.open("s")
+            samples = Dataset.open("s")
             assert list(samples.labels) == [1] and samples.damaged == 0
             samples.append(picture(3), 0)
             disk.power_on()  # a cut right after append() has returned
@@ -409,7 +409,7 @@ def test_a_cut_while_a_class_is_removed_leaves_all_or_none_of_it():
         while not done:
             cut += 1
             with Installed(FakeDisk(refuses)) as disk:
-                samples = SamplesFile.create("s", SIDE, SIDE, ["a", "b", "c"])
+                samples = Dataset.create("s", SIDE, SIDE, ["a", "b", "c"])
                 for number, label in whole:
                     samples.append(picture(number), label)
                 disk.count, disk.cut_at = 0, cut
@@ -419,7 +419,7 @@ def test_a_cut_while_a_class_is_removed_leaves_all_or_none_of_it():
                 except OSError:
                     pass
                 disk.power_on()
-                samples = SamplesFile.open("s")
+                samples = Dataset.open("s")
                 assert samples.damaged == samples.torn == 0
                 found = live("s")
                 assert (found, samples.names) in ((whole, ["a", "b", "c"]), (less, ["a", "c"]))
@@ -429,7 +429,7 @@ def test_a_cut_while_a_class_is_removed_leaves_all_or_none_of_it():
 
 def test_a_created_file_is_on_the_disk_when_create_returns():
     with Installed(FakeDisk(False)) as disk:
-        SamplesFile.create("s", SIDE, SIDE, ["a", "b"])
+        Dataset.create("s", SIDE, SIDE, ["a", "b"])
         disk.power_on()
         assert live("s") == []
 
@@ -439,7 +439,7 @@ def test_a_saved_model_is_on_the_disk_when_save_returns():
         with Installed(FakeDisk(refuses)) as disk:
             for seed in (1, 2):
                 network = trained(seed)
-                network.save("m")
+                model.save(network, "m")
                 disk.power_on()
                 assert loaded("m") == bytes(network.layer1.w)
 
@@ -452,13 +452,13 @@ def test_a_short_write_is_a_full_disk():
     disk = FakeDisk(False)
     network = trained(1)
     with Installed(disk):
-        network.save("m")
-        samples = SamplesFile.create("s", SIDE, SIDE, ["a", "b"])
+        model.save(network, "m")
+        samples = Dataset.create("s", SIDE, SIDE, ["a", "b"])
         samples.append(picture(1), 0)
         uff.files.open = lambda path, mode: Short(disk, path) if disk.open(path, mode) else None
         raises(OSError, "28", trained(2).save, "m")
         raises(OSError, "28", samples.append, picture(2), 0)
-        raises(OSError, "28", SamplesFile.create, "t", SIDE, SIDE, ["a", "b"])
+        raises(OSError, "28", Dataset.create, "t", SIDE, SIDE, ["a", "b"])
     with Installed(disk):
         assert (
             loaded("m") == bytes(network.layer1.w)
@@ -481,7 +481,7 @@ def test_what_cannot_be_read_back_does_not_replace_the_old_model():
     disk = FakeDisk(False)
     network = trained(1)
     with Installed(disk):
-        network.save("m")
+        model.save(network, "m")
         uff.files.open = lambda path, mode: (
             (Lying if "w" in mode else FakeFile)(disk, path) if disk.open(path, mode) else 0
         )

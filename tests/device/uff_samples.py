@@ -7,7 +7,7 @@ from struct import pack, unpack_from
 from uff_checks import NAMES, Random, contents, exists, raises, run, scratch, umount, write
 
 import uff.files
-from uff import FileChanged, FormatError, Samples, SamplesFile
+from uff import Dataset, FileChanged, FormatError
 
 SIDE = 4  # the smallest image, so that every bit of a file can be tried
 STEP = 4 + SIDE * SIDE + 4
@@ -18,14 +18,14 @@ def picture(number):
 
 
 def create(path, classes=2):
-    return SamplesFile.create(path, SIDE, SIDE, NAMES[:classes])
+    return Dataset.create(path, SIDE, SIDE, NAMES[:classes])
 
 
 def live(samples):
     """[(number of the picture, label)], every pixel checked."""
     found = []
     for i in range(len(samples)):
-        image = bytes(samples.image(i))
+        image = bytes(samples[i])
         assert image == picture(image[0]), image
         found.append((image[0], samples.labels[i]))
     return found
@@ -52,7 +52,7 @@ def header_bytes(path):
 def test_a_file_has_after_reopening_what_it_had_before():
     path = scratch() + "/a.uffs"
     want, _ = golden(path)
-    samples = SamplesFile.open(path)
+    samples = Dataset.open(path)
     assert live(samples) == want
     assert samples.names == NAMES[:2] + ["third"]
     assert (samples.damaged, samples.torn) == (0, 0)
@@ -63,7 +63,7 @@ def test_a_file_has_after_reopening_what_it_had_before():
 def test_a_file_behaves_as_samples_in_memory():
     path = scratch() + "/a.uffs"
     random = Random(1)
-    inside = Samples(SIDE, SIDE, NAMES[:2])
+    inside = Dataset(SIDE, SIDE, NAMES[:2])
     file = create(path)
     for number in range(120):
         what = random.below(6)
@@ -83,11 +83,11 @@ def test_a_file_behaves_as_samples_in_memory():
         for each in (inside, file):
             getattr(each, call[0])(*call[1:])
         if number % 10 == 0:
-            file = SamplesFile.open(path)
+            file = Dataset.open(path)
         assert live(file) == live(inside) and file.names == inside.names
     buffer = bytearray(3 * SIDE * SIDE)
     file.read_into(buffer, 1, 4)
-    assert bytes(buffer) == b"".join(bytes(inside.image(i)) for i in (1, 2, 3))
+    assert bytes(buffer) == b"".join(bytes(inside[i]) for i in (1, 2, 3))
     umount()
 
 
@@ -95,7 +95,7 @@ def test_creating_never_writes_over_a_file():
     path = scratch() + "/a.uffs"
     want, _ = golden(path)
     raises(OSError, "17", create, path)
-    assert live(SamplesFile.open(path)) == want
+    assert live(Dataset.open(path)) == want
     umount()
 
 
@@ -104,7 +104,7 @@ def test_wrong_arguments_are_refused_and_write_nothing():
     path = folder + "/a.uffs"
     want, _ = golden(path)
     before = contents(path)
-    samples = SamplesFile.open(path)
+    samples = Dataset.open(path)
     raises(ValueError, "4 x 4 = 16 bytes, got 784", samples.append, bytes(784), 0)
     raises(ValueError, "label: want 0 to 2, got 3", samples.append, picture(1), 3)
     raises(ValueError, "label: want 0 to 2, got -1", samples.relabel, 0, -1)
@@ -121,15 +121,15 @@ def test_wrong_arguments_are_refused_and_write_nothing():
         raises(
             ValueError,
             "want 4x4 to 255x255 pixels",
-            SamplesFile.create,
+            Dataset.create,
             other,
             height,
             width,
             NAMES,
         )
-    raises(ValueError, "classes: want 1 to 16, got 0", SamplesFile.create, other, 4, 4, [])
+    raises(ValueError, "classes: want 1 to 16, got 0", Dataset.create, other, 4, 4, [])
     assert not exists(other) and not exists(other + ".new")
-    raises(OSError, "nothing.uffs", SamplesFile.open, folder + "/nothing.uffs")
+    raises(OSError, "nothing.uffs", Dataset.open, folder + "/nothing.uffs")
     umount()
 
 
@@ -141,7 +141,7 @@ def test_sixteen_classes_can_be_named_and_no_more():
     raises(ValueError, "want 0 to 15, got 16", samples.name_class, 16, "more")
     samples.name_class(15, "ümläut")
     samples.append(picture(1), 15)
-    again = SamplesFile.open(path)
+    again = Dataset.open(path)
     assert (
         again.names == samples.names and again.names[15] == "ümläut" and live(again) == [(1, 15)]
     )
@@ -155,12 +155,12 @@ def test_a_tail_torn_at_any_byte_is_cut_and_written_over():
     before = [(10, 2), (12, 2)]
     for size in range(len(whole) - STEP, len(whole)):
         write(path, whole[:size])
-        samples = SamplesFile.open(path)
+        samples = Dataset.open(path)
         assert live(samples) == before
         assert (samples.damaged, samples.torn) == (0, size - (len(whole) - STEP))
         samples.append(picture(20), 1)
         assert live(samples) == before + [(20, 1)]
-        samples = SamplesFile.open(path)
+        samples = Dataset.open(path)
         assert live(samples) == before + [(20, 1)] and (samples.damaged, samples.torn) == (0, 0)
         assert len(contents(path)) == len(whole)
     umount()
@@ -176,11 +176,11 @@ def test_a_damaged_record_in_the_middle_is_passed_over_and_counted():
     for record in (1, 3):
         data[start + record * STEP + 9] ^= 4
     write(path, data)
-    samples = SamplesFile.open(path)
+    samples = Dataset.open(path)
     assert live(samples) == [(0, 0), (2, 0), (4, 0)] and (samples.damaged, samples.torn) == (2, 0)
     samples.delete(1)
     samples.append(picture(9), 1)
-    samples = SamplesFile.open(path)
+    samples = Dataset.open(path)
     assert live(samples) == [(0, 0), (4, 0), (9, 1)] and samples.damaged == 2
     umount()
 
@@ -196,18 +196,18 @@ def test_samples_of_a_class_whose_naming_is_damaged_are_kept_on_the_disk():
     data = bytearray(whole)
     data[len(data) - 3 * STEP + 6] ^= 1
     write(path, data)
-    samples = SamplesFile.open(path)
+    samples = Dataset.open(path)
     assert live(samples) == [(1, 0)] and (samples.damaged, samples.torn) == (3, 0)
     samples.append(picture(4), 1)
     assert contents(path)[: len(data)] == bytes(data)  # nothing written over
-    assert live(SamplesFile.open(path)) == [(1, 0), (4, 1)]
+    assert live(Dataset.open(path)) == [(1, 0), (4, 1)]
     umount()
 
 
 def records_are_true(path, ever, new=None):
     """The samples of a damaged file, only pictures with labels they had; None if refused."""
     try:
-        samples = SamplesFile.open(path)
+        samples = Dataset.open(path)
     except (FormatError, OSError):
         return None
     for number, label in live(samples):
@@ -239,7 +239,7 @@ def test_any_flipped_bit_is_refused_or_costs_one_record():
             if bit == at % 8:
                 before = live(samples)
                 samples.append(picture(14), 1)
-                assert live(SamplesFile.open(path)) == before + [(14, 1)], (at, bit)
+                assert live(Dataset.open(path)) == before + [(14, 1)], (at, bit)
     umount()
 
 
@@ -269,7 +269,7 @@ def test_other_files_are_no_samples_files():
         (bytes([255]) * 1000, "not a samples file"),
     ):
         write(path, data)
-        raises(FormatError, part, SamplesFile.open, path)
+        raises(FormatError, part, Dataset.open, path)
     umount()
 
 
@@ -286,7 +286,7 @@ def head(names, classes, size=None, height=SIDE, zero=0):
 def test_headers_with_a_sound_crc_and_nonsense_inside_are_refused():
     path = scratch() + "/a.uffs"
     write(path, head(b"\x01a", 1))
-    assert len(SamplesFile.open(path)) == 0
+    assert len(Dataset.open(path)) == 0
     for data in (
         head(b"\x01a", 0),
         head(b"\x01a", 2),
@@ -302,7 +302,7 @@ def test_headers_with_a_sound_crc_and_nonsense_inside_are_refused():
         head(b"\x01a", 1, size=0),
     ):
         write(path, data)
-        raises(FormatError, "a.uffs", SamplesFile.open, path)
+        raises(FormatError, "a.uffs", Dataset.open, path)
     umount()
 
 
@@ -323,14 +323,14 @@ def test_records_with_a_sound_crc_and_nonsense_inside_are_passed_over():
         (4, 0, b"\xffabc"),
     ):
         write(path, head(b"\x01a\x01b", 2))
-        SamplesFile.open(path).append(picture(1), 1)
+        Dataset.open(path).append(picture(1), 1)
         record = pack("<BBH", kind, label, 0) + start + bytes(payload - len(start))
         write(path, contents(path) + record + pack("<I", crc32(record, crc32(pack("<I", 1)))))
-        samples = SamplesFile.open(path)
+        samples = Dataset.open(path)
         assert live(samples) == [(1, 1)] and samples.names == ["a", "b"], (kind, label, start)
         assert (samples.damaged, samples.torn) == (1, 0)
         samples.append(picture(2), 0)
-        assert live(SamplesFile.open(path)) == [(1, 1), (2, 0)]
+        assert live(Dataset.open(path)) == [(1, 1), (2, 0)]
     umount()
 
 
@@ -342,7 +342,7 @@ def test_a_record_at_another_place_is_not_taken():
         samples.append(picture(number), 0)
     data = contents(path)
     write(path, data[: -2 * STEP] + data[-STEP:] + data[-STEP:])
-    samples = SamplesFile.open(path)
+    samples = Dataset.open(path)
     assert live(samples) == [(0, 0), (2, 0)] and samples.damaged == 1
     umount()
 
@@ -407,17 +407,17 @@ def test_after_an_error_the_object_is_what_the_file_is():
                     if exists(path):
                         os.remove(path)
                     want, _ = golden(path)
-                    samples = SamplesFile.open(path)
+                    samples = Dataset.open(path)
                     with Stopping(name, after, error):
                         try:
                             change(samples)
                             raise AssertionError("nothing raised")
                         except (OSError, MemoryError, KeyboardInterrupt):
                             pass
-                    found = live(SamplesFile.open(path))
+                    found = live(Dataset.open(path))
                     assert live(samples) == found in (want, changed(want)), (name, after)
                     samples.append(picture(40), 2)
-                    assert live(samples) == found + [(40, 2)] == live(SamplesFile.open(path))
+                    assert live(samples) == found + [(40, 2)] == live(Dataset.open(path))
     umount()
 
 
@@ -428,7 +428,7 @@ def test_a_class_is_removed_or_not_whatever_stops_it():
             if exists(path):
                 os.remove(path)
             want, _ = golden(path)
-            samples = SamplesFile.open(path)
+            samples = Dataset.open(path)
             with Stopping(name, False, error):
                 try:
                     samples.remove_class(0)
@@ -437,7 +437,7 @@ def test_a_class_is_removed_or_not_whatever_stops_it():
                     pass
             assert live(samples) == want and not exists(path + ".new"), name
             samples.remove_class(0)
-            assert live(samples) == [(10, 1), (12, 1)] == live(SamplesFile.open(path))
+            assert live(samples) == [(10, 1), (12, 1)] == live(Dataset.open(path))
     umount()
 
 
@@ -447,7 +447,7 @@ def test_another_program_that_writes_is_noticed_and_nothing_is_written():
         if exists(path):
             os.remove(path)
         want, _ = golden(path)
-        one, other = SamplesFile.open(path), SamplesFile.open(path)
+        one, other = Dataset.open(path), Dataset.open(path)
         for number in range(4):  # 4 + 4 are 8
             for samples in (one, other):
                 try:
@@ -464,7 +464,7 @@ def test_another_program_that_writes_is_noticed_and_nothing_is_written():
         assert contents(path) == before and live(one) == want
         change(one)
         want = changed(want)
-        assert live(one) == want == live(SamplesFile.open(path))
+        assert live(one) == want == live(Dataset.open(path))
     umount()
 
 
@@ -472,21 +472,21 @@ def test_a_file_that_was_written_anew_and_has_the_same_length_is_noticed():
     path = scratch() + "/a.uffs"
     golden(path)
     size = len(contents(path))
-    one, other = SamplesFile.open(path), SamplesFile.open(path)
+    one, other = Dataset.open(path), Dataset.open(path)
     other.remove_class(1)
     for number in range(4):
         other.append(picture(60 + number), 0)
     assert len(contents(path)) == size
     want = live(other)
     raises(FileChanged, "another program has changed it", one.delete, 0)
-    assert live(one) == want == live(SamplesFile.open(path))
+    assert live(one) == want == live(Dataset.open(path))
     umount()
 
 
 def test_a_class_is_not_removed_from_a_file_that_another_program_has_changed():
     path = scratch() + "/a.uffs"
     want, _ = golden(path)
-    one, other = SamplesFile.open(path), SamplesFile.open(path)
+    one, other = Dataset.open(path), Dataset.open(path)
     other.append(picture(50), 1)
     raises(FileChanged, "another program has changed it", one.remove_class, 0)
     assert live(one) == want + [(50, 1)] and not exists(path + ".new")
@@ -505,7 +505,7 @@ def test_a_damaged_file_is_rescued_and_kept_aside():
     ):
         data = whole[: len(whole) - size]
         write(path, data)
-        samples, *counts = SamplesFile.rescue(path, aside)
+        samples, *counts = Dataset.rescue(path, aside)
         assert counts == [lost, found] and live(samples) == left
         assert contents(aside) == data
         assert samples.names == NAMES[:2] + ["third"] and samples.lost == 0
@@ -513,13 +513,13 @@ def test_a_damaged_file_is_rescued_and_kept_aside():
     data = bytearray(whole)
     data[-STEP - 6] ^= 1  # the deletion of 11
     write(path, data)
-    samples, dropped, found = SamplesFile.rescue(path, aside)
+    samples, dropped, found = Dataset.rescue(path, aside)
     assert (dropped, found) == (1, 7) and live(samples) == [(10, 2), (11, 1)] + want[1:]
     samples.append(picture(9), 0)
-    assert live(SamplesFile.open(path))[-1] == (9, 0)
+    assert live(Dataset.open(path))[-1] == (9, 0)
     os.remove(aside)
     write(path, whole[:10])
-    raises(FormatError, "10 bytes", SamplesFile.rescue, path, aside)
+    raises(FormatError, "10 bytes", Dataset.rescue, path, aside)
     assert contents(path) == whole[:10] and not exists(aside)
     umount()
 
@@ -542,9 +542,9 @@ def test_what_a_disk_cannot_read_is_left_out_of_the_rescued_file():
     stopping = Stopping("none", False, None)
     stopping.open = lambda path, mode: Unreadable(stopping, open(path, mode))
     with stopping:
-        raises(OSError, "84", SamplesFile.open, path)
+        raises(OSError, "84", Dataset.open, path)
         Unreadable.reads = 0
-        samples, lost, found = SamplesFile.rescue(path, path + ".bad1")
+        samples, lost, found = Dataset.rescue(path, path + ".bad1")
     assert (lost, found) == (14, 30)
     assert live(samples) == [(number, number % 2) for number in range(16)]
     umount()
@@ -555,11 +555,11 @@ def test_what_was_being_written_goes_where_the_file_is_sound_and_stays_where_it_
     golden(path)
     whole = contents(path)
     write(path + ".new", whole)
-    SamplesFile.open(path)
+    Dataset.open(path)
     assert not exists(path + ".new")
     write(path, whole[:-3])
     write(path + ".new", whole)
-    SamplesFile.open(path)
+    Dataset.open(path)
     assert contents(path + ".new") == whole
     umount()
 

@@ -16,7 +16,7 @@ from uff_checks import (
     umount,
 )
 
-from uff import Learner, Network, Options, Samples, Trainer
+from uff import Classifier, Dataset, IncrementalClassifier, Options, Trainer, model
 
 HIDDEN = 24
 
@@ -46,8 +46,8 @@ def predictions(network, each=10):
 def primal_and_dual(network_name, each):
     """Trains in both forms, which must cope with fewer images than features and with more."""
     samples = small_samples(each)
-    primal, _ = trained(samples, network=network_name, form="primal")
-    dual, _ = trained(samples, network=network_name, form="dual")
+    primal, _ = trained(samples, network=network_name, solver="primal")
+    dual, _ = trained(samples, network=network_name, solver="dual")
     assert (primal.layer.dual, dual.layer.dual) == (False, True)
     a, b = primal.layer, dual.layer
     assert a.exponent == b.exponent
@@ -57,7 +57,7 @@ def primal_and_dual(network_name, each):
     # One layer: likewise. Two: W1 a step apart moves hidden values by 1/512, and W2 with them.
     assert largest_difference(int16(a.w), int16(b.w)) <= (128 if primal.layer1 else 2)
     assert bytes(primal.fitted) == bytes(dual.fitted)
-    assert bytes(primal.left_out) == bytes(dual.left_out)
+    assert bytes(primal.loo_labels) == bytes(dual.loo_labels)
     assert predictions(primal) == predictions(dual)
 
 
@@ -133,16 +133,16 @@ def brute_force(samples, options, ridge_lambda):
     lambda counts in mean diagonal elements, which grow with the images; so the same system for n-1
     images takes n/(n-1) of it. Targets are in mean images a class, and so are the outputs.
     """
-    network, trainer = trained(samples, form="primal", lambda2=ridge_lambda, **options)
-    learner = Learner(network, trainer.statistics)
+    network, trainer = trained(samples, solver="primal", lambda2=ridge_lambda, **options)
+    learner = IncrementalClassifier.from_network(network, trainer.statistics)
     n, k = len(samples), len(samples.names)
     network.layer.ridge_lambda *= n / (n - 1)
     labels, errors = bytearray(n), []
     for i in range(n):
-        learner.remove(samples.image(i), samples.labels[i])
+        learner.remove(samples[i], samples.labels[i])
         learner.solve()
-        labels[i] = network.predict(samples.image(i)).label
-        z = outputs(network, network.class_inputs(samples.image(i)))
+        labels[i] = network.predict(samples[i]).label
+        z = outputs(network, network.class_inputs(samples[i]))
         y = samples.labels[i]
         told = n / (k * sum(1 for label in samples.labels if label == y))
         errors.append(
@@ -152,7 +152,7 @@ def brute_force(samples, options, ridge_lambda):
                 for label in range(k)
             )
         )
-        learner.add(samples.image(i), samples.labels[i])
+        learner.add(samples[i], samples.labels[i])
     return labels, errors
 
 
@@ -165,12 +165,12 @@ def leave_one_out(options):
         0 < sum(a != b for a, b in zip(labels, samples.labels)) < len(samples)
     )  # else it says nothing
     for form in ("primal", "dual"):
-        network, _ = trained(samples, form=form, lambda2=0.1, **options)
-        assert bytes(network.left_out) == bytes(labels), form
+        network, _ = trained(samples, solver=form, lambda2=0.1, **options)
+        assert bytes(network.loo_labels) == bytes(labels), form
         for got, want in zip(network.residuals, errors):
             assert abs(got - want) <= 0.002 * (1 + want), (form, got, want)
         right = sum(a == b for a, b in zip(labels, samples.labels))
-        assert network.facts.loo_correct == right
+        assert network.info.loo_correct == right
 
 
 def test_leave_one_out_of_one_layer_is_what_training_without_the_image_gives():
@@ -189,17 +189,17 @@ def chosen_lambda(options):
         rank = sum(a == b for a, b in zip(labels, samples.labels)), -sum(errors), ridge_lambda
         best = rank if best is None or rank > best else best
     for form in ("primal", "dual"):
-        network, _ = trained(samples, form=form, lambda2="loo", **options)
-        facts, chosen = network.facts, network.layer.ridge_lambda
+        network, _ = trained(samples, solver=form, lambda2="loo", **options)
+        facts, chosen = network.info, network.layer.ridge_lambda
         assert facts.lambda_chosen and abs(chosen - best[2]) < 1e-4, (chosen, best)
         assert facts.loo_correct == best[0]
         # The network returned is that of the chosen lambda, not that of the last one tried.
-        again, _ = trained(samples, form=form, lambda2=chosen, **options)
+        again, _ = trained(samples, solver=form, lambda2=chosen, **options)
         assert bytes(again.layer.w) == bytes(network.layer.w) and again.layer.v == network.layer.v
-        assert bytes(again.left_out) == bytes(network.left_out) and bytes(again.fitted) == bytes(
-            network.fitted
-        )
-        assert not again.facts.lambda_chosen
+        assert bytes(again.loo_labels) == bytes(network.loo_labels) and bytes(
+            again.fitted
+        ) == bytes(network.fitted)
+        assert not again.info.lambda_chosen
 
 
 def test_loo_chooses_the_lambda_that_brute_force_chooses_for_one_layer():
@@ -216,9 +216,9 @@ def test_loo_chooses_the_lambda_that_brute_force_chooses_for_two_layers():
 def test_progress_rises_to_exactly_one_and_names_the_stages_of_the_plan_in_their_order():
     for options in (
         {"network": "uff1"},
-        {"network": "uff1", "form": "dual", "leave_one_out": False},
-        {"network": "uff2", "form": "primal", "lambda2": "loo"},
-        {"network": "uff2", "form": "dual", "lambda2": "loo"},
+        {"network": "uff1", "solver": "dual", "leave_one_out": False},
+        {"network": "uff2", "solver": "primal", "lambda2": "loo"},
+        {"network": "uff2", "solver": "dual", "lambda2": "loo"},
         {"network": "uff2", "leave_one_out": False},
     ):
         trainer = Trainer(small_samples(9), Options(hidden=HIDDEN, **options))
@@ -243,7 +243,7 @@ def test_progress_ends_at_exactly_one_where_the_sums_of_work_do_not():
 
 
 class Fake:
-    """A Samples object of any size that holds nothing."""
+    """A dataset of any size that holds nothing."""
 
     height, width = HEIGHT, WIDTH
 
@@ -266,14 +266,18 @@ def test_one_class_is_refused():
 
 
 def test_no_images_are_refused():
-    raises(ValueError, "has no images", Trainer, Samples(HEIGHT, WIDTH, NAMES))
+    raises(ValueError, "has no images", Trainer, Dataset(HEIGHT, WIDTH, NAMES))
 
 
 def test_more_images_than_an_exact_gram_matrix_holds_are_refused():
     labels = bytearray(i % 2 for i in range(8192))
     for form in ("primal", "dual"):
         raises(
-            ValueError, "to 8191, got 8192", Trainer, Fake(["a", "b"], labels), Options(form=form)
+            ValueError,
+            "to 8191, got 8192",
+            Trainer,
+            Fake(["a", "b"], labels),
+            Options(solver=form),
         )
     Trainer(Fake(["a", "b"], labels[1:]))
 
@@ -311,11 +315,11 @@ def test_options_out_of_range_are_refused_with_the_range():
             ("uff3", 2, None, "patch", ""),
         ),
         ("network", "want one of", ("linear+linear", "kernel+contrast", "contrast+patch+linear")),
-        ("form", 'want "auto", "primal" or "dual"', ("Dual", None)),
+        ("solver", 'want "auto", "primal" or "dual"', ("Dual", None)),
         ("hidden", "want 2 to 4096 neurons", (1, 4097, -5, 24.0, "24")),
         ("copies", "want 0 to 15", (-1, 16, 1.0, None)),
         ("seed", "want 0 to 4294967295", (-1, 1 << 32, 0.5, "0", None)),
-        ("strength", "want 0.001 to 1000", (0, -1, 2000, float("nan"), float("inf"), "0.2")),
+        ("label_scale", "want 0.001 to 1000", (0, -1, 2000, float("nan"), float("inf"), "0.2")),
         ("lambda1", "want 0.0001 to 10000", (0, 1e5, float("nan"), "5")),
         ("lambda2", "want 1e-05 to 10000", (0, -0.1, 1e5, float("nan"), "best")),
     ):
@@ -327,33 +331,33 @@ def test_options_at_the_ends_of_their_ranges_train():
     samples = small_samples(4)
     for options in (
         {"hidden": 2},
-        {"hidden": 3, "strength": 1e-3},
-        {"strength": 1e3},
+        {"hidden": 3, "label_scale": 1e-3},
+        {"label_scale": 1e3},
         {"lambda1": 1e-4},
         {"lambda1": 1e4},
         {"lambda2": 1e4},
         {"seed": (1 << 32) - 1},
-        {"network": "uff1", "lambda2": 1e4, "strength": 1e3},
+        {"network": "uff1", "lambda2": 1e4, "label_scale": 1e3},
     ):
         for form in ("primal", "dual"):
-            trained(samples, form=form, **options)
+            trained(samples, solver=form, **options)
 
 
 def test_blank_and_equal_images_train():
-    samples = Samples(HEIGHT, WIDTH, NAMES[:2])
+    samples = Dataset(HEIGHT, WIDTH, NAMES[:2])
     for label in (0, 1, 0, 1):
         samples.append(bytes(64), label)
     for name in ("uff1", "uff2"):
         for form in ("primal", "dual"):
             try:
-                network, _ = trained(samples, network=name, form=form)
+                network, _ = trained(samples, network=name, solver=form)
             except ValueError as error:
                 assert "blank" in str(error), error
     for label in (0, 1, 0, 1):
         samples.append(bytes([255] * 64), label)
     for name in ("uff1", "uff2"):
         for form in ("primal", "dual"):
-            network, _ = trained(samples, network=name, form=form)
+            network, _ = trained(samples, network=name, solver=form)
             assert network.predict(bytes(64)).label in (0, 1)
 
 
@@ -365,7 +369,7 @@ def test_ctrl_c_in_any_stage_leaves_the_saved_model_as_it_was():
     path = folder + "/model.uffm"
     samples = small_samples(6)
     network, trainer = trained(samples, lambda2="loo")
-    network.save(path)
+    model.save(network, path)
     old = contents(path)
     names = [stage.name for stage in trainer.plan.stages]
     for stop in names:
@@ -376,7 +380,7 @@ def test_ctrl_c_in_any_stage_leaves_the_saved_model_as_it_was():
 
         again = Trainer(samples, Options(hidden=HIDDEN, lambda2="loo", seed=1))
         try:
-            again.run(progress).save(path)
+            model.save(again.run(progress), path)
             raise AssertionError(stop)
         except KeyboardInterrupt:
             pass
@@ -387,7 +391,7 @@ def test_ctrl_c_in_any_stage_leaves_the_saved_model_as_it_was():
     assert bytes(again.run().layer1.w) == bytes(
         trained(samples, lambda2="loo", seed=1)[0].layer1.w
     )
-    assert Network.load(path).facts.seed == 0
+    assert model.load(path).info.seed == 0
     umount()
 
 

@@ -11,8 +11,8 @@ from capture.session import Replay
 from fuzz_cases import answer_cases
 
 from ridge import crc32
-from uff import Learner, Network, SamplesFile
-from uff.model import load_layer, save_layer
+from uff import Dataset, IncrementalClassifier
+from uff.model import load, load_layer, save, save_layer
 
 
 def text(data):
@@ -57,11 +57,11 @@ def edit_samples(file, edit):
 
 
 def samples(case):
-    file = SamplesFile.open(case["path"])
+    file = Dataset.open(case["path"])
     found = {"held": samples_in(file)}
     if edit_samples(file, case["edit"]):
         found["after"] = samples_in(file)
-        assert samples_in(SamplesFile.open(case["path"])) == found["after"], "another file"
+        assert samples_in(Dataset.open(case["path"])) == found["after"], "another file"
     return found
 
 
@@ -77,7 +77,7 @@ def layer_in(layer):
 
 
 def model_in(network):
-    arrays = {"FIT": network.fitted, "LOO": network.left_out, "NOTE": network.notes}
+    arrays = {"FIT": network.fitted, "LOO": network.loo_labels, "NOTE": network.notes}
     stored = []
     if network.layer1:
         stored += network.layer1.arrays()
@@ -90,8 +90,8 @@ def model_in(network):
     return {
         "names": [text(name.encode()) for name in network.names],
         "sizes": [network.embedding.height, network.embedding.width],
-        "counts": [getattr(network.facts, name) for name in COUNTS],
-        "flags": [getattr(network.facts, name) for name in FLAGS],
+        "counts": [getattr(network.info, name) for name in COUNTS],
+        "flags": [getattr(network.info, name) for name in FLAGS],
         "layers": [layer_in(each) for each in (network.layer1, network.layer) if each],
         "exponents": {str(tag, "ascii").strip(): e for tag, _, e, _, _, _ in stored},
         "arrays": {tag: crc32(bytes(data)) for tag, data in arrays.items() if data is not None},
@@ -110,12 +110,12 @@ def goodness(network, image):
 
 
 def model(case):
-    network = Network.load(case["path"])
+    network = load(case["path"])
     found = {"held": model_in(network)}
     size = network.embedding.size
     image = bytes((i * i * 31 + 7 * i) & 255 for i in range(size))
     found["goodness"] = goodness(network, image)
-    network.save(case["path"] + ".saved", network.statistics, network.statistics1)
+    save(network, case["path"] + ".saved", network.statistics, network.statistics1)
     if network.statistics:
         found["learnt"] = learn(network, image, case["path"] + ".learnt")
     return found
@@ -124,11 +124,11 @@ def model(case):
 def learn(network, image, path):
     """One image more, a new solution and a save, or the sentence that there is instead."""
     try:
-        learner = Learner(network, network.statistics)
+        learner = IncrementalClassifier.from_network(network)
         learner.add(image, 0)
         learner.solve()
         goodness(network, image)
-        network.save(path, network.statistics)
+        save(network, path, network.statistics)
     except (ValueError, OverflowError) as error:
         return str(error)
     return ""

@@ -1,6 +1,9 @@
-"""Labelled images: in memory (Samples) or in an append-only file (SamplesFile, `.uffs`).
+"""Labelled images: in memory (Dataset) or in an append-only file (FileDataset, `.uffs`).
 
-Both offer what a Trainer needs: height, width, names (one a class), len(), labels (one byte a
+    train = Dataset.open("train.uffs")
+    len(train), train.names, train.labels[7], train[7]
+
+Both offer what a training needs: height, width, names (one a class), len(), labels (one byte a
 sample) and read_into(buffer, first, last). In the file every change is one more record of fixed
 size with its own CRC-32, started from the record's number, so a power cut costs at most the
 record being written. A torn tail is cut (the next append writes over it); a damaged record with
@@ -9,13 +12,27 @@ sound ones behind it is passed over and counted in `damaged`. Layout: docs/forma
 
 import gc
 from array import array
+from collections import namedtuple
 from struct import calcsize, pack, unpack_from
 
 from ridge import crc32
 
 from .embed import MAX_CLASSES
 from .errors import FileChanged, FormatError
-from .files import EEXIST, discard, exists, finish_replacing, open_file, rename, replace, sync
+from .files import (
+    EEXIST,
+    check_names,
+    discard,
+    exists,
+    finish_replacing,
+    open_file,
+    pack_names,
+    padding,
+    rename,
+    replace,
+    sync,
+    unpack_names,
+)
 
 MAGIC = b"UFFS"
 VERSION = 1
@@ -25,30 +42,25 @@ EIO, ENOSPC = 5, 28
 SCAN = 8  # records read at once: the file system has as much to do for one as for many
 SAMPLE, DELETE, RELABEL, CLASS_NAME = 1, 2, 3, 4
 
-
-def check_names(names):
-    """A list of 1 to 16 class names, each 1 to 255 bytes of UTF-8; ValueError otherwise.
-
-    MicroPython itself lets surrogates and longer forms than need be pass for UTF-8.
-    """
-    names = list(names)
-    if not 1 <= len(names) <= MAX_CLASSES:
-        raise ValueError("classes: want 1 to %d, got %d" % (MAX_CLASSES, len(names)))
-    for name in names:
-        if not 1 <= len(name.encode()) <= 255:
-            raise ValueError("class name: want 1 to 255 bytes, got %d" % len(name.encode()))
-        points = [ord(letter) for letter in name]
-        if any(0xD800 <= point < 0xE000 for point in points) or name != "".join(map(chr, points)):
-            raise ValueError("class name: want UTF-8, got %r" % name.encode())
-    return names
+# dataset: with all that was sound; dropped: records that were not, of so many records in the file.
+Rescue = namedtuple("Rescue", ("dataset", "dropped", "records"))
 
 
-class Samples:
-    """Labelled images in memory.
+class Dataset:
+    """Labelled images, in memory; open() and create() give those in a file (FileDataset).
+
+    Sample i is dataset[i], its image (height*width bytes), and dataset.labels[i], the number of
+    its class; i counts from 0, or from the end where it is below 0.
 
     names: a list of class names. ValueError where an image has another size or a label is not
     below len(names).
     """
+
+    __doc__ = (
+        "Dataset.open(path), create(path, height, width, names), or in memory "
+        "Dataset(height, width, names); then len(ds), ds[i], ds.labels, ds.names, append(image, "
+        "label), delete(i), relabel(i, label)"
+    )
 
     def __init__(self, height, width, names):
         self.height = height
@@ -57,6 +69,48 @@ class Samples:
         # image more is what an append() that was stopped has left.
         self._held = check_names(names), bytearray(), []
         self.version = 0  # another one after each change
+
+    @staticmethod
+    def open(path):
+        """The FileDataset in a file: reads the header and checks every record. FormatError where
+        the header is damaged, OSError where there is none."""
+        dataset = FileDataset(path)
+        if not dataset.lost:  # which reads it
+            discard(path + ".new")
+        return dataset
+
+    @staticmethod
+    def create(path, height, width, names):
+        """A new file without samples, written whole under another name first. OSError where path
+        exists."""
+        finish_replacing(path, _whole)  # that may hold samples too
+        if exists(path):
+            raise OSError(EEXIST, path)  # never write over samples
+        names = check_names(names)
+        if not (4 <= height <= 255 and 4 <= width <= 255):
+            raise ValueError("image: want 4x4 to 255x255 pixels, got %d x %d" % (height, width))
+        # Not .new: what a cut leaves of this is of no worth, what it leaves of that may be.
+        made = path + ".made"
+        try:
+            with open_file(made, "wb") as file:
+                _put(file, _pack_header(height, width, names), path)
+                file.flush()
+            replace(made, path)
+        except BaseException:
+            discard(made)
+            raise
+        return Dataset.open(path)
+
+    @staticmethod
+    def rescue(path, aside):
+        """Writes all that is sound in a damaged file anew under its name; the old file, as it
+        was, gets the name `aside`. Returns Rescue(dataset, dropped, records).
+
+        What lies behind a place that the disk cannot read is dropped too. FormatError where the
+        header is damaged, OSError where the disk is full or does not do its work.
+        """
+        dataset = FileDataset(path)
+        return Rescue(dataset, *dataset.write_anew(aside))
 
     @property
     def names(self):
@@ -69,10 +123,20 @@ class Samples:
     def __len__(self):
         return len(self.labels)
 
-    def image(self, i):
-        """Image i, height*width bytes."""
-        _check_number(self, i)
-        return self._held[2][i]
+    def __repr__(self):
+        return "<Dataset %d images %dx%d, %d classes>" % (
+            len(self),
+            self.height,
+            self.width,
+            len(self.names),
+        )
+
+    def __getitem__(self, i):
+        """Image i, height*width bytes. IndexError where there is none."""
+        return self._held[2][_index(self, i)]
+
+    def image(self, i):  # the old name, until the application has the new one
+        return self[i]
 
     def read_into(self, buffer, first, last):
         """Copies images first..last-1 one after the other into buffer (uint8, height*width
@@ -122,15 +186,15 @@ class Samples:
         self._held = names, labels, [images[i] for i in kept]
 
 
-def _check_class(samples, number):
-    last = min(len(samples.names), MAX_CLASSES - 1)
+def _check_class(dataset, number):
+    last = min(len(dataset.names), MAX_CLASSES - 1)
     if not 0 <= number <= last:
         raise ValueError("class number: want 0 to %d, got %d" % (last, number))
 
 
-def _without_class(samples, number):
+def _without_class(dataset, number):
     """Numbers of the samples that stay without class `number`, the names and their labels."""
-    names, labels = list(samples.names), samples.labels
+    names, labels = list(dataset.names), dataset.labels
     if not 0 <= number < len(names):
         raise ValueError("class number: want 0 to %d, got %d" % (len(names) - 1, number))
     if len(names) == 1:
@@ -140,42 +204,31 @@ def _without_class(samples, number):
     return kept, names, bytearray(labels[i] - (labels[i] > number) for i in kept)
 
 
-def _check_number(samples, i):
-    if not 0 <= i < len(samples):
-        raise ValueError("sample number: want 0 to %d, got %d" % (len(samples) - 1, i))
+def _index(dataset, i):
+    """i, counted from the end where it is below 0. IndexError where there is no sample i."""
+    n = len(dataset)
+    if not -n <= i < n:
+        raise IndexError("sample number: want 0 to %d, got %d" % (n - 1, i))
+    return i + n if i < 0 else i
 
 
-def _check_label(samples, label):
-    if not 0 <= label < len(samples.names):
-        raise ValueError("label: want 0 to %d, got %d" % (len(samples.names) - 1, label))
+def _check_number(dataset, i):
+    if not 0 <= i < len(dataset):
+        raise ValueError("sample number: want 0 to %d, got %d" % (len(dataset) - 1, i))
 
 
-def _check_sample(samples, image, label):
-    if len(image) != samples.height * samples.width:
+def _check_label(dataset, label):
+    if not 0 <= label < len(dataset.names):
+        raise ValueError("label: want 0 to %d, got %d" % (len(dataset.names) - 1, label))
+
+
+def _check_sample(dataset, image, label):
+    if len(image) != dataset.height * dataset.width:
         raise ValueError(
             "image: want %d x %d = %d bytes, got %d"
-            % (samples.height, samples.width, samples.height * samples.width, len(image))
+            % (dataset.height, dataset.width, dataset.height * dataset.width, len(image))
         )
-    _check_label(samples, label)
-
-
-def _pack_names(names):
-    return b"".join(bytes([len(name.encode())]) + name.encode() for name in names)
-
-
-def _unpack_names(packed, count):
-    names, at = [], 0
-    for _ in range(count):
-        size = packed[at] if at < len(packed) else 0
-        if at + 1 + size > len(packed):
-            raise ValueError("a class name is cut short")
-        names.append(str(packed[at + 1 : at + 1 + size], "utf-8"))
-        at += 1 + size
-    return check_names(names)
-
-
-def _padding(size):
-    return b"\0" * (-size % 4)
+    _check_label(dataset, label)
 
 
 class _Contents:
@@ -187,7 +240,7 @@ class _Contents:
     def __init__(self, file, path, unread=False):
         self._read_header(file, path)
         payload = self.height * self.width
-        self.step = calcsize(RECORD) + payload + len(_padding(payload)) + 4  # bytes of a record
+        self.step = calcsize(RECORD) + payload + len(padding(payload)) + 4  # bytes of a record
         self.labels = bytearray()
         self.numbers = array("I")  # record number of each live sample
         self.records = 0  # up to the last sound one
@@ -226,7 +279,7 @@ class _Contents:
         if zero or not (4 <= self.height <= 255 and 4 <= self.width <= 255):
             raise FormatError("%s: the header is damaged" % path)
         try:
-            self.names = _unpack_names(rest[:-4], classes)
+            self.names = unpack_names(rest[:-4], classes)
         except ValueError as error:
             raise FormatError("%s: %s" % (path, error))
         if fixed + rest != _pack_header(self.height, self.width, self.names):
@@ -285,7 +338,7 @@ class _Contents:
                 return False
             try:
                 payload = record[calcsize(RECORD) :][: self.height * self.width]
-                self.names[label : label + 1] = _unpack_names(payload, 1)
+                self.names[label : label + 1] = unpack_names(payload, 1)
             except ValueError:
                 return False
         else:
@@ -303,9 +356,19 @@ class _Contents:
         return low if low < len(self.numbers) and self.numbers[low] == number else None
 
 
-class SamplesFile:
-    """A samples file; open() or create() one. Sample numbers count the live samples in file
-    order.
+def _whole(path):
+    """Whether path is a samples file without damage."""
+    try:
+        with open_file(path, "rb") as file:
+            contents = _Contents(file, path)
+    except (OSError, FormatError):
+        return False
+    return not (contents.damaged or contents.torn)
+
+
+class FileDataset(Dataset):
+    """The Dataset in a file, of Dataset.open() or create(). Sample numbers count the live samples
+    in file order.
 
     What the file holds is what counts. An object whose change of the file was stopped by an
     error or by Ctrl-C knows no more what that is, and reads the file again before its next use.
@@ -319,49 +382,9 @@ class SamplesFile:
         self._record = None  # the one buffer for records
         self._rewritten = 0
 
-    @classmethod
-    def create(cls, path, height, width, names):
-        """A new file without samples, written whole under another name first. OSError where path
-        exists."""
-        finish_replacing(path, cls._whole)  # that may hold samples too
-        if exists(path):
-            raise OSError(EEXIST, path)  # never write over samples
-        names = check_names(names)
-        if not (4 <= height <= 255 and 4 <= width <= 255):
-            raise ValueError("image: want 4x4 to 255x255 pixels, got %d x %d" % (height, width))
-        # Not .new: what a cut leaves of this is of no worth, what it leaves of that may be.
-        made = path + ".made"
-        try:
-            with open_file(made, "wb") as file:
-                _put(file, _pack_header(height, width, names), path)
-                file.flush()
-            replace(made, path)
-        except BaseException:
-            discard(made)
-            raise
-        return cls.open(path)
-
-    @classmethod
-    def open(cls, path):
-        """Reads the header and checks every record. FormatError where the header is damaged,
-        OSError where none."""
-        self = cls(path)
-        contents = self._now()
-        if not (contents.damaged or contents.torn):
-            discard(path + ".new")
-        return self
-
-    @classmethod
-    def rescue(cls, path, aside):
-        """Writes all that is sound in a damaged file anew under its name; the old file, as it
-        was, gets the name `aside`. Returns (the SamplesFile, how many records were dropped, of
-        how many).
-
-        What lies behind a place that the disk cannot read is dropped too. FormatError where the
-        header is damaged, OSError where the disk is full or does not do its work.
-        """
-        self = cls(path)
-        contents = self._now(True)
+    def write_anew(self, aside):
+        """rescue() of what this is; (records dropped, of how many)."""
+        path, contents = self.path, self._now(True)
         found = contents.records - contents.damaged + contents.lost
         self._write_new(contents.names, range(len(contents.labels)), contents.labels)
         self._contents = None
@@ -374,17 +397,7 @@ class SamplesFile:
         # After a power cut here finish_replacing() does the rest.
         rename(path + ".new", path)
         self._now()
-        return self, contents.lost, found
-
-    @staticmethod
-    def _whole(path):
-        """Whether path is a samples file without damage."""
-        try:
-            with open_file(path, "rb") as file:
-                contents = _Contents(file, path)
-        except (OSError, FormatError):
-            return False
-        return not (contents.damaged or contents.torn)
+        return contents.lost, found
 
     def _now(self, unread=False):
         """The _Contents; where they are not known, from the file."""
@@ -394,7 +407,7 @@ class SamplesFile:
                 # What was stopped may have left a file open, whose end a collection would write
                 # over what others write meanwhile.
                 gc.collect()
-            finish_replacing(self.path, self._whole)
+            finish_replacing(self.path, _whole)
             with open_file(self.path, "rb") as file:
                 contents = _Contents(file, self.path, unread)
             if self._record is None:
@@ -443,12 +456,8 @@ class SamplesFile:
         """Another one after each change that this object has made or read."""
         return self._rewritten, self.records
 
-    def __len__(self):
-        return len(self.labels)
-
-    def image(self, i):
-        """Image i, a bytearray of height*width."""
-        _check_number(self, i)
+    def __getitem__(self, i):
+        i = _index(self, i)
         image = bytearray(self.height * self.width)
         self.read_into(image, i, i + 1)
         return image
@@ -540,7 +549,7 @@ class SamplesFile:
         """Renames class `number`, or adds it where it is the next one. Names take at most
         height*width-1 bytes."""
         _check_class(self, number)
-        packed = _pack_names(check_names([name]))
+        packed = pack_names(check_names([name]))
         if len(packed) > self.height * self.width:
             raise ValueError(
                 "class name: want at most %d bytes, got %d"
@@ -574,7 +583,7 @@ class SamplesFile:
                     _put(file, self._pack(number, SAMPLE, labels[number], image), new)
                 file.flush()
             sync()
-            if not self._whole(new):
+            if not _whole(new):
                 raise OSError(EIO, "%s: what was written cannot be read back" % new)
             with open_file(self.path, "rb") as file:
                 self._check_unchanged(file, self._now())
@@ -589,10 +598,10 @@ def _put(file, data, path):
 
 
 def _pack_header(height, width, names):
-    packed = _pack_names(names)
+    packed = pack_names(names)
     size = calcsize(HEADER) + len(packed)
-    packed += _padding(size)
-    size += len(_padding(size)) + 4
+    packed += padding(size)
+    size += len(padding(size)) + 4
     head = pack(HEADER, MAGIC, VERSION, size, height, width, len(names), 0) + packed
     return head + pack("<I", crc32(head))
 
