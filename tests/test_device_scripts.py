@@ -114,10 +114,10 @@ def test_every_option_of_a_job_arrives_in_the_model(script, folder: Path) -> Non
         samples="test.uffs",
         model="other.uffm",
         network="uff1",
-        strength=0.75,
+        label_scale=0.75,
         lambda2=0.3,
         seed=9,
-        form="primal",
+        solver="primal",
         leave_one_out=False,
     ).result
     assert result["loo_accuracy"] is None
@@ -274,8 +274,8 @@ def test_a_job_that_is_no_object_is_refused(run_device, folder: Path, text: str)
         ({"hidden": 60.5}, "hidden: want 2 to 4096 neurons, got 60.5"),
         ({"network": "uff3"}, "network: want one of uff1, uff2, uff_conv, uff_kernel"),
         ({"lambda2": "best"}, "lambda2: want"),
-        ({"strength": [1]}, "strength: want"),
-        ({"form": "both"}, "form: want"),
+        ({"label_scale": [1]}, "label_scale: want"),
+        ({"solver": "both"}, "solver: want"),
         ({"seed": -1}, "seed: want 0 to 4294967295"),
     ],
 )

@@ -159,7 +159,7 @@ def test_the_demonstration_takes_glyphs_where_fashion_mnist_is_not_to_be_had(mon
         ["--hidden", "60"],
         ["--network", "uff1", "--statistics", "--lambda2", "loo"],
         ["--network", "patch+kernel", "--hidden", "8", "--copies", "2", "--statistics"],
-        ["--network", "uff_conv", "--hidden", "8", "--form", "primal"],
+        ["--network", "uff_conv", "--hidden", "8", "--solver", "primal"],
         ["--network", "contrast+kernel", "--hidden", "40", "--lambda2", "loo"],
     ],
 )

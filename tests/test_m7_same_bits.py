@@ -58,8 +58,8 @@ def trained(target, samples, job, tmp_path):
 def test_a_model_of_small_images_has_the_same_bits(
     network, form, lambda2, board, unix, small, tmp_path
 ):
-    job = {"network": network, "form": form, "lambda2": lambda2, "hidden": 48, "seed": 7}
-    job |= {"statistics": True, "lambda1": 3.3, "strength": 0.37}
+    job = {"network": network, "solver": form, "lambda2": lambda2, "hidden": 48, "seed": 7}
+    job |= {"statistics": True, "lambda1": 3.3, "label_scale": 0.37}
     on_m7 = trained(board, small, job, tmp_path)
     assert on_m7 == trained(unix, small, job, tmp_path)
     model = read_model(tmp_path / "m7.uffm")

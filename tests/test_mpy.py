@@ -326,7 +326,7 @@ def test_the_native_module_costs_hardly_more_than_the_one_built_in(m7_stock: Pat
 def test_mip_installs_on_stock_m7_and_a_training_gives_our_firmwares_model(
     m7_stock: Path, micropython: Path, tmp_path: Path
 ) -> None:
-    job = {"network": "uff2", "hidden": 48, "seed": 7, "strength": 0.37, "statistics": True}
+    job = {"network": "uff2", "hidden": 48, "seed": 7, "label_scale": 0.37, "statistics": True}
     samples = m7.squares(tmp_path / "small.uffs")
 
     def trained(target: SerialTarget | UnixTarget) -> bytes:

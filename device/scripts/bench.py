@@ -14,7 +14,7 @@ from array import array
 import job
 
 import ridge
-from uff import Options, SamplesFile
+from uff import Dataset, Options
 from uff.contrast import Xorshift32
 from uff.embed import LabelEmbedding
 
@@ -297,7 +297,7 @@ def ulab_training(bench, samples):
         return None
     n, k, size = len(samples), len(samples.names), samples.height * samples.width
     options = Options(network="uff1")
-    s2, strength = options.strength * options.strength, options.lambdas[0]
+    s2, ridge_lambda = options.label_scale * options.label_scale, options.lambdas[0]
 
     def work():
         x = np.zeros((n, size))
@@ -311,7 +311,7 @@ def ulab_training(bench, samples):
             targets[i, samples.labels[i]] = 1.0
         # The dual form of the class layer (classlayer.py), for fewer images than pixels; ulab has
         # no solve().
-        ridge_abs = strength * k * n * (1 + s2) / (size + k)
+        ridge_abs = ridge_lambda * k * n * (1 + s2) / (size + k)
         system = np.dot(x, x.transpose()) + s2 / k
         system += np.eye(n) * (ridge_abs / k)
         alpha = np.dot(np.linalg.inv(system), targets) / k
@@ -381,7 +381,7 @@ def backprop(bench, asked, samples):
 def main():
     asked = job.Job(**JOB)
     parts = asked.parts.split(",")
-    samples = SamplesFile.open(asked.samples)
+    samples = Dataset.open(asked.samples)
     bench = Bench(
         16 * ("kernels" in parts) + ("ulab" in parts) + 2 * asked.epochs * ("backprop" in parts)
     )

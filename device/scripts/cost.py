@@ -22,7 +22,7 @@ import uff.linear
 import uff.patch
 import uff.statistics
 import uff.train
-from uff import Options, SamplesFile, Trainer
+from uff import Dataset, Options, Trainer, model
 from uff.arena import free_bytes, held_bytes
 
 try:
@@ -42,7 +42,7 @@ JOB = {
     "network": "uff2",
     "hidden": None,
     "seed": 0,
-    "form": "auto",
+    "solver": "auto",
     "copies": 0,
     "leave_one_out": False,  # train.py computes it, the talk's times do not hold it
     "kernels": None,  # "plain" for ridge's plain kernels
@@ -139,13 +139,13 @@ def cost():
     gc.collect()
     alloc = job.arena()()
     meter = Meter(alloc)
-    samples = SamplesFile.open(asked.samples)
+    samples = Dataset.open(asked.samples)
     meter("read samples")
     options = Options(
         network=asked.network,
         hidden=asked.hidden,
         seed=asked.seed,
-        form=asked.form,
+        solver=asked.solver,
         leave_one_out=asked.leave_one_out,
         copies=asked.copies,
     )
@@ -156,7 +156,7 @@ def cost():
     meter(stage)
     ridge.kernels(before)
     if asked.model:
-        trainer.network.save(asked.model)
+        model.save(trainer.network, asked.model)
     macs = {stage.name: stage.macs for stage in trainer.plan.stages}
     stages = [
         {"name": name, "instructions": count, "macs": macs.get(name, 0)}
@@ -168,7 +168,7 @@ def cost():
     job.result(
         network=network.name,
         classes=len(network.names),
-        images=network.facts.images,
+        images=network.info.images,
         form1=("dual" if network.layer1.dual else "primal") if network.layer1 else None,
         form2="dual" if network.layer.dual else "primal",
         counted=COUNTED,

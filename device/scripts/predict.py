@@ -20,7 +20,7 @@ from capture.recogniser import Recogniser
 from capture.session import Replay
 from drivers.touch import LIFT, PRESS
 
-from uff import Network, SamplesFile
+import uff
 
 JOB = {
     "model": None,
@@ -91,10 +91,10 @@ def predict():
 
 
 def by_network(asked):
-    network = Network.load(asked.model)
+    network = uff.load(asked.model).network
     if asked.samples is None:
         raise ValueError("predict: want samples for the model in job.json")
-    samples = SamplesFile.open(asked.samples)
+    samples = uff.Dataset.open(asked.samples)
     check_size(asked.samples, samples, network.embedding.height, network.embedding.width)
     names = network.names
     image = bytearray(network.embedding.size)
@@ -146,7 +146,7 @@ def recognise(asked):
     else:
         samples = recogniser.samples
         if asked.samples is not None:
-            samples = SamplesFile.open(asked.samples)
+            samples = uff.Dataset.open(asked.samples)
             check_size(asked.samples, samples, SIDE, SIDE)
             if len(samples.names) > len(names):
                 raise ValueError(

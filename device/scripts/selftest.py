@@ -21,7 +21,7 @@ from array import array
 import job
 
 import ridge
-from uff import Options, Samples, Trainer
+from uff import Dataset, Options, Trainer
 
 JOB = {
     "sections": "",  # names with commas between; all where empty
@@ -725,7 +725,7 @@ CLASSES, EACH, SIDE, HIDDEN = 5, 12, 28, 128
 
 def training_images():
     """Samples that need no file: stripes of another slope for each class, under noise."""
-    samples = Samples(SIDE, SIDE, ["stripe %d" % c for c in range(CLASSES)])
+    samples = Dataset(SIDE, SIDE, ["stripe %d" % c for c in range(CLASSES)])
     state = 1
     for _ in range(EACH):
         for c in range(CLASSES):
@@ -752,7 +752,7 @@ def digest(network):
         sha.update(network.layer1.w)
     sha.update(network.layer.w)
     sha.update(bytes(network.layer.v))
-    sha.update(struct.pack("<ii", network.layer.exponent, network.facts.loo_correct))
+    sha.update(struct.pack("<ii", network.layer.exponent, network.info.loo_correct))
     return "".join("%02x" % byte for byte in sha.digest())
 
 
@@ -764,8 +764,8 @@ def training(test):
     found["unit"] = unit
     wrong = []
     for form, options in (
-        ("primal", {"hidden": HIDDEN, "form": "primal"}),
-        ("dual", {"hidden": HIDDEN, "form": "dual"}),
+        ("primal", {"hidden": HIDDEN, "solver": "primal"}),
+        ("dual", {"hidden": HIDDEN, "solver": "dual"}),
         ("uff_kernel", {"network": "uff_kernel", "hidden": FILTERS, "copies": 1}),
     ):
         trainer = Trainer(samples, Options(**options), alloc=test.arena())
@@ -785,7 +785,7 @@ def training(test):
             "network": trainer.network.name,
             "copies": trainer.copies,
             "dual": [trainer.network.layer1.dual, trainer.network.layer.dual],
-            "leave_one_out_correct": trainer.network.facts.loo_correct,
+            "leave_one_out_correct": trainer.network.info.loo_correct,
         }
         if form in TRAININGS:
             sha256, instructions, low, high = TRAININGS[form]

@@ -10,7 +10,7 @@ from array import array
 
 import job
 
-from uff import Network, SamplesFile
+import uff
 
 try:
     from ulab import numpy as np
@@ -36,8 +36,8 @@ def draw(pixels, height, width):
 def look():
     asked = job.Job(**JOB)
     started = time.ticks_ms()
-    network = Network.load(asked.model)
-    samples = SamplesFile.open(asked.samples)
+    network = uff.load(asked.model).network
+    samples = uff.Dataset.open(asked.samples)
     n, k = min(len(samples), asked.limit or len(samples)), len(network.names)
     size = network.embedding.size
     if (samples.height, samples.width) != (network.embedding.height, network.embedding.width):

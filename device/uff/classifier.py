@@ -14,7 +14,7 @@ from .arena import HeapArena, free_bytes
 from .embed import LabelEmbedding
 from .plan import Options, Plan
 from .predictor import Predictor
-from .train import Trainer
+from .train import Trainer, check_labels
 
 
 class Classifier(Predictor):
@@ -82,6 +82,7 @@ class Classifier(Predictor):
     def plan(self, dataset):
         """The Plan of fit(dataset): multiply-adds of each stage and bytes of each array. Nothing
         is allocated. ValueError where there can be no such training."""
+        check_labels(dataset)
         return Plan(
             len(dataset),
             LabelEmbedding(dataset.height, dataset.width),

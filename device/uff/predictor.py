@@ -45,9 +45,10 @@ class Predictor:
         """Part of the images of a Dataset that are recognised, 0 to 1. ValueError where there are
         none, or of another size, or of a class whose name this does not know."""
         network = self.trained()
+        check_images(dataset, network)
         labels, right = dataset.labels, 0
-        numbers = match_classes(network, dataset)
-        for first, predicted, _ in predict_batches(network, dataset):
+        numbers = match_classes(dataset, network)
+        for first, predicted, _ in predict_batches(dataset, network):
             for i, label in enumerate(predicted):
                 right += numbers[labels[first + i]] == label
         return right / len(dataset)
@@ -61,7 +62,19 @@ class Predictor:
         save(network, path, network.statistics, network.statistics1)
 
 
-def match_classes(network, dataset):
+def check_images(dataset, network):
+    """ValueError where there are no images, or they are of another size than the network's."""
+    here, embedding = getattr(dataset, "path", "dataset"), network.embedding
+    if (dataset.height, dataset.width) != (embedding.height, embedding.width):
+        raise ValueError(
+            "%s: want images of %d x %d, got %d x %d"
+            % (here, embedding.height, embedding.width, dataset.height, dataset.width)
+        )
+    if not len(dataset):
+        raise ValueError("%s: no samples" % here)
+
+
+def match_classes(dataset, network):
     """For each class of a dataset the number that the network has for its name; None where it has
     none, which is a ValueError if the dataset has images of it."""
     known, names = network.names, dataset.names
@@ -79,20 +92,11 @@ def match_classes(network, dataset):
     return [known.index(name) if name in known else None for name in names]
 
 
-def predict_batches(network, dataset):
+def predict_batches(dataset, network):
     """A generator: (first, labels, goodness) of all images, a few at a time: number of the first
     of them, predicted labels (uint8), goodness (int64, images x classes). Both are views that the
-    next step writes over. ValueError where there are no images, or of another size."""
-    here = getattr(dataset, "path", "dataset")
-    embedding = network.embedding
-    if (dataset.height, dataset.width) != (embedding.height, embedding.width):
-        raise ValueError(
-            "%s: want images of %d x %d, got %d x %d"
-            % (here, embedding.height, embedding.width, dataset.height, dataset.width)
-        )
-    n, size, row = len(dataset), embedding.size, 8 * len(network.names)
-    if not n:
-        raise ValueError("%s: no samples" % here)
+    next step writes over. After check_images()."""
+    n, size, row = len(dataset), network.embedding.size, 8 * len(network.names)
     images = memoryview(bytearray(BATCH * size))
     labels = memoryview(bytearray(BATCH))
     goodness = memoryview(bytearray(BATCH * row))

@@ -18,6 +18,18 @@ from .stage import packed
 SLICE = 16  # images, neurons or rows handled between two steps
 
 
+def check_labels(samples):
+    """ValueError where a class has no images, or a label is of none."""
+    seen = set(samples.labels)
+    for c, name in enumerate(samples.names):
+        if c not in seen:
+            raise ValueError(
+                'class %d "%s" has no images; capture some or remove the class' % (c, name)
+            )
+    if len(seen) > len(samples.names):
+        raise ValueError("labels: want 0 to %d, got %d" % (len(samples.names) - 1, max(seen)))
+
+
 class Trainer:
     """One training of `samples` (height, width, names, len(), labels, read_into()) with Options.
 
@@ -40,14 +52,7 @@ class Trainer:
         self.classes = len(samples.names)
         self.images = len(samples)
         self.copies = self.options.copies
-        seen = set(samples.labels)
-        for c, name in enumerate(samples.names):
-            if c not in seen:
-                raise ValueError(
-                    'class %d "%s" has no images; capture some or remove the class' % (c, name)
-                )
-        if len(seen) > self.classes:
-            raise ValueError("labels: want 0 to %d, got %d" % (self.classes - 1, max(seen)))
+        check_labels(samples)
         if layer1:
             check_kept(layer1, self.options, self.embedding)
         self.layer1 = layer1

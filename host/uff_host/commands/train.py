@@ -63,9 +63,9 @@ def arguments(command: Parser) -> None:
         "0.1 on pixels, 0.05 on neurons, 0.03 on patches; kernel layer 0.03)",
     )
     command.add_argument(
-        "--strength",
+        "--label-scale",
         type=positive_real,
-        help="of the label among the inputs (default: 0.5 on pixels, else 0.2)",
+        help="length of the label among the inputs (default: 0.5 on pixels, else 0.2)",
     )
     command.add_argument("--seed", type=seed_number, default=0, help="of the pairs (default: 0)")
     command.add_argument(
@@ -80,7 +80,12 @@ def arguments(command: Parser) -> None:
         metavar="FILE",
         help="model file whose layer 1 is kept; the class layer alone is trained",
     )
-    command.add_argument("--form", choices=("auto", "primal", "dual"), default="auto")
+    command.add_argument(
+        "--solver",
+        choices=("auto", "primal", "dual"),
+        default="auto",
+        help="by the Gram matrix of the features or of the images (default: auto, the cheaper)",
+    )
     command.add_argument(
         "--statistics", action="store_true", help="keep the exact Gram matrices in the model"
     )
@@ -103,11 +108,11 @@ def do(options: argparse.Namespace) -> None:
         "hidden": options.hidden,
         "lambda1": options.lambda1,
         "lambda2": options.lambda2,
-        "strength": options.strength,
+        "label_scale": options.label_scale,
         "seed": options.seed,
         "copies": options.copies,
         "layer1": LAYER1 if options.layer1 else None,
-        "form": options.form,
+        "solver": options.solver,
         "statistics": options.statistics,
         "leave_one_out": not options.no_leave_one_out,
     }
