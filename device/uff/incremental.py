@@ -4,11 +4,12 @@ start on the images that are there, in their order.
 Layer 1 is kept. Rows of the Cholesky factor follow from those above them, so an image appended
 costs its own rows, one taken away the rows behind it, and another label only a solution.
 
-learner = KernelLearner(layer1, embedding, names, Options("uff_kernel", copies=15), rows=1024)
+options = Options("uff_kernel", copies=15)
+learner = IncrementalKernelClassifier(layer1, embedding, names, options, rows=1024)
 learner.add(image, label)
-for done in learner.update():     # in slices of less than 20 million multiply-adds
+for done in learner.solve_steps():     # in slices of less than 20 million multiply-adds
     ...
-learner.network.predict(image)
+learner.predict(image)
 """
 
 from collections import namedtuple
@@ -19,6 +20,7 @@ from ridge import crc32
 from .classlayer import LeftOut
 from .kernel import KernelSolver
 from .network import Network, check_kept
+from .predictor import Predictor
 from .stage import MAX_COPIES, packed
 
 SLICE = 16
@@ -28,16 +30,19 @@ SLICE = 16
 # rows lie those of an image that was taken away, or None. names: of the classes.
 _Images = namedtuple("_Images", ("layer1", "options", "names", "labels", "gap"))
 
-# What update() gave: the _Images it is of, the network and its solver.
+# What solve_steps() gave: the _Images it is of, the network and its solver.
 _Learnt = namedtuple("_Learnt", ("images", "network", "solver"))
 
 
-class KernelLearner:
+class IncrementalKernelClassifier(Predictor):
     """Images, their copies and the network that knows them.
 
     layer1: a trained feature layer; rows: images and copies that there is room for. The arrays
     come from alloc(bytes), the workspace from alloc.fast(bytes) where there is one; they serve any
     number of copies (restart()).
+
+    Unlike IncrementalClassifier it holds what layer 1 makes of each image, so images have numbers
+    here, in the order they came.
 
     Every change is made as a whole or, where it raises or Ctrl-C stops it, not at all.
     """
@@ -88,7 +93,7 @@ class KernelLearner:
 
     @property
     def network(self):
-        """That of the last update(), or None before one, and after an image was taken away."""
+        """That of the last solve(), or None before one, and after an image was taken away."""
         return self._learnt and self._learnt.network
 
     @property
@@ -107,13 +112,22 @@ class KernelLearner:
         return (
             2 * rows * layer1.outputs
             + 2 * 4 * packed(rows)
-            + KernelLearner.work_bytes(layer1, rows)
+            + IncrementalKernelClassifier.work_bytes(layer1, rows)
             + 2 * (1 + MAX_COPIES) * layer1.inputs
             + MAX_COPIES * embedding.size
         )
 
     def __len__(self):
         return len(self._images.labels)
+
+    def __repr__(self):
+        return "<IncrementalKernelClassifier %s, %d images %dx%d, %d classes>" % (
+            self.options.network,
+            len(self),
+            self.embedding.height,
+            self.embedding.width,
+            len(self.names),
+        )
 
     @property
     def labels(self):
@@ -125,7 +139,7 @@ class KernelLearner:
         self._images = _Images(images.layer1, images.options, names, labels, gap)
 
     def add(self, image, label):
-        """Adds an image (uint8, height*width) and its copies; the next update() learns it.
+        """Adds an image (uint8, height*width) and its copies; the next solve() learns it.
         ValueError where there is no room, or no such class: nothing changed."""
         self.embedding.check(image)
         self._check_label(label)
@@ -148,7 +162,7 @@ class KernelLearner:
 
     def remove(self, i):
         """Takes image i away; those behind it move up. There is no network until the next
-        update(), and a network that it gave before is of no more use."""
+        solve(), and a network that it gave before is of no more use."""
         self._check_number(i)
         self._close_gap()
         labels = self._images.labels
@@ -189,7 +203,12 @@ class KernelLearner:
                 raise ValueError("label: want 0 to %d, got %d" % (len(names) - 1, label))
         self._change(names, bytearray(labels), self._images.gap)
 
-    def update(self):
+    def solve(self):
+        """Learns what has changed: solve_steps(), all at once."""
+        for _ in self.solve_steps():
+            pass
+
+    def solve_steps(self):
         """A generator: learns what has changed, yielding the part done (0 to 1); then `network`
         is that of all images there were when it began. ValueError where there are fewer than two
         classes or one has no images, and where images were taken away meanwhile. Stopped at any
@@ -243,20 +262,20 @@ class KernelLearner:
     def _check_updating(self, update):
         if self._updating is not update:
             raise ValueError(
-                "update: images were taken away, or another update() began; begin again"
+                "solve: images were taken away, or another solve_steps() began; begin again"
             )
 
     def _check_learnt(self, learnt):
         if self._learnt is not learnt:
-            raise ValueError("check: images were taken away or learnt anew; begin again")
+            raise ValueError("leave-one-out: images were taken away or learnt anew; begin again")
 
-    def check(self):
+    def leave_one_out_steps(self):
         """A generator: fitted and leave-one-out labels of all images of `network`, as a Trainer
         computes them, into it, yielding the part done. ValueError where there is no network, and
         where images were taken away or learnt meanwhile."""
         learnt = self._learnt
         if not learnt:
-            raise ValueError("check: there is no network; want an update() first")
+            raise ValueError("leave-one-out: there is no network; solve() first")
         images, network, solver = learnt
         labels, group = images.labels, 1 + images.options.copies
         layer, info, n = network.layer, network.info, len(labels)
@@ -289,3 +308,9 @@ def _check(layer1, embedding, options):
             "learning image by image wants a kernel class layer and a given lambda2, got %s"
             % options.network
         )
+
+
+# ---- old names, until the application has the new ones ----
+IncrementalKernelClassifier.update = IncrementalKernelClassifier.solve_steps
+IncrementalKernelClassifier.check = IncrementalKernelClassifier.leave_one_out_steps
+KernelLearner = IncrementalKernelClassifier

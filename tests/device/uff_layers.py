@@ -8,7 +8,7 @@ from uff_checks import contents, image, planned, raises, run, scratch, small_sam
 
 import ridge
 from uff import Dataset, FormatError, LabelEmbedding, Options, Trainer, model
-from uff.incremental import KernelLearner
+from uff.incremental import IncrementalKernelClassifier
 from uff.model import load_layer, save_layer
 
 SIDE = 12
@@ -201,7 +201,7 @@ def test_images_added_one_by_one_give_the_bytes_of_a_training_from_the_start():
         want = saved(
             trained(samples, "uff_kernel", layer1=layer1, copies=copies)[0], folder + "/want.uffm"
         )
-        learner = KernelLearner(
+        learner = IncrementalKernelClassifier(
             layer1, trained_embedding(samples), samples.names, options, 18 * (1 + copies)
         )
         if copies == 1:  # begun again with other copies, another layer 1 and other classes
@@ -211,9 +211,9 @@ def test_images_added_one_by_one_give_the_bytes_of_a_training_from_the_start():
         for i in range(len(samples)):
             learner.add(samples[i], samples.labels[i])
             if i in (3, 7, 8, 12):
-                finish(learner.update())
-        finish(learner.update())
-        finish(learner.check())
+                finish(learner.solve_steps())
+        finish(learner.solve_steps())
+        finish(learner.leave_one_out_steps())
         assert saved(learner.network, folder + "/got.uffm") == want, copies
         raises(ValueError, "want at most 18 with", learner.add, samples[0], 0)
     umount()
@@ -237,14 +237,16 @@ def test_what_was_taken_away_or_relabelled_was_never_there():
     options = options_of("uff_kernel", copies=2)
 
     def learner_of(pairs, names):
-        learner = KernelLearner(layer1, trained_embedding(samples), names, options, 60)
+        learner = IncrementalKernelClassifier(
+            layer1, trained_embedding(samples), names, options, 60
+        )
         for picture, label in pairs:
             learner.add(picture, label)
         return learner
 
     pairs = [(samples[i], samples.labels[i]) for i in range(15)]
     learner = learner_of(pairs, samples.names)
-    finish(learner.update())
+    finish(learner.solve_steps())
     for gone in (14, 0, 6):
         learner.remove(gone)
         assert learner.network is None
@@ -252,12 +254,12 @@ def test_what_was_taken_away_or_relabelled_was_never_there():
     learner.add(picture(1, 77), 2)
     learner.relabel(len(learner) - 1, 1)
     pairs.append((picture(1, 77), 1))
-    steps = learner.update()
+    steps = learner.solve_steps()
     next(steps)
     next(steps)
     steps.close()  # stopped and begun again
-    finish(learner.update())
-    finish(learner.check())
+    finish(learner.solve_steps())
+    finish(learner.leave_one_out_steps())
     other = learner_of(pairs, samples.names)
     finish(other.update())
     finish(other.check())
@@ -270,8 +272,8 @@ def test_what_was_taken_away_or_relabelled_was_never_there():
     learner.set_classes(
         [samples.names[0], samples.names[2]], bytes(c and c - 1 for c in learner.labels)
     )
-    finish(learner.update())
-    finish(learner.check())
+    finish(learner.solve_steps())
+    finish(learner.leave_one_out_steps())
     two = [(p, c and c - 1) for p, c in pairs if c != 1]
     other = learner_of(two, [samples.names[0], samples.names[2]])
     finish(other.update())
@@ -285,36 +287,38 @@ def test_what_changes_while_it_is_learnt_is_learnt_next_or_refused():
     samples = samples_of(6)
     layer1 = trained(samples, "uff_kernel")[0].layer1
     options = options_of("uff_kernel", copies=1)
-    learner = KernelLearner(layer1, trained_embedding(samples), samples.names, options, 40)
-    raises(ValueError, "check: there is no network", finish, learner.check())
+    learner = IncrementalKernelClassifier(
+        layer1, trained_embedding(samples), samples.names, options, 40
+    )
+    raises(ValueError, "leave-one-out: there is no network", finish, learner.leave_one_out_steps())
     for i in range(18):
         learner.add(samples[i], samples.labels[i])
-    finish(learner.update())
-    finish(learner.check())
+    finish(learner.solve_steps())
+    finish(learner.leave_one_out_steps())
     before = learner.network
     # Another image and another label: the network is still that of 18 images.
     for i in range(2):
         learner.add(picture(i, 70 + i), i)
     learner.relabel(0, 1)
-    finish(learner.check())
+    finish(learner.leave_one_out_steps())
     assert learner.network is before and before.info.images == 18
-    steps = learner.update()
+    steps = learner.solve_steps()
     next(steps)
     learner.remove(3)
     assert learner.network is None
-    raises(ValueError, "update: images were taken away", finish, steps)
-    steps = learner.update()
+    raises(ValueError, "solve: images were taken away", finish, steps)
+    steps = learner.solve_steps()
     next(steps)
-    other = learner.update()
+    other = learner.solve_steps()
     next(other)
-    raises(ValueError, "or another update() began", finish, steps)
+    raises(ValueError, "or another solve_steps() began", finish, steps)
     finish(other)
-    steps = learner.check()
+    steps = learner.leave_one_out_steps()
     next(steps)
     learner.remove(3)
-    raises(ValueError, "check: images were taken away", finish, steps)
-    raises(ValueError, "check: there is no network", finish, learner.check())
-    finish(learner.update())
+    raises(ValueError, "leave-one-out: images were taken away", finish, steps)
+    raises(ValueError, "leave-one-out: there is no network", finish, learner.leave_one_out_steps())
+    finish(learner.solve_steps())
     assert learner.network.info.images == len(learner) == 18
 
 
@@ -325,7 +329,7 @@ def test_a_learner_refuses_what_it_cannot_do_and_stays_as_it_was():
     raises(
         ValueError,
         "wants a kernel class layer",
-        KernelLearner,
+        IncrementalKernelClassifier,
         layer1,
         embedding,
         samples.names,
@@ -335,7 +339,7 @@ def test_a_learner_refuses_what_it_cannot_do_and_stays_as_it_was():
     raises(
         ValueError,
         "a patch layer cannot be kept in a network contrast+kernel",
-        KernelLearner,
+        IncrementalKernelClassifier,
         layer1,
         embedding,
         samples.names,
@@ -344,23 +348,25 @@ def test_a_learner_refuses_what_it_cannot_do_and_stays_as_it_was():
     )
     # As many pixels, and another shape: not the same patches, nor the same places of the label.
     assert samples.height != samples.width
-    other = uff.LabelEmbedding(samples.width, samples.height)
+    other = LabelEmbedding(samples.width, samples.height)
     want = "layer 1: want one for images of 13 x 12, got 12 x 13"
     raises(
-        ValueError, want, KernelLearner,
+        ValueError, want, IncrementalKernelClassifier,
         layer1, other, samples.names, options_of("uff_kernel"), 9,
     )  # fmt: skip
-    turned = Samples(samples.width, samples.height, samples.names)
+    turned = Dataset(samples.width, samples.height, samples.names)
     for i in range(9):
-        turned.append(samples.image(i), samples.labels[i])
+        turned.append(samples[i], samples.labels[i])
     for name in ("uff2", "uff_conv"):
         kept = trained(samples, name)[0].layer1
         raises(ValueError, want, Trainer, turned, options_of(name), layer1=kept)
-    learner = KernelLearner(layer1, embedding, samples.names, options_of("uff_kernel"), 9)
-    raises(ValueError, "has no images", finish, learner.update())
+    learner = IncrementalKernelClassifier(
+        layer1, embedding, samples.names, options_of("uff_kernel"), 9
+    )
+    raises(ValueError, "has no images", finish, learner.solve_steps())
     for i in range(9):
         learner.add(samples[i], samples.labels[i])
-    finish(learner.update())
+    finish(learner.solve_steps())
     before = learner.network.predict(picture(0, 5))
     raises(ValueError, "want 12 x 13 = 156 bytes, got 3", learner.add, b"abc", 0)
     raises(ValueError, "label: want 0 to 2, got 3", learner.add, samples[0], 3)
@@ -370,7 +376,7 @@ def test_a_learner_refuses_what_it_cannot_do_and_stays_as_it_was():
     raises(
         ValueError, "label: want 0 to 1, got 2", learner.set_classes, ["a", "b"], bytes([2] * 9)
     )
-    finish(learner.update())
+    finish(learner.solve_steps())
     assert learner.network.predict(picture(0, 5)) == before
 
 
