@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 
 include firmware_build/sources.mk
 
-.PHONY: help setup tools cnn arm-compiler arm-tools core-tools sources firmware deploy unix unix-faults unix-sanitized m7 m7-bench mpy unix-stock m7-stock m7-repl m7-run demo repl board pictures browser-tools test faults fuzz table cost bench chart docs sphinx lint check release clean
+.PHONY: help setup tools cnn arm-compiler arm-tools core-tools sources firmware deploy unix unix-faults unix-sanitized m7 m7-bench mpy unix-stock m7-stock m7-repl m7-run demo repl board pictures browser-tools test faults fuzz table cost bench chart docs sphinx stubs lint check release clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -188,6 +188,12 @@ bench: $(READY) m7-bench ## Count them beside ulab, CMSIS-DSP, plain C and backp
 chart: $(READY) ## Draw accuracy over instructions, after `make cost` and `make bench`
 	@$(BIN)/uff chart --table $(PICTURES)/accuracy.json --cost firmware_build/build/cost.json \
 	    --bench firmware_build/build/bench.json --plot $(PICTURES)/instructions.png
+
+STUBS := firmware_build/build/stubs
+stubs: $(READY) ## Build the type stubs of uff, ridge and lcd: firmware_build/build/stubs/*.whl
+	@$(BIN)/python host/stubs/build.py $(STUBS)/package
+	@PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/pip wheel -qq --no-deps --no-build-isolation -w $(STUBS) $(STUBS)/package
+	@ls $(STUBS)/*.whl
 
 docs: $(SPHINX) ## Build the documentation's site: docs/build/index.html
 	@$(BIN)/sphinx-build -q -W --keep-going docs docs/build

@@ -22,8 +22,9 @@ import uff.linear
 import uff.patch
 import uff.statistics
 import uff.train
-from uff import Dataset, Options, Trainer, model
+from uff import Dataset, Options, model
 from uff.arena import free_bytes, held_bytes
+from uff.train import Trainer
 
 try:
     import board_m7

@@ -21,7 +21,8 @@ from array import array
 import job
 
 import ridge
-from uff import Dataset, Options, Trainer
+from uff import Dataset, Options
+from uff.train import Trainer
 
 JOB = {
     "sections": "",  # names with commas between; all where empty

@@ -30,7 +30,6 @@ from .errors import DoesNotFit, FileChanged, FormatError
 from .learner import IncrementalClassifier
 from .network import Network, Prediction, TrainingInfo
 from .plan import Options, Plan
-from .train import Trainer
 
 __all__ = [
     "MAX_CLASSES",
@@ -46,7 +45,6 @@ __all__ = [
     "Options",
     "Plan",
     "Prediction",
-    "Trainer",
     "TrainingInfo",
     "load",
 ]
@@ -59,7 +57,4 @@ __doc__ = """neural networks that learn on the board, in closed form
     clf.score(test); clf.predict(test[7]); clf.save("a.uffm"); clf = uff.load("a.uffm")
     help(uff.Dataset), help(uff.IncrementalClassifier), help(ridge)"""
 
-# ---- old names, until the application has the new ones ----
-from .learner import Learner  # noqa: F401
-
-Samples, SamplesFile = Dataset, FileDataset
+from .old import Learner, Samples, SamplesFile, Trainer  # noqa: F401

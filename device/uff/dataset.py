@@ -135,9 +135,6 @@ class Dataset:
         """Image i, height*width bytes. IndexError where there is none."""
         return self._held[2][_index(self, i)]
 
-    def image(self, i):  # the old name, until the application has the new one
-        return self[i]
-
     def read_into(self, buffer, first, last):
         """Copies images first..last-1 one after the other into buffer (uint8, height*width
         each)."""

@@ -267,18 +267,3 @@ def _same(a, b):
         mine[:5] == other[:5] and bytes(mine[5]) == bytes(other[5])
         for mine, other in zip(a.arrays(), b.arrays())
     )
-
-
-# ---- old names, until the campaign has the new ones ----
-
-
-class Learner(IncrementalClassifier):
-    def __init__(self, network, statistics=None, alloc=bytearray):
-        self._begin(network, statistics, alloc)
-
-    @classmethod
-    def start(cls, height, width, names, options=None, alloc=bytearray):
-        return IncrementalClassifier(height, width, names, options, alloc)
-
-    def steps(self):
-        return self.solve_steps()

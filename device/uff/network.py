@@ -157,27 +157,6 @@ class Network:
             x, bytearray(8 * n * len(self.names)) if good is None else good, labels
         )
 
-    # ---- old names, until the application has the new ones ----
-
-    @property
-    def facts(self):
-        return self.info
-
-    @property
-    def left_out(self):
-        return self.loo_labels
-
-    def save(self, path, statistics=None, statistics1=None):
-        from .model import save
-
-        save(self, path, statistics, statistics1)
-
-    @staticmethod
-    def load(path):
-        from .model import load
-
-        return load(path)
-
 
 def check_kept(layer1, options, embedding):
     """ValueError where a trained feature layer is not the one that the options want."""

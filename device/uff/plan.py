@@ -168,12 +168,3 @@ class Plan:
                 "train: %d images need %d bytes, %d are free; want fewer images or neurons"
                 % (self.rows, self.memory_bytes, free_bytes)
             )
-
-
-# ---- old name, until everything has Classifier.plan() ----
-
-
-def plan(images, height, width, classes, options=None):
-    from .embed import LabelEmbedding
-
-    return Plan(images, LabelEmbedding(height, width), classes, options or Options())

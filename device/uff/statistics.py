@@ -139,9 +139,9 @@ class Statistics:
         return sums
 
     def targets(self):
-        """What each neuron is told on positive data of its class: the mean number of images a
-        class, over that of this class. So every class counts the same, however many images it
-        has; with equally many it is 1."""
+        """Target of each neuron on positive data of its class: the mean number of images a class,
+        over that of this class. So every class counts the same, however many images it has; with
+        equally many it is 1."""
         return [self.images / (self.classes * count) if count else 0.0 for count in self.counts]
 
     def with_class(self):
@@ -158,13 +158,3 @@ class Statistics:
         sums[: number * row] = self.sums[: number * row]
         sums[number * row :] = self.sums[(number + 1) * row :]
         return sums, array("i", [n for c, n in enumerate(self.counts) if c != number])
-
-    def add_class(self):
-        """One more class, without images yet."""
-        self.settle()
-        self.held = self.with_class()
-
-    def remove_class(self, number):
-        """One class less, whose images have been removed."""
-        self.settle()
-        self.held = self.without_class(number)

@@ -4,8 +4,9 @@ import gc
 
 from uff_checks import raises, run, small_samples
 
-from uff import Options, Trainer
+from uff import Options
 from uff.arena import Arena, HeapArena, free_bytes
+from uff.train import Trainer
 
 
 class Memory:

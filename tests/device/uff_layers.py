@@ -7,9 +7,10 @@ from math import ldexp
 from uff_checks import contents, image, planned, raises, run, scratch, small_samples, umount
 
 import ridge
-from uff import Dataset, FormatError, LabelEmbedding, Options, Trainer, model
+from uff import Dataset, FormatError, LabelEmbedding, Options, model
 from uff.incremental import IncrementalKernelClassifier
 from uff.model import load_layer, save_layer
+from uff.train import Trainer
 
 SIDE = 12
 FILTERS = 4

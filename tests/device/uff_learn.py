@@ -6,7 +6,8 @@ from uff_checks import HEIGHT, NAMES, WIDTH, image, raises, run, scratch, small_
 
 import ridge
 import uff.statistics as module
-from uff import IncrementalClassifier, Options, Trainer, model
+from uff import IncrementalClassifier, Options, model
+from uff.train import Trainer
 
 HIDDEN = 20
 

@@ -5,8 +5,9 @@ from struct import calcsize, pack, unpack_from
 
 from uff_checks import contents, exists, image, raises, run, scratch, small_samples, umount, write
 
-from uff import FormatError, Options, Trainer, model
+from uff import FormatError, Options, model
 from uff.model import save_steps
+from uff.train import Trainer
 
 HEADER = "<4sHHIBBBBHHHHIIfffIIII"
 

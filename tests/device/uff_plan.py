@@ -4,7 +4,8 @@ import gc
 
 from uff_checks import planned, raises, run, small_samples
 
-from uff import DoesNotFit, Options, Trainer
+from uff import DoesNotFit, Options
+from uff.train import Trainer
 
 LIMIT = 20000000  # multiply-adds of a slice: some 50 ms on a board, no screen stands still
 

@@ -11,7 +11,8 @@ import os
 from uff_checks import RamDisk, contents, exists, mount, raises, run, small_samples, umount, write
 
 import uff.files
-from uff import Dataset, FormatError, Options, Trainer, model
+from uff import Dataset, FormatError, Options, model
+from uff.train import Trainer
 
 SIDE = 5
 

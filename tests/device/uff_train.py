@@ -16,7 +16,8 @@ from uff_checks import (
     umount,
 )
 
-from uff import Classifier, Dataset, IncrementalClassifier, Options, Trainer, model
+from uff import Classifier, Dataset, IncrementalClassifier, Options, model
+from uff.train import Trainer
 
 HIDDEN = 24
 

@@ -5,7 +5,8 @@ from array import array
 from uff_checks import HEIGHT, WIDTH, Skip, image, raises, run, small_samples
 
 import ridge
-from uff import Options, Trainer
+from uff import Options
+from uff.train import Trainer
 
 try:
     from ulab import numpy as np
