@@ -429,20 +429,30 @@ static __attribute__((noinline)) void pack_quad(const uint32_t *a, const uint32_
 #undef WORD
 }
 
-// The words of a block of rows x columns places, and their differences along the row.
+static inline uint32_t difference(uint32_t a, uint32_t b) {
+    return (uint32_t)__ssub16((int16x2_t)a, (int16x2_t)b);
+}
+
+// The words of a block of rows x columns places, and their differences along the row. What precedes a row's differences is
+// written too: the end of the row above, which nothing reads.
 static void pack_block(const int16_t *x, size_t width, size_t rows, size_t columns, uint32_t *out) {
-    const size_t wide = columns + RIDGE_PATCH - 1;
+    const size_t wide = columns + RIDGE_PATCH - 1, even = wide / 2 * 2;
     for (size_t r = 0; r < rows + RIDGE_PATCH - 2; ++r, x += width, out += STRIDE) {
-        for (size_t c = 0; c + 2 <= wide; c += 2) {
-            const uint32_t above = word_at(x + c), below = word_at(x + width + c);
-            out[c] = low_halves(above, below);
-            out[c + 1] = high_halves(above, below);
+        const int16_t *above = x, *below = x + width;
+        uint32_t last = 0;
+        for (uint32_t *to = out; to < out + even; to += 2, above += 2, below += 2) {
+            const uint32_t a = word_at(above), b = word_at(below);
+            const uint32_t low = low_halves(a, b), high = high_halves(a, b);
+            to[0] = low;
+            to[1] = high;
+            to[PLANE - 1] = difference(last, low);
+            to[PLANE] = difference(low, high);
+            last = high;
         }
         if (wide % 2) {
-            out[wide - 1] = low_halves((uint16_t)x[wide - 1], (uint16_t)x[width + wide - 1]);
-        }
-        for (size_t c = 0; c + 1 < wide; ++c) {
-            out[PLANE + c] = (uint32_t)__ssub16((int16x2_t)out[c], (int16x2_t)out[c + 1]);
+            const uint32_t low = low_halves((uint16_t)*above, (uint16_t)*below);
+            out[even] = low;
+            out[PLANE + even - 1] = difference(last, low);
         }
     }
 }
