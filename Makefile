@@ -170,23 +170,23 @@ board: $(READY) unix ## Show the virtual board in a web page: draw on it, train 
 	@$(BIN)/uff board
 
 pictures: $(READY) unix browser-tools ## Take the pictures of the app on the virtual board: docs/pictures/board_*.png
-	@$(BIN)/uff board --pictures $(PICTURES)
+	@$(BIN)/python host/tools/board_pictures.py $(PICTURES)
 
 table: $(READY) cnn unix ## Repeat the nine cells of docs/results.md: numbers, table and plot into docs/pictures
-	@$(BIN)/uff table --json $(PICTURES)/accuracy.json --markdown $(PICTURES)/accuracy.md --plot $(PICTURES)/accuracy.png
+	@$(BIN)/uff experiment table --json $(PICTURES)/accuracy.json --markdown $(PICTURES)/accuracy.md --plot $(PICTURES)/accuracy.png
 
 cost: $(READY) m7 ## Count the instructions of training in the nine cells, on the emulated Cortex-M7
-	@$(BIN)/uff cost --json firmware_build/build/cost.json
+	@$(BIN)/uff experiment cost --json firmware_build/build/cost.json
 
 MINUTES ?= 10
 fuzz: $(READY) unix-sanitized ## Fuzz the C module and the file readers: MINUTES=10, SEED=n, or REPEAT=case
 	@cd tests && ../$(BIN)/python -m fuzz $(if $(REPEAT),--repeat "$(abspath $(REPEAT))",--minutes $(MINUTES) $(SEED:%=--seed %))
 
 bench: $(READY) m7-bench ## Count them beside ulab, CMSIS-DSP, plain C and backpropagation
-	@$(BIN)/uff bench --json firmware_build/build/bench.json --plot firmware_build/build/bench.png
+	@$(BIN)/uff experiment bench --json firmware_build/build/bench.json --plot firmware_build/build/bench.png
 
 chart: $(READY) ## Draw accuracy over instructions, after `make cost` and `make bench`
-	@$(BIN)/uff chart --table $(PICTURES)/accuracy.json --cost firmware_build/build/cost.json \
+	@$(BIN)/uff experiment chart --table $(PICTURES)/accuracy.json --cost firmware_build/build/cost.json \
 	    --bench firmware_build/build/bench.json --plot $(PICTURES)/instructions.png
 
 STUBS := firmware_build/build/stubs
@@ -217,7 +217,7 @@ lint: $(READY)
 
 check: lint ## Check style, spelling and types
 	@$(BIN)/codespell $(wildcard *.md) Makefile .ci docs device firmware_build host tests --skip='*/build/*,*.egg-info,*/data/*'
-	@$(BIN)/mypy --config-file host/pyproject.toml host/uff_host
+	@$(BIN)/mypy --config-file host/pyproject.toml host/uff_host host/tools
 
 release: mpy ## Make wheels, .mpy packages, firmware images and checksums of this version in dist (DRAFT=1)
 	@$(MAKE) --no-print-directory firmware BOARD=STM32H747I_DISCO \

@@ -35,7 +35,7 @@ import aiohttp
 from board import Board, Page, open_page
 
 from uff_host import patience
-from uff_host.board import gate, server
+from uff_host.virtual_board import gate, server
 
 APP = Path(__file__).resolve().parent / "device" / "board_draw.py"
 DESCRIPTORS = 1024

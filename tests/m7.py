@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from uff_host.formats.samples import Samples, write_samples
 from uff_host.patience import Patience
-from uff_host.qemu import QEMU, QemuTarget, dying_with_parent, m7_firmware, qemu_command
-from uff_host.samples import Samples, write_samples
+from uff_host.targets.qemu import QEMU, QemuTarget, dying_with_parent, m7_firmware, qemu_command
 
 TOP = Path(__file__).resolve().parent.parent
 SILENCE_S = 60.0  # of every emulator, as uff_host/patience.py counts

@@ -1,4 +1,4 @@
-"""`uff bench`: the rivals compute what they should, and every row says what it counted."""
+"""The benchmark: the rivals compute what they should, and every row says what it counted."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from uff_host import bench, bench_plot, glyphs
-from uff_host.bench import ADAM, DESCENT, Bench, Row
+from uff_host.datasets import shapes
 from uff_host.errors import DataError
-from uff_host.qemu import QemuTarget
-from uff_host.samples import write_samples
+from uff_host.experiments.instructions import bench, bench_plot
+from uff_host.experiments.instructions.bench import ADAM, DESCENT, Bench, Row
+from uff_host.formats.samples import write_samples
+from uff_host.targets.qemu import QemuTarget
 
 TOP = Path(__file__).resolve().parent.parent
 CELL = (3, 12)
@@ -89,7 +90,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
 
 @pytest.fixture
 def data() -> tuple[np.ndarray, np.ndarray]:
-    samples = glyphs.samples(10, 0, 3)
+    samples = shapes.samples(10, 0, 3)
     return np.ascontiguousarray(samples.images.reshape(30, 784)), samples.labels
 
 
@@ -124,7 +125,7 @@ def test_the_loss_of_backpropagation_falls(library, data, adam: bool, rate: floa
 
 
 def test_on_unix_the_script_names_what_is_missing(run_device, tmp_path: Path) -> None:
-    write_samples(tmp_path / "train.uffs", glyphs.samples(4, 0, 2))
+    write_samples(tmp_path / "train.uffs", shapes.samples(4, 0, 2))
     (tmp_path / "job.json").write_text('{"order": 32, "neurons": 8}')
     ran = run_device(TOP / "device" / "scripts" / "bench.py", tmp_path)
     assert ran.returncode == 0, ran.stdout + ran.stderr
@@ -144,7 +145,7 @@ def counted(tmp_path_factory: pytest.TempPathFactory):
     if not bench.firmware().is_file():
         pytest.skip("the benchmark's image is not built (make m7-bench)")
     path = tmp_path_factory.mktemp("bench") / "train.uffs"
-    write_samples(path, glyphs.samples(CELL[1], 0, CELL[0]))
+    write_samples(path, shapes.samples(CELL[1], 0, CELL[0]))
     with QemuTarget(bench.firmware(), counted=True) as target:
         target.put(path, "train.uffs")
         job = {"order": 64, "neurons": 20, "images": 32, "epochs": 4}
@@ -203,7 +204,7 @@ def test_the_picture_is_drawn_whatever_is_missing(tmp_path: Path) -> None:
 
 
 def test_without_the_image_the_command_says_how_to_build_it(monkeypatch, tmp_path: Path) -> None:
-    from uff_host.cli import parse
+    from uff_host.cli.main import parse
 
     monkeypatch.setenv("UFF_M7_BENCH", str(tmp_path / "none.elf"))
     options = parse(["bench"])

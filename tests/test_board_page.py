@@ -14,15 +14,15 @@ import pytest
 from board import Board
 from conftest import DEVICE_TESTS
 
-from uff_host.board import server, visitor
-from uff_host.board.visitor import Visitor
-from uff_host.hand import Hand
+from uff_host.formats.samples import read_samples
+from uff_host.handwriting import Hand
 from uff_host.patience import Patience
-from uff_host.samples import read_samples
+from uff_host.virtual_board import browser_driver, server
+from uff_host.virtual_board.browser_driver import Visitor
 
 pytestmark = [
     pytest.mark.usefixtures("micropython"),
-    pytest.mark.skipif(bool(visitor.missing()), reason=visitor.missing()),
+    pytest.mark.skipif(bool(browser_driver.missing()), reason=browser_driver.missing()),
 ]
 
 YELLOW, CYAN = [255, 230, 0], [0, 255, 255]
@@ -51,7 +51,7 @@ def app(tmp_path: Path) -> Iterator[Board]:
 @contextlib.asynccontextmanager
 async def visit(board: Board, **options: Any) -> AsyncIterator[Visitor]:
     """A browser on the board's page; what goes wrong on the page fails the test."""
-    async with visitor.browser() as browser:
+    async with browser_driver.browser() as browser:
         context = await browser.new_context(
             **{"viewport": {"width": 1500, "height": 800}, **options}
         )
@@ -182,7 +182,7 @@ def test_a_page_too_many_says_so_and_comes_when_there_is_room(board: Board) -> N
                 await client.ws_connect(board.url + "socket", headers=origin)
                 for _ in range(server.PAGES)
             ]
-            browser = await stack.enter_async_context(visitor.browser())
+            browser = await stack.enter_async_context(browser_driver.browser())
             someone = Visitor(await browser.new_page())
             await someone.page.goto(board.url)
             await someone.until(

@@ -21,12 +21,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from uff_host import patience
-from uff_host.board import command, messages, serial_port, wire
-from uff_host.board.glass import Dirt, Glass, Rectangle
-from uff_host.board.hardware import Hardware, Move
-from uff_host.board.meter import Latency, Meter
-from uff_host.board.serial_port import SerialPort
+from uff_host.cli import board
 from uff_host.errors import DeviceError
+from uff_host.virtual_board import messages, serial_port, wire
+from uff_host.virtual_board.framebuffer import Dirt, Glass, Rectangle
+from uff_host.virtual_board.hardware import Hardware, Move
+from uff_host.virtual_board.latency_statistics import Latency, Meter
+from uff_host.virtual_board.serial_port import SerialPort
 
 # ---- wire ----
 
@@ -147,7 +148,9 @@ def test_a_batch_of_moves_is_spread_over_the_time_it_took(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     hardware, now = Hardware(800, 480), 100.0
-    monkeypatch.setattr("uff_host.board.hardware.time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(
+        "uff_host.virtual_board.hardware.time", SimpleNamespace(monotonic=lambda: now)
+    )
 
     def seen() -> tuple[int, int] | None:
         nonlocal now
@@ -174,7 +177,7 @@ class Finger:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 100.0
         clock = SimpleNamespace(monotonic=lambda: self.now)
-        monkeypatch.setattr("uff_host.board.hardware.time", clock)
+        monkeypatch.setattr("uff_host.virtual_board.hardware.time", clock)
         self.hardware = Hardware(800, 480)
         self.hardware.take(wire.Write(1, 0x38, 0x86, b"\0"))  # no slow scanning
         self.look()  # all ones, as after power-on
@@ -462,16 +465,16 @@ def test_a_slow_reader_of_the_port_gets_all() -> None:
 
 
 def test_arguments_that_make_no_sense_are_refused() -> None:
-    assert command.screen_size("480x272") == (480, 272)
+    assert board.screen_size("480x272") == (480, 272)
     for text in ("800", "480x800", "4000x480", "10x10", "ax3"):
         with pytest.raises(argparse.ArgumentTypeError):
-            command.screen_size(text)
+            board.screen_size(text)
     for text in ("0", "70000", "-1", "x"):
         with pytest.raises(argparse.ArgumentTypeError):
-            command.port_number(text)
+            board.port_number(text)
     for text in ("", "12 M", "-5M", "lots"):
         with pytest.raises(argparse.ArgumentTypeError):
-            command.heap_size(text)
+            board.heap_size(text)
 
 
 # ---- the device's side ----

@@ -27,10 +27,10 @@ from conftest import DEVICE, DEVICE_TESTS
 from PIL import Image
 
 from uff_host import patience
-from uff_host.board import device, gate, latency, server, session
-from uff_host.board.session import Session
 from uff_host.errors import DeviceError
 from uff_host.patience import Patience
+from uff_host.virtual_board import device, gate, latency, running_board, server
+from uff_host.virtual_board.running_board import Session
 
 APP = DEVICE_TESTS / "board_draw.py"
 BLUE, YELLOW, CYAN = 0x001F, 0xFFE0, 0x07FF
@@ -827,7 +827,7 @@ def test_a_screenshot_needs_no_browser(tmp_path: Path) -> None:
 def test_a_screenshot_of_nothing_is_refused(
     micropython: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "FIRST_FRAME_S", 0.3)
+    monkeypatch.setattr(running_board, "FIRST_FRAME_S", 0.3)
     (tmp_path / "main.py").write_text("print('no screen today')\n")
 
     async def work() -> None:

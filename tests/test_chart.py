@@ -1,4 +1,4 @@
-"""`uff chart`: accuracies, counts and estimates come together cell by cell."""
+"""`uff experiment chart`: accuracies, counts and estimates come together cell by cell."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from uff_host import bench, chart, cli, cost, table
-from uff_host.cells import Cell, Row
-from uff_host.chart import LEAST, Epoch, Point, Training
-from uff_host.rivals import RIVALS
-from uff_host.rivals.lenet import training_macs
+from uff_host.cli import main
+from uff_host.experiments.accuracy import table
+from uff_host.experiments.accuracy.baselines import RIVALS
+from uff_host.experiments.accuracy.baselines.lenet import training_macs
+from uff_host.experiments.accuracy.grid import Cell, Row
+from uff_host.experiments.chart import chart
+from uff_host.experiments.chart.chart import LEAST, Epoch, Point, Training
+from uff_host.experiments.instructions import bench, cost
 
 SMALL, LARGE = Cell((0, 1, 2), 100), Cell((0, 1, 2, 3, 4), 300)
 EPOCH = Epoch(SMALL, 2000, 1000)
@@ -72,7 +75,7 @@ def test_the_command_joins_what_the_others_have_written(tmp_path: Path, capsys):
     (tmp_path / "bench.json").write_text(bench.as_json(bench.Bench(tuple(counted), (), {}, {})))
     picture = tmp_path / "chart.png"
     arguments = [f"--{name}={tmp_path / name}.json" for name in ("table", "cost", "bench")]
-    assert cli.main(["chart", *arguments, f"--plot={picture}"]) == 0
+    assert main.main(["experiment", "chart", *arguments, f"--plot={picture}"]) == 0
     assert picture.read_bytes().startswith(b"\x89PNG")
     said = capsys.readouterr().out
     assert "3 x 100, uff2" in said
@@ -85,10 +88,14 @@ def test_the_command_joins_what_the_others_have_written(tmp_path: Path, capsys):
 @pytest.mark.parametrize(
     ("name", "content", "sentence"),
     [
-        ("table", None, "table.json: No such file or directory; `uff table --json` writes it."),
-        ("table", "[1]", "table.json is not what `uff table --json` writes."),
-        ("cost", "{", "cost.json is not what `uff cost --json` writes."),
-        ("bench", "[]", "bench.json is not what `uff bench --json` writes."),
+        (
+            "table",
+            None,
+            "table.json: No such file or directory; `uff experiment table --json` writes it.",
+        ),
+        ("table", "[1]", "table.json is not what `uff experiment table --json` writes."),
+        ("cost", "{", "cost.json is not what `uff experiment cost --json` writes."),
+        ("bench", "[]", "bench.json is not what `uff experiment bench --json` writes."),
         ("cost", "[]", "These files have no cell in common"),
     ],
 )  # fmt: skip
@@ -102,6 +109,6 @@ def test_files_that_are_none_get_a_sentence(tmp_path, capsys, name, content, sen
         if text is not None:
             (tmp_path / f"{other}.json").write_text(text)
     arguments = [f"--{name}={tmp_path / name}.json" for name in good]
-    assert cli.main(["chart", *arguments, f"--plot={tmp_path / 'chart.png'}"]) == 1
+    assert main.main(["experiment", "chart", *arguments, f"--plot={tmp_path / 'chart.png'}"]) == 1
     assert sentence in " ".join(capsys.readouterr().err.split())
     assert not (tmp_path / "chart.png").exists()

@@ -9,14 +9,20 @@ import numpy as np
 import pytest
 
 from uff_host.errors import DataError
-from uff_host.rivals import RIVALS, Split
-from uff_host.rivals.convolutional import scores
-from uff_host.rivals.lenet import GROUP, Distortion, Setting, layers, training_macs
+from uff_host.experiments.accuracy.baselines import RIVALS, Split
+from uff_host.experiments.accuracy.baselines.convolutional import scores
+from uff_host.experiments.accuracy.baselines.lenet import (
+    GROUP,
+    Distortion,
+    Setting,
+    layers,
+    training_macs,
+)
 
 jax = pytest.importorskip("jax", reason="JAX is not installed (`make cnn` does it)")
 from jax import random  # noqa: E402
 
-from uff_host.rivals import lenet_jax  # noqa: E402
+from uff_host.experiments.accuracy.baselines import lenet_jax  # noqa: E402
 
 SIDE = 14
 SHORT = Setting(1, 3 * GROUP)

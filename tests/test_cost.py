@@ -1,4 +1,4 @@
-"""`uff cost`: counts on the emulated Cortex-M7, the estimate beside them, the simulated cache."""
+"""Counts on the emulated Cortex-M7, the estimate beside them, the simulated cache."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from pathlib import Path
 import m7
 import pytest
 
-from uff_host import cost, data_cache, estimate, glyphs
-from uff_host.data_cache import DataCache, Traffic
+from uff_host.datasets import shapes
 from uff_host.errors import DeviceError
-from uff_host.networks import every_name, kinds_of
+from uff_host.experiments.instructions import cost, data_cache, estimate
+from uff_host.experiments.instructions.data_cache import DataCache, Traffic
+from uff_host.formats.networks import every_name, kinds_of
+from uff_host.formats.samples import write_samples
 from uff_host.progress import ignore
-from uff_host.samples import write_samples
-from uff_host.target import UnixTarget
+from uff_host.targets.unix import UnixTarget
 
 SHAPE = estimate.Shape(n=300, m=768, q=500, k=3, dual1=True, dual2=True)
 RESULT = {
@@ -205,7 +206,7 @@ def test_without_a_counter_the_script_says_so(micropython: Path) -> None:
         UnixTarget(micropython, on_line=said.append) as target,
         pytest.raises(DeviceError, match="does not count"),
     ):
-        cost.run(target, glyphs.samples(4, 0, 2), {"network": "uff1"}, ignore)
+        cost.run(target, shapes.samples(4, 0, 2), {"network": "uff1"}, ignore)
     assert any("no counter" in line for line in said)
 
 
@@ -214,7 +215,7 @@ def test_two_machines_count_the_same_to_the_instruction_and_the_stages_are_all()
     for _ in range(2):
         with m7.started(counted=True) as target:
             job = {"network": "uff1"}
-            results.append(cost.run(target, glyphs.samples(100, 0, 3), job, ignore))
+            results.append(cost.run(target, shapes.samples(100, 0, 3), job, ignore))
     assert results[0] == results[1]
     counted = cost.from_result(results[0])
     assert counted.instructions == sum(stage.instructions for stage in counted.stages)
@@ -227,7 +228,7 @@ def test_two_machines_count_the_same_to_the_instruction_and_the_stages_are_all()
 
 
 def test_counting_changes_nothing_that_is_learnt(tmp_path: Path) -> None:
-    samples = glyphs.samples(12, 0, 2)
+    samples = shapes.samples(12, 0, 2)
     write_samples(tmp_path / "train.uffs", samples)
     with m7.started(counted=True) as target:
         target.put(tmp_path / "train.uffs", "train.uffs")

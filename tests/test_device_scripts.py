@@ -15,8 +15,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from uff_host import glyphs, patience
-from uff_host.samples import SAMPLE, Samples, pack_header, pack_record, read_samples, write_samples
+from uff_host import patience
+from uff_host.datasets import shapes
+from uff_host.formats.samples import (
+    SAMPLE,
+    Samples,
+    pack_header,
+    pack_record,
+    read_samples,
+    write_samples,
+)
 
 SCRIPTS = Path(__file__).resolve().parent.parent / "device" / "scripts"
 
@@ -65,8 +73,8 @@ def script(run_device, folder):
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder with train.uffs and test.uffs: three kinds of drawn glyphs."""
-    write_samples(tmp_path / "train.uffs", glyphs.samples(12, seed=1, classes=3))
-    write_samples(tmp_path / "test.uffs", glyphs.samples(7, seed=2, classes=3))
+    write_samples(tmp_path / "train.uffs", shapes.samples(12, seed=1, classes=3))
+    write_samples(tmp_path / "test.uffs", shapes.samples(7, seed=2, classes=3))
     return tmp_path
 
 
@@ -139,7 +147,7 @@ def test_loo_as_lambda_is_reported_with_what_was_chosen(script) -> None:
 
 
 def test_progress_rises_to_one_with_the_time_left(script, folder: Path) -> None:
-    write_samples(folder / "train.uffs", glyphs.samples(1000, seed=1, classes=5))  # a second or so
+    write_samples(folder / "train.uffs", shapes.samples(1000, seed=1, classes=5))  # a second or so
     progress = script("train", lambda2="loo").said("@progress")
     assert len(progress) >= 2
     done = [line["done"] for line in progress]
@@ -324,7 +332,7 @@ def test_images_of_another_shape_than_the_model_are_refused(script, folder: Path
 
 def test_more_classes_than_the_model_are_refused(script, folder: Path) -> None:
     script("train", hidden=20)
-    write_samples(folder / "test.uffs", glyphs.samples(2, seed=2, classes=5))
+    write_samples(folder / "test.uffs", shapes.samples(2, seed=2, classes=5))
     message = 'test.uffs: class "zigzag", the network knows ring, cross, triangle'
     script("evaluate").failed("ValueError", message)
     message = "test.uffs: class 4, the network knows 3 classes"
@@ -340,7 +348,7 @@ def test_samples_without_images_are_refused(script, folder: Path) -> None:
 
 
 def test_a_training_that_does_not_fit_is_refused_before_it_starts(script, folder: Path) -> None:
-    write_samples(folder / "train.uffs", glyphs.samples(100, seed=1, classes=4))
+    write_samples(folder / "train.uffs", shapes.samples(100, seed=1, classes=4))
     ran = script("train", heap="2M")
     ran.failed("DoesNotFit", "train: 400 images need ")
     assert "want fewer images or neurons" in ran.text
@@ -361,7 +369,7 @@ def test_ctrl_c_in_training_says_so_and_keeps_the_old_model(
 ) -> None:
     script("train", hidden=20)
     old = (folder / "model.uffm").read_bytes()
-    write_samples(folder / "train.uffs", glyphs.samples(1000, seed=1, classes=5))
+    write_samples(folder / "train.uffs", shapes.samples(1000, seed=1, classes=5))
     (folder / "job.json").write_text(json.dumps({"lambda2": "loo"}))
     process = subprocess.Popen(
         [str(micropython), "-X", "heapsize=64M", str(SCRIPTS / "train.py")],

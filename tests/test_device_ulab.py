@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from uff_host import glyphs
-from uff_host.samples import read_samples, write_samples
+from uff_host.datasets import shapes
+from uff_host.formats.samples import read_samples, write_samples
 
 SCRIPTS = Path(__file__).resolve().parent.parent / "device" / "scripts"
 
@@ -44,8 +44,8 @@ def result(has_ulab: bool, run_device, tmp_path: Path):
 def test_looking_with_ulab_finds_the_means_and_the_confusion_matrix(
     result, tmp_path: Path, network: str
 ) -> None:
-    write_samples(tmp_path / "train.uffs", glyphs.samples(12, seed=1, classes=3))
-    write_samples(tmp_path / "test.uffs", glyphs.samples(11, seed=2, classes=3))
+    write_samples(tmp_path / "train.uffs", shapes.samples(12, seed=1, classes=3))
+    write_samples(tmp_path / "test.uffs", shapes.samples(11, seed=2, classes=3))
     result("train", hidden=40, network=network)
     evaluated = result("evaluate")
     looked = result("ulab_look")

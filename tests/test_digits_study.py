@@ -18,15 +18,18 @@ from conftest import DEVICE
 from hypothesis import given
 from hypothesis import strategies as st
 
-from uff_host import cli, digits, digits_report, digits_study, glyphs, reference
+from uff_host import reference
+from uff_host.cli import main
+from uff_host.datasets import mnist_digits, shapes
+from uff_host.datasets.own_images import Classes
 from uff_host.errors import DataError
-from uff_host.hand import Hand
-from uff_host.imports import Classes
-from uff_host.lesson import layout_of
+from uff_host.experiments.digits import report, study
+from uff_host.formats.samples import Samples
+from uff_host.handwriting import Hand
+from uff_host.handwriting.lesson import layout_of
 from uff_host.reference import Options, class_linear
 from uff_host.reference.class_linear import LinearProblem
-from uff_host.samples import Samples
-from uff_host.target import UnixTarget
+from uff_host.targets.unix import UnixTarget
 
 RECOGNISER = (DEVICE / "capture" / "recogniser.py").read_text()
 CONSTANTS = ("LAMBDA1", "SURE", "ALIKE")
@@ -35,7 +38,7 @@ CONSTANTS = ("LAMBDA1", "SURE", "ALIKE")
 @pytest.fixture(scope="module")
 def mnist() -> Classes:
     """The real digits: from PyPI, where the tests' own packages come from, then from the cache."""
-    return digits.load()
+    return mnist_digits.load()
 
 
 def device(name: str) -> Any:
@@ -79,7 +82,7 @@ def returned(steps: Iterator[Any]) -> Any:
 
 def encoded(n: int) -> np.ndarray:
     """Encoded drawings, int16 (n, 768)."""
-    return reference.encode(glyphs.samples(-(-n // 5), 0).images[:n])
+    return reference.encode(shapes.samples(-(-n // 5), 0).images[:n])
 
 
 # ---- the rules ----
@@ -87,13 +90,13 @@ def encoded(n: int) -> np.ndarray:
 
 @pytest.mark.parametrize("constant", CONSTANTS)
 def test_constants_are_those_of_the_application(constant):
-    assert getattr(digits_study, constant) == number_of(constant)
+    assert getattr(study, constant) == number_of(constant)
 
 
 def test_the_network_is_the_application_s():
     """Options(lambda1=LAMBDA1), the rest as the library has it; the reference has the same."""
     assert "options or Options(lambda1=LAMBDA1)" in RECOGNISER
-    model = digits_study.learn(glyphs.samples(3, 0))
+    model = study.learn(shapes.samples(3, 0))
     assert (model.network, model.layers[0].outputs, model.layers[0].ridge) == ("uff2", 500, 100.0)
     assert (model.class_layer.parameter, model.class_layer.ridge) == (
         reference.snap(0.2),
@@ -103,21 +106,21 @@ def test_the_network_is_the_application_s():
 
 @given(st.lists(st.floats(-2, 2, width=16), min_size=1, max_size=60))
 def test_suspects_are_those_of_the_device(margins):
-    assert digits_study.suspects(np.array(margins)).tolist() == device("_suspects")(margins)
+    assert study.suspects(np.array(margins)).tolist() == device("_suspects")(margins)
 
 
 def test_suspects_are_the_worst_and_at_most_a_tenth():
     margins = np.full(30, 1.0)
     margins[[3, 7, 11, 13, 17]] = -0.75, -0.76, -2, -0.9, -0.8
-    assert digits_study.suspects(margins).tolist() == [11, 13, 17]
+    assert study.suspects(margins).tolist() == [11, 13, 17]
     margins[[11, 13]] = -0.75
-    assert digits_study.suspects(margins).tolist() == [7, 17]
-    assert digits_study.suspects(margins[:9]).tolist() == []
+    assert study.suspects(margins).tolist() == [7, 17]
+    assert study.suspects(margins[:9]).tolist() == []
 
 
 def test_a_margin_is_what_the_label_has_over_the_best_other():
     good = np.array([[3.0, 1, 2], [3, 1, 2], [5, 5, 0]])
-    assert digits_study.margins(good, np.array([0, 1, 0])).tolist() == [1, -2, 0]
+    assert study.margins(good, np.array([0, 1, 0])).tolist() == [1, -2, 0]
 
 
 @pytest.mark.parametrize("n", [1, 2, 5, 63, 64, 65, 130])
@@ -125,8 +128,8 @@ def test_likeness_among_the_trained_is_the_device_s(n):
     x = encoded(n)
     recogniser = SimpleNamespace(embedding=SimpleNamespace(features=x.shape[1]))
     steps = device("_likeness")(recogniser, bytearray(x.tobytes()), n)
-    assert digits_study.alike(x) == returned(steps)
-    assert (digits_study.alike(x) > 0) == (n > 1)
+    assert study.alike(x) == returned(steps)
+    assert (study.alike(x) > 0) == (n > 1)
 
 
 GOODNESS = [  # of three labels, and whether the margin is a fifth of the best
@@ -151,7 +154,7 @@ GOODNESS = [  # of three labels, and whether the margin is a fifth of the best
 def test_it_is_sure_where_the_device_is(good, wide, off):
     """off: of the likeness, from the least that passes."""
     x, probe = encoded(6), encoded(7)[6:]
-    (like,) = digits_study.likeness(probe, x)
+    (like,) = study.likeness(probe, x)
 
     def goodness(inputs: None, out: array, label: bytearray) -> None:
         out[:] = array("q", good)
@@ -176,7 +179,7 @@ def test_it_is_sure_where_the_device_is(good, wide, off):
         ),
     )
     verdict = device("predict")(recogniser, None)
-    found = digits_study.sure(np.array([good]), np.array([like]), int(like) - off)
+    found = study.sure(np.array([good]), np.array([like]), int(like) - off)
     assert found.tolist() == [verdict.sure]
     assert round(verdict.similarity * 262144) == like
     assert verdict.sure == (wide and off >= 0)
@@ -186,16 +189,16 @@ def test_it_is_sure_where_the_device_is(good, wide, off):
 
 
 def test_ranks_count_within_a_class():
-    assert digits_study.ranks(np.array([2, 0, 2, 2, 0, 1])).tolist() == [0, 0, 1, 2, 1, 0]
+    assert study.ranks(np.array([2, 0, 2, 2, 0, 1])).tolist() == [0, 0, 1, 2, 1, 0]
 
 
 def test_uneven_classes_have_2_to_20_and_other_seeds_others():
-    samples = glyphs.samples(20, 0)
-    found = [digits_study.uneven(samples, seed) for seed in range(60)]
+    samples = shapes.samples(20, 0)
+    found = [study.uneven(samples, seed) for seed in range(60)]
     counts = np.array([one.counts() for one in found])
     assert (counts.min(), counts.max()) == (2, 20)
     assert len(np.unique(counts)) > 15
-    again = digits_study.uneven(samples, 7)
+    again = study.uneven(samples, 7)
     assert np.array_equal(again.images, found[7].images)
     for label, most in enumerate(again.counts()):
         whole = samples.images[samples.labels == label]
@@ -204,8 +207,8 @@ def test_uneven_classes_have_2_to_20_and_other_seeds_others():
 
 @pytest.mark.parametrize(("each", "wrong"), [(1, 1), (10, 2), (50, 10)])
 def test_wrong_labels_are_wrong_and_as_many_as_they_should_be(each, wrong):
-    samples = glyphs.samples(each, 0)
-    found, which = digits_study.mislabelled(samples, 3)
+    samples = shapes.samples(each, 0)
+    found, which = study.mislabelled(samples, 3)
     assert which.sum() == wrong
     assert np.array_equal(which, found.labels != samples.labels)
     assert found.labels.max() < len(samples.class_names)
@@ -215,8 +218,8 @@ def test_wrong_labels_are_wrong_and_as_many_as_they_should_be(each, wrong):
 def test_a_hand_s_drawings_come_out_of_the_application(micropython, tmp_path):
     with UnixTarget(micropython) as target:
         layout = layout_of(target)
-        drawn = digits_study.drawings(target, layout, Hand(3), 2, tmp_path)
-        more = digits_study.drawings(target, layout, Hand(3), 3, tmp_path)
+        drawn = study.drawings(target, layout, Hand(3), 2, tmp_path)
+        more = study.drawings(target, layout, Hand(3), 3, tmp_path)
     assert drawn.class_names == list("1234567890")
     assert drawn.labels.tolist() == [*range(10)] * 2
     assert drawn.images.shape == (20, 28, 28)
@@ -268,9 +271,9 @@ def test_leave_one_out_is_training_again(balanced, corrected, n, m):
 
 def test_what_leave_one_out_says_is_what_training_again_says(mnist):
     """Over the frozen layer 1, of three images of each real digit."""
-    train, test = digits.split(mnist, 3, 1)
-    figures = digits_study.left_out(train, test)
-    model = digits_study.learn(train)
+    train, test = mnist_digits.split(mnist, 3, 1)
+    figures = study.left_out(train, test)
+    model = study.learn(train)
     f, n = reference.class_features(model, train.images), len(train)
     right = 0
     for i in range(n):
@@ -283,28 +286,28 @@ def test_what_leave_one_out_says_is_what_training_again_says(mnist):
     assert figures.corrected == right / n
     whole = reference.train(train, Options(lambda1=100.0))
     assert whole.loo_correct == right
-    assert figures.test == digits_study.accuracy(reference.infer(whole, test.images), test.labels)
+    assert figures.test == study.accuracy(reference.infer(whole, test.images), test.labels)
     assert figures.uncorrected < figures.corrected < figures.test + 0.2
 
 
 def test_balanced_targets_are_better_on_uneven_real_digits(mnist):
     found = []
     for seed in range(3):
-        train, test = digits.split(mnist, digits_study.UNEVEN[1], seed)
-        found.append(digits_study.balance(digits_study.uneven(train, seed), test))
+        train, test = mnist_digits.split(mnist, study.UNEVEN[1], seed)
+        found.append(study.balance(study.uneven(train, seed), test))
     assert all(one.balanced > one.plain + 0.05 for one in found), found
     assert np.mean([one.balanced for one in found]) > 0.65
 
 
 def test_balance_changes_nothing_with_even_classes(mnist):
-    figures = digits_study.balance(*digits.split(mnist, 3, 0))
+    figures = study.balance(*mnist_digits.split(mnist, 3, 0))
     assert figures.plain == figures.balanced
 
 
 def test_each_ridge_is_that_of_layer_1(mnist, monkeypatch):
-    monkeypatch.setattr(digits_study, "RIDGES", (5.0, 100.0))
-    train, test = digits.split(mnist, 10, 0)
-    found = digits_study.ridges(train, test)
+    monkeypatch.setattr(study, "RIDGES", (5.0, 100.0))
+    train, test = mnist_digits.split(mnist, 10, 0)
+    found = study.ridges(train, test)
     for lambda1, figure in found.items():
         model = reference.train(train, Options(lambda1=lambda1))
         assert (
@@ -315,28 +318,28 @@ def test_each_ridge_is_that_of_layer_1(mnist, monkeypatch):
 
 
 def test_wrong_labels_of_real_digits_are_found(mnist):
-    train, _ = digits.split(mnist, 20, 0)
-    muddled, wrong = digits_study.mislabelled(train, 0)
-    figures = digits_study.suspicion(muddled, wrong)
+    train, _ = mnist_digits.split(mnist, 20, 0)
+    muddled, wrong = study.mislabelled(train, 0)
+    figures = study.suspicion(muddled, wrong)
     assert figures.wrong == 8
     assert figures.found <= figures.flagged <= 20
     assert figures.found >= 5, "a tenth of 8 would be chance"
-    rest = digits_study.suspicion(muddled, ~wrong)
+    rest = study.suspicion(muddled, ~wrong)
     assert (rest.flagged, rest.found) == (figures.flagged, figures.flagged - figures.found)
-    clean = digits_study.suspicion(train, np.zeros(len(train), bool))
+    clean = study.suspicion(train, np.zeros(len(train), bool))
     assert clean.found == 0
     assert clean.flagged < figures.flagged
 
 
 def test_it_is_right_more_often_where_it_is_sure(mnist):
-    train, test = digits.split(mnist, 20, 0)
-    figures = digits_study.sureness(train, test)
+    train, test = mnist_digits.split(mnist, 20, 0)
+    figures = study.sureness(train, test)
     assert 0.5 < figures.passed < 0.95
     assert figures.right is not None
     assert figures.right > figures.accuracy + 0.04
     noise = np.random.default_rng(0).integers(0, 256, (50, 28, 28), np.uint8)
     other = Samples(train.class_names, noise, np.zeros(50, np.uint8))
-    assert digits_study.sureness(train, other).passed == 0, "noise is unlike all drawings"
+    assert study.sureness(train, other).passed == 0, "noise is unlike all drawings"
 
 
 # ---- all of it ----
@@ -345,16 +348,16 @@ def test_it_is_right_more_often_where_it_is_sure(mnist):
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> Classes:
     """Drawn letters, few of them, for MNIST, and few trainings."""
-    drawn = glyphs.samples(30, 0)
+    drawn = shapes.samples(30, 0)
     names = drawn.class_names
     for name in ("LEFT_OUT", "RIDGE_IMAGES", "SURE_IMAGES", "SUSPECT_IMAGES"):
-        monkeypatch.setattr(digits_study, name, (3,))
-    monkeypatch.setattr(digits_study, "UNEVEN", (2, 6))
-    monkeypatch.setattr(digits_study, "RIDGES", (5.0, 100.0))
-    monkeypatch.setattr(digits_study, "RIDGE_HANDS", 1)
-    monkeypatch.setattr(digits_study, "TAUGHT", 2)
-    monkeypatch.setattr(digits_study, "ASKED", 3)
-    monkeypatch.setattr(digits, "TEST_IMAGES", 20)
+        monkeypatch.setattr(study, name, (3,))
+    monkeypatch.setattr(study, "UNEVEN", (2, 6))
+    monkeypatch.setattr(study, "RIDGES", (5.0, 100.0))
+    monkeypatch.setattr(study, "RIDGE_HANDS", 1)
+    monkeypatch.setattr(study, "TAUGHT", 2)
+    monkeypatch.setattr(study, "ASKED", 3)
+    monkeypatch.setattr(mnist_digits, "TEST_IMAGES", 20)
     return Classes([drawn.images[drawn.labels == c] for c in range(len(names))], names)
 
 
@@ -363,9 +366,9 @@ def test_a_study_has_a_figure_for_each_draw_and_hand(small):
 
     def people(number: int, each: int) -> Samples:
         asked.append((number, each))
-        return glyphs.samples(each, number)
+        return shapes.samples(each, number)
 
-    found = digits_study.study(small, people, 2, told.append)
+    found = study.study(small, people, 2, told.append)
     assert asked == [(1, 6), (2, 5)]
     assert len(found.balance) == len(found.hand_sure) == 2
     assert [one.wrong for one in found.hand_clean] == [0, 0]
@@ -382,9 +385,9 @@ def test_a_study_has_a_figure_for_each_draw_and_hand(small):
 def test_the_command_shows_and_keeps_all_figures(
     small, monkeypatch, tmp_path, capsys, micropython
 ):
-    monkeypatch.setattr(digits, "load", lambda wheel: small)
+    monkeypatch.setattr(mnist_digits, "load", lambda wheel: small)
     kept = tmp_path / "study.json"
-    assert cli.main(["digits", "--study", "--seeds", "2", "--json", str(kept)]) == 0
+    assert main.main(["experiment", "digits", "--study", "--seeds", "2", "--json", str(kept)]) == 0
     said = capsys.readouterr().out
     for word in ("balanced", "Leave-one-out", "Lambda 1", "Not sure", "Suspects", "LeCun"):
         assert word in said
@@ -397,17 +400,17 @@ def test_the_command_shows_and_keeps_all_figures(
 
 
 def test_one_draw_has_no_deviation_and_nothing_sure_no_accuracy():
-    assert digits_report._spread([0.5]) == "0.5000"
-    assert digits_report._spread([0.25, 0.75]) == "0.5000 ± 0.3536"
-    line = digits_report._sure_line("x", [digits_study.Sureness(0.1, 0.0, None)])
+    assert report._spread([0.5]) == "0.5000"
+    assert report._spread([0.25, 0.75]) == "0.5000 ± 0.3536"
+    line = report._sure_line("x", [study.Sureness(0.1, 0.0, None)])
     assert line == ("x", "0.1000", "0.1000", "0.0000", "")
-    line = digits_report._suspects_line("x", [digits_study.Suspicion(2, 0, 0)])
+    line = report._suspects_line("x", [study.Suspicion(2, 0, 0)])
     assert line == ("x", "2", "0", "0.0000", "")
-    line = digits_report._suspects_line("x", [digits_study.Suspicion(0, 3, 0)])
+    line = report._suspects_line("x", [study.Suspicion(0, 3, 0)])
     assert line == ("x", "0", "3", "", "0.0000")
 
 
 def test_drawings_that_the_application_lost_are_told(monkeypatch, micropython, tmp_path):
-    monkeypatch.setattr(digits_study, "read_samples", lambda path: glyphs.samples(1, 0))
+    monkeypatch.setattr(study, "read_samples", lambda path: shapes.samples(1, 0))
     with UnixTarget(micropython) as target, pytest.raises(DataError, match="1 of each drawn"):
-        digits_study.drawings(target, layout_of(target), Hand(1), 1, tmp_path)
+        study.drawings(target, layout_of(target), Hand(1), 1, tmp_path)

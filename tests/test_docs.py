@@ -25,7 +25,10 @@ from pathlib import Path
 
 import pytest
 
-from uff_host import cli, demo, fashion, files, glyphs, patience, progress, samples
+from uff_host.cli import main
+from uff_host import demo, files, patience, progress
+from uff_host.datasets import fashion_mnist, shapes
+from uff_host.formats import samples
 
 TOP = Path(__file__).resolve().parent.parent
 DOCS = TOP / "docs"
@@ -198,9 +201,9 @@ def parse(words: list[str]) -> None:
     name = Path(program).name
     if name == "uff":
         if "--help" in rest:
-            assert rest[0] in cli.COMMANDS
+            assert rest[0] in main.COMMANDS
         else:
-            cli.parse(rest)
+            main.parse(rest)
     elif name == "make":
         makefile = (TOP / "Makefile").read_text(encoding="utf-8")
         names = makefile + (TOP / "firmware_build/Makefile").read_text(encoding="utf-8")
@@ -233,9 +236,9 @@ SESSIONS = [block for block in BLOCKS if block.mark == "tested by: session"]
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
     """A folder with what the examples begin with: samples, pictures, and `.venv/bin/uff`."""
-    drawn = glyphs.samples(40, 0)
+    drawn = shapes.samples(40, 0)
     samples.write_samples(tmp_path / "train.uffs", drawn)
-    samples.write_samples(tmp_path / "test.uffs", glyphs.samples(10, 1))
+    samples.write_samples(tmp_path / "test.uffs", shapes.samples(10, 1))
     for i in range(len(drawn)):
         folder = tmp_path / "my_pictures" / drawn.class_names[drawn.labels[i]]
         folder.mkdir(parents=True, exist_ok=True)
@@ -284,7 +287,7 @@ with open("session.json") as file:
 @pytest.mark.parametrize("page", sorted({block.page for block in SESSIONS}), ids=lambda p: p.name)
 def test_a_session_gives_what_it_says(page, tmp_path, run_device):
     """With the samples of `make demo`, where Fashion-MNIST has been fetched."""
-    if not (files.cache_folder() / fashion.CACHED).is_file():
+    if not (files.cache_folder() / fashion_mnist.CACHED).is_file():
         pytest.skip("Fashion-MNIST is not in the cache: `make demo` fetches it")
     data = demo.prepare(300, 0, None, progress.ignore)
     samples.write_samples(tmp_path / "train.uffs", data.train)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import runpy
 import struct
 
+import font_maker
 import numpy as np
 import pytest
 from conftest import DEVICE
-
-from uff_host import font_maker
 
 DATA = runpy.run_path(str(DEVICE / "capture" / "font_data.py"))
 LEVELS = {4: 15, 2: 3}

@@ -16,12 +16,19 @@ from hypothesis import strategies as st
 
 from uff_host import patience
 from uff_host.errors import DataError
-from uff_host.hand import CAPITALS, CHARACTERS, DIGITS, SMALL, Drawing, Field, Hand
-from uff_host.hand.composer import Composer, Layout, lesson
-from uff_host.hand.curve import along, smooth, stretched, travelled
-from uff_host.hand.forms import Stroke, forms
-from uff_host.session import CONTACT, LIFT, PRESS, Session, pack_session, write_session
-from uff_host.target import UnixTarget
+from uff_host.formats.touch_recording import (
+    CONTACT,
+    LIFT,
+    PRESS,
+    Session,
+    pack_session,
+    write_session,
+)
+from uff_host.handwriting import CAPITALS, CHARACTERS, DIGITS, SMALL, Drawing, Field, Hand
+from uff_host.handwriting.composer import Composer, Layout, lesson
+from uff_host.handwriting.curve import along, smooth, stretched, travelled
+from uff_host.handwriting.letterforms import Stroke, forms
+from uff_host.targets.unix import UnixTarget
 
 FIELD = Field(20, 84, 304, 304)
 SIDE = 32
@@ -291,7 +298,7 @@ def test_ten_digits_are_learnt_through_the_touch_controller(
     session, asked, names = lesson(layout, Hand(hand), "1234567890", 5, 20)
     write_session(tmp_path / "session.ufft", session)
     (tmp_path / "job.json").write_text(json.dumps({"every": every}))
-    library = f"{DEVICE}:{DEVICE_TESTS}:{TOP / 'host' / 'uff_host' / 'board'}:.frozen"
+    library = f"{DEVICE}:{DEVICE_TESTS}:{TOP / 'host' / 'uff_host' / 'virtual_board'}:.frozen"
     ran = patience.run(
         [str(micropython), "-X", "heapsize=32M", str(DEVICE_TESTS / "hand_touch.py")],
         100,

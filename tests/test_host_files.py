@@ -12,14 +12,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from uff_host import files, glyphs
+from uff_host import files
+from uff_host.datasets import shapes
 from uff_host.errors import DataError, FormatError, UffError
-from uff_host.idx import read_idx
-from uff_host.model import START, read_model
-from uff_host.predictions import read_predictions
-from uff_host.samples import pack_samples, read_samples
-from uff_host.session import HEADER as SESSION_HEADER
-from uff_host.session import read_session
+from uff_host.formats.idx import read_idx
+from uff_host.formats.model import START, read_model
+from uff_host.formats.predictions import read_predictions
+from uff_host.formats.samples import pack_samples, read_samples
+from uff_host.formats.touch_recording import HEADER as SESSION_HEADER
+from uff_host.formats.touch_recording import read_session
 
 # ---- writing ----
 
@@ -149,7 +150,7 @@ def model_head(total: int) -> bytes:
     ("read", "head"),
     [
         (read_samples, b""),
-        (read_samples, pack_samples(glyphs.samples(2, 0))),
+        (read_samples, pack_samples(shapes.samples(2, 0))),
         (read_model, b""),
         (read_model, model_head(5000)),
         (read_session, b""),
@@ -173,7 +174,7 @@ def test_an_endless_input_is_a_sentence(read, head, tmp_path, monkeypatch):
 
 def test_a_huge_file_of_samples_is_refused_before_it_is_read(tmp_path):
     path = tmp_path / "huge.uffs"
-    path.write_bytes(pack_samples(glyphs.samples(2, 0)))
+    path.write_bytes(pack_samples(shapes.samples(2, 0)))
     os.truncate(path, 100 << 30)  # a hole
     with pytest.raises(FormatError, match=r"huge\.uffs has more than the 2,147,483,647 bytes"):
         read_samples(path)
@@ -214,7 +215,7 @@ def test_a_model_longer_or_shorter_than_its_header_says_is_refused(tmp_path):
 
 
 def test_a_pipe_is_read_as_a_file_is(tmp_path):
-    pipe, whole = tmp_path / "pipe", glyphs.samples(20, 0)
+    pipe, whole = tmp_path / "pipe", shapes.samples(20, 0)
     os.mkfifo(pipe)
     (tmp_path / "s.uffs").write_bytes(pack_samples(whole))
     with subprocess.Popen(["sh", "-c", f"exec cat {tmp_path}/s.uffs > {pipe}"]):

@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from uff_host import model as model_file
 from uff_host import reference
-from uff_host import samples as samples_file
 from uff_host.errors import FormatError
-from uff_host.model import layer_alone, pack_model, read_layer, unpack_model
-from uff_host.networks import every_name, kinds_of
-from uff_host.predictions import pack_predictions, unpack_predictions
-from uff_host.samples import (
+from uff_host.formats import model as model_file
+from uff_host.formats import samples as samples_file
+from uff_host.formats.model import layer_alone, pack_model, read_layer, unpack_model
+from uff_host.formats.networks import every_name, kinds_of
+from uff_host.formats.predictions import pack_predictions, unpack_predictions
+from uff_host.formats.samples import (
     CLASS_NAME,
     DELETE,
     RELABEL,

@@ -15,10 +15,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from uff_host import files, imports, pixels
+from uff_host import files
+from uff_host.datasets import own_images, pixels
+from uff_host.datasets.pixels import How
 from uff_host.errors import DataError
-from uff_host.pixels import How
-from uff_host.samples import read_samples
+from uff_host.formats.samples import read_samples
 
 CHANCE = np.random.default_rng(5)
 
@@ -44,14 +45,14 @@ def test_the_arrays_of_scikit_learn_are_read(tmp_path):
         DESCR="about it",
     )
     for how in (How(8, 8, shape=(8, 8)), How(8, 8)):
-        found = imports.read(path, how=how)
+        found = own_images.read(path, how=how)
         assert found.names == ["3", "8"]
         wanted = np.floor(data[1] * 255 / 16 + 0.5)
         assert np.array_equal(found.images[0][0].ravel(), wanted)
         assert "0 to 16 were made 0 to 255" in found.notes[-1]
         assert len(found.notes) == (1 if how.shape else 2)  # a shape that was guessed is told
     with pytest.raises(DataError, match="rows of 64 pixels are no images of 8x9"):
-        imports.read(path, how=How(shape=(8, 9)))
+        own_images.read(path, how=How(shape=(8, 9)))
 
 
 @pytest.mark.parametrize(
@@ -94,7 +95,7 @@ def test_a_pixel_brighter_than_white_is_a_sentence():
 )
 def test_labels_may_be_texts_or_any_numbers(tmp_path, labels, names):
     images = np.arange(4 * 16, dtype=np.uint8).reshape(4, 4, 4) + 190
-    found = imports.read(npz(tmp_path, images=images, labels=np.array(labels)), how=How(4, 4))
+    found = own_images.read(npz(tmp_path, images=images, labels=np.array(labels)), how=How(4, 4))
     assert found.names == names
     texts = [label.decode() if isinstance(label, bytes) else label for label in labels]
     for image, label in zip(images, np.ravel(texts), strict=True):
@@ -110,9 +111,9 @@ def test_options_that_say_nothing_are_refused(tmp_path):
         (path, How(label_column="first")),
     ):
         with pytest.raises(DataError, match="says nothing about"):
-            imports.read(source, how=how)
+            own_images.read(source, how=how)
     with pytest.raises(DataError, match="the images are 4x4, not 5x5"):
-        imports.read(path, how=How(shape=(5, 5)))
+        own_images.read(path, how=How(shape=(5, 5)))
 
 
 def test_an_array_that_unpacks_to_too_much_is_not_unpacked(tmp_path, monkeypatch):
@@ -120,7 +121,7 @@ def test_an_array_that_unpacks_to_too_much_is_not_unpacked(tmp_path, monkeypatch
     np.savez_compressed(path, images=np.zeros((100, 100, 100), np.uint8), labels=np.zeros(100))
     monkeypatch.setattr(files, "LARGEST", 10_000)
     with pytest.raises(DataError, match=r"images takes 1,000,128 bytes"):
-        imports.read(path)
+        own_images.read(path)
 
 
 def test_an_array_that_claims_more_than_it_holds_is_a_sentence(tmp_path):
@@ -133,7 +134,7 @@ def test_an_array_that_claims_more_than_it_holds_is_a_sentence(tmp_path):
         with zipfile.ZipFile(tmp_path / "x.npz", "w") as archive:
             archive.writestr("images.npy", head.getvalue() + bytes(1000))
         with pytest.raises(DataError, match=r"cannot be read as \.npz|no array"):
-            imports.read(tmp_path / "x.npz")
+            own_images.read(tmp_path / "x.npz")
 
 
 # ---- tables ----
@@ -172,7 +173,7 @@ def test_a_table_is_read(tmp_path, head, row, column, divider):
     text = table([head, *rows] if head else rows, divider)
     for encoded in (text, "\ufeff" + text.replace("\n", "\r\n") + "\r\n"):
         path = write(tmp_path, encoded)
-        found = imports.read(path, how=How(4, 4, shape=(4, 4), label_column=column))
+        found = own_images.read(path, how=How(4, 4, shape=(4, 4), label_column=column))
         assert found.names == ["cat", "dog", "größe"]
         assert np.array_equal(found.images[1], IMAGES[[1, 3]])
         unnamed = ["the first column has no name"] if head and head[0] == "" else []
@@ -183,8 +184,8 @@ def test_a_table_of_numbers_without_names_must_say_where_labels_are(tmp_path):
     rows = [[i % 2, *image.ravel()] for i, image in enumerate(IMAGES)]
     path = write(tmp_path, table(rows))
     with pytest.raises(DataError, match="--label-column first or last"):
-        imports.read(path)
-    found = imports.read(path, how=How(4, 4, label_column="first"))
+        own_images.read(path)
+    found = own_images.read(path, how=How(4, 4, label_column="first"))
     assert found.names == ["0", "1"]
     assert np.array_equal(found.images[0], IMAGES[::2])
 
@@ -212,22 +213,22 @@ GOOD_ROW = "a,0,5,2,3"
     ],
 )
 def test_a_bad_table_is_a_sentence(tmp_path, monkeypatch, text, sentence):
-    monkeypatch.setattr("uff_host.csv_images.LONGEST", 100)
+    monkeypatch.setattr("uff_host.datasets.csv_images.LONGEST", 100)
     with pytest.raises(DataError, match=sentence):
-        imports.read(write(tmp_path, text))
+        own_images.read(write(tmp_path, text))
 
 
 def test_a_table_in_another_encoding_or_a_column_that_is_not_there_is_a_sentence(tmp_path):
     path = tmp_path / "t.csv"
     path.write_bytes(b"gr\xf6\xdfe,1,2,3,4\n")
     with pytest.raises(DataError, match="no text in UTF-8"):
-        imports.read(path)
+        own_images.read(path)
     path.write_bytes(b"label,a,b,c,d\nx,1,2,3,4\n")
     with pytest.raises(DataError, match="no column 'kind'"):
-        imports.read(path, how=How(label_column="kind"))
+        own_images.read(path, how=How(label_column="kind"))
     path.write_bytes(b"x,1,2,4,3\n")
     with pytest.raises(DataError, match="'kind' is none"):
-        imports.read(path, how=How(label_column="kind"))
+        own_images.read(path, how=How(label_column="kind"))
 
 
 # ---- pictures ----
@@ -263,7 +264,7 @@ def folder_of(folder: Path, data: bytes, suffix: str) -> Path:
 )
 def test_photographs_and_other_pictures_are_read(tmp_path, suffix, kind, mode):
     path = folder_of(tmp_path, picture(kind, mode), suffix)
-    image = imports.read(path, how=How(30, 40)).images[0][0]
+    image = own_images.read(path, how=How(30, 40)).images[0][0]
     assert np.abs(image.astype(int) - np.linspace(10, 240, 40)).max() < 12
 
 
@@ -271,7 +272,7 @@ def test_a_photograph_is_turned_as_the_camera_says(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # turn it by a quarter to the right to see it as it was
     path = folder_of(tmp_path, picture("JPEG", exif=exif), ".jpg")
-    image = imports.read(path, how=How(40, 30)).images[0][0]
+    image = own_images.read(path, how=How(40, 30)).images[0][0]
     assert image[0].max() < 40
     assert image[-1].min() > 200
 
@@ -281,7 +282,7 @@ def test_a_picture_of_too_many_pixels_is_a_sentence(tmp_path):
         data = picture("BMP")
         data = data[:18] + side.to_bytes(4, "little") * 2 + data[26:]
         with pytest.raises(DataError, match=r"x\.bmp is too large: .* pixels are read"):
-            imports.read(folder_of(tmp_path, data, ".bmp"))
+            own_images.read(folder_of(tmp_path, data, ".bmp"))
 
 
 def test_files_that_belong_to_no_class_are_named(tmp_path):
@@ -291,33 +292,33 @@ def test_files_that_belong_to_no_class_are_named(tmp_path):
     (path / ".hidden").write_text("")
     (path / "a" / "notes.txt").write_text("about")
     (path / "b" / "deep").mkdir()
-    found = imports.read(path)
+    found = own_images.read(path)
     assert [len(of_class) for of_class in found.images] == [1, 1]
     loose, others = found.notes
     assert loose == f"Left out, in no folder of a class: {path}/README.txt, {path}/loose.png."
     assert others == f"Left out, no pictures: {path}/a/notes.txt, {path}/b/deep."
     for i in range(9):
         (path / "a" / f"{i}.txt").write_text("")
-    assert imports.read(path).notes[1].endswith("a/4.txt and 6 more.")
+    assert own_images.read(path).notes[1].endswith("a/4.txt and 6 more.")
     (tmp_path / "flat").mkdir()
     (tmp_path / "flat" / "x.png").write_bytes(picture("PNG"))
     with pytest.raises(
         DataError, match=r"holds 0 folders \(.*/flat/x.png is in none\), one for each"
     ):
-        imports.read(tmp_path / "flat")
+        own_images.read(tmp_path / "flat")
 
 
 def test_a_folder_whose_name_is_no_text_is_a_sentence(tmp_path):
     path = folder_of(tmp_path, picture("PNG"), ".png")
     (path / "b").rename(path / "b\udcff")
     with pytest.raises(DataError, match="is not UTF-8"):
-        imports.read(path)
+        own_images.read(path)
 
 
 def test_one_picture_is_no_source(tmp_path):
     (tmp_path / "x.jpg").write_bytes(picture("JPEG"))
     with pytest.raises(DataError, match="one picture: put pictures into a folder for each class"):
-        imports.read(tmp_path / "x.jpg")
+        own_images.read(tmp_path / "x.jpg")
 
 
 def mutants(data: bytes, count: int, seed: str) -> list[bytes]:
@@ -355,7 +356,7 @@ def test_a_damaged_npz_is_an_npz_or_a_sentence(tmp_path):
     for changed in mutants(data[:400], 60, "head") + mutants(data[::-1], 60, "tail"):
         whole = changed + data[400:] if data.startswith(changed[:1]) else changed[::-1]
         (tmp_path / "set.npz").write_bytes(whole)
-        judged(lambda: imports.read(tmp_path / "set.npz"))
+        judged(lambda: own_images.read(tmp_path / "set.npz"))
 
 
 # ---- the command ----

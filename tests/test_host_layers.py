@@ -12,15 +12,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from uff_host import glyphs, networks, reference
+from uff_host import reference
+from uff_host.datasets import shapes
 from uff_host.errors import DataError
-from uff_host.model import Array, Layer, layer_alone
+from uff_host.formats import networks
+from uff_host.formats.model import Array, Layer, layer_alone
+from uff_host.formats.samples import Samples
 from uff_host.reference import Options, class_kernel, class_layer, copies, patch
 from uff_host.reference.class_kernel import KernelProblem
 from uff_host.reference.class_linear import LinearProblem
 from uff_host.reference.feature_layer import Task
 from uff_host.reference.xorshift import Xorshift32
-from uff_host.samples import Samples
 
 # --- Names of networks ---------------------------------------------------------------------------
 
@@ -105,7 +107,7 @@ def test_a_blank_image_has_blank_copies_and_a_white_one_stays_white_inside():
 
 
 def test_copies_come_behind_their_image_and_follow_from_it_alone():
-    images = glyphs.samples(1, 0).images
+    images = shapes.samples(1, 0).images
     rows = copies.with_copies(images, 2)
     assert rows.shape == (3 * len(images), 28, 28)
     assert np.array_equal(rows[::3], images)
@@ -435,7 +437,7 @@ def test_leave_one_out_is_training_without_the_image_and_its_copies(problem, m, 
 
 def test_leaving_out_one_copy_would_say_too_much():
     """Why whole groups: an image is easily known by its copies."""
-    samples = glyphs.samples(2, 3)
+    samples = shapes.samples(2, 3)
     images, labels = reference.rows_of(samples, 5)
     f = reference.encode(images)
     alone = KernelProblem(f, labels, 5, 0.5).leave_one_out(0.03).labels == labels
@@ -444,7 +446,7 @@ def test_leaving_out_one_copy_would_say_too_much():
 
 
 def test_the_only_image_of_a_class_cannot_be_known_without_it():
-    samples = glyphs.samples(3, 0)
+    samples = shapes.samples(3, 0)
     chosen = (samples.labels != 0) | (np.cumsum(samples.labels == 0) == 1)
     few = Samples(samples.class_names, samples.images[chosen], samples.labels[chosen])
     for network in ("uff_kernel", "uff1"):
@@ -454,7 +456,7 @@ def test_the_only_image_of_a_class_cannot_be_known_without_it():
 
 
 def test_the_kernel_s_lambda_is_chosen_by_leave_one_out():
-    samples = glyphs.samples(4, 0)
+    samples = shapes.samples(4, 0)
     model = reference.train(samples, Options(network="kernel", lambda2="loo"))
     right = {}
     for ridge in (0.003, 0.01, 0.03, 0.1):
@@ -468,8 +470,8 @@ def test_the_kernel_s_lambda_is_chosen_by_leave_one_out():
 
 @pytest.mark.parametrize("network", ["uff_conv", "uff_kernel", "kernel", "contrast+kernel"])
 def test_every_network_learns_drawn_glyphs(network):
-    model = reference.train(glyphs.samples(20, 0), Options(network=network))
-    test = glyphs.samples(40, 1)
+    model = reference.train(shapes.samples(20, 0), Options(network=network))
+    test = shapes.samples(40, 1)
     right = reference.predict(reference.infer(model, test.images)) == test.labels
     assert right.mean() > 0.9
     assert model.fitted_correct / model.n_images > 0.95
@@ -479,7 +481,7 @@ def test_every_network_learns_drawn_glyphs(network):
 @pytest.mark.parametrize("network", ["uff_conv", "uff_kernel", "uff1", "uff2"])
 def test_labels_are_those_of_images_and_copies_teach(network):
     """Two drawings of each: with copies of them more unseen ones are known."""
-    few, test = glyphs.samples(2, 5), glyphs.samples(60, 1)
+    few, test = shapes.samples(2, 5), shapes.samples(60, 1)
     right = {}
     for count in (0, 8):
         model = reference.train(few, Options(network=network, copies=count))
@@ -492,8 +494,8 @@ def test_labels_are_those_of_images_and_copies_teach(network):
 
 
 def test_a_kept_layer_is_used_as_it_is():
-    first = reference.train(glyphs.samples(6, 0), Options(network="uff_conv", hidden=8))
-    samples = glyphs.samples(3, 1)
+    first = reference.train(shapes.samples(6, 0), Options(network="uff_conv", hidden=8))
+    samples = shapes.samples(3, 1)
     kept = layer_alone(first)
     model = reference.train(samples, Options(network="uff_kernel"), layer1=kept)
     assert model.kept and model.layers[0] == first.layers[0]
@@ -520,7 +522,7 @@ def test_the_patch_statistics_do_not_know_the_order_of_the_images(order):
 
 
 def test_training_says_what_it_cannot_use():
-    samples = glyphs.samples(2, 0)
+    samples = shapes.samples(2, 0)
     small = Samples(["a", "b"], some_images(4, 8, 9), np.arange(4).astype(np.uint8) % 2)
     blank = Samples(["a", "b"], np.zeros((4, 9, 9), np.uint8), small.labels)
     grey = Samples(["a", "b"], np.full((4, 9, 9), 7, np.uint8), small.labels)

@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from uff_host import glyphs, reference
+from uff_host import reference
+from uff_host.datasets import shapes
 from uff_host.errors import DataError
+from uff_host.formats.samples import Samples
 from uff_host.reference import Options, arithmetic, class_layer, class_linear, contrast, encoding
 from uff_host.reference.class_linear import LinearProblem
 from uff_host.reference.xorshift import Xorshift32
-from uff_host.samples import Samples
 
 
 def test_label_pixels_start_with_the_four_outermost_corners():
@@ -195,15 +196,15 @@ def test_the_first_label_of_most_goodness_is_predicted():
 
 @pytest.mark.parametrize("network", ["uff1", "uff2"])
 def test_the_reference_learns_drawn_glyphs(network):
-    model = reference.train(glyphs.samples(60, 0), Options(network=network, hidden=100))
-    test = glyphs.samples(100, 1)
+    model = reference.train(shapes.samples(60, 0), Options(network=network, hidden=100))
+    test = shapes.samples(100, 1)
     right = reference.predict(reference.infer(model, test.images)) == test.labels
     assert right.mean() > 0.85
     assert model.fitted_correct / model.n_images > 0.9
 
 
 def test_lambda_is_chosen_by_leave_one_out():
-    model = reference.train(glyphs.samples(20, 0), Options(hidden=50, lambda2="loo"))
+    model = reference.train(shapes.samples(20, 0), Options(hidden=50, lambda2="loo"))
     assert model.lambda_chosen
     assert any(
         math.isclose(model.class_layer.ridge, grid, rel_tol=1e-4) for grid in LinearProblem.grid
@@ -226,6 +227,6 @@ def test_training_says_what_it_cannot_use():
 
 
 def test_images_of_another_shape_are_not_predicted():
-    model = reference.train(glyphs.samples(3, 0), Options(hidden=5))
+    model = reference.train(shapes.samples(3, 0), Options(hidden=5))
     with pytest.raises(DataError):
         reference.infer(model, np.zeros((1, 8, 8), np.uint8))

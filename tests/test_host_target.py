@@ -12,7 +12,9 @@ import pytest
 from uff_host import patience
 from uff_host.errors import DataError, DeviceError
 from uff_host.progress import Progress
-from uff_host.target import UnixTarget, connect, naming, unix_firmware
+from uff_host.targets.base import naming
+from uff_host.targets.connect import connect
+from uff_host.targets.unix import UnixTarget, unix_firmware
 
 
 def fake(tmp_path: Path, script: str) -> Path:

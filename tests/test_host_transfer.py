@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from uff_host import transfer
 from uff_host.errors import DeviceError
-from uff_host.serial_link import Silence
+from uff_host.targets import transfer
+from uff_host.targets.serial_link import Silence
 
 Flip = Callable[[str, int, str], str]  # direction, number of the line, its text
 

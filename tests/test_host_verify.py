@@ -5,13 +5,14 @@ import copy
 import numpy as np
 import pytest
 
-from uff_host import glyphs, reference
-from uff_host.model import layer_alone, pack_model, unpack_model
-from uff_host.networks import kinds_of
-from uff_host.predictions import pack_predictions
+from uff_host import reference
+from uff_host.datasets import shapes
+from uff_host.formats.model import layer_alone, pack_model, unpack_model
+from uff_host.formats.networks import kinds_of
+from uff_host.formats.predictions import pack_predictions
+from uff_host.formats.samples import Samples
 from uff_host.reference import Options
-from uff_host.samples import Samples
-from uff_host.verify import verify
+from uff_host.verification import verify
 
 
 def failed(report):
@@ -37,12 +38,12 @@ def trained(request):
     network, *words = request.param.split()
     copies = int(words[0]) if "copies" in words else 0
     dual = words[0] if words and not copies else ""
-    samples = glyphs.samples(40 // (1 + copies), 0)
+    samples = shapes.samples(40 // (1 + copies), 0)
     form = dual or ("primal" if network == "uff2" else "auto")
     hidden = 8 if "patch" in kinds_of(network) else 60
     options = Options(network=network, hidden=hidden, statistics=True, form=form, copies=copies)
     model = unpack_model(pack_model(reference.train(samples, options)))
-    test = glyphs.samples(10, 1)
+    test = shapes.samples(10, 1)
     goodness = reference.infer(model, test.images)
     return samples, model, test, pack_predictions(reference.predict(goodness), goodness)
 
@@ -161,9 +162,9 @@ def test_one_copy_more_or_less_fails(trained):
 @pytest.mark.parametrize("network", ["uff2", "uff_kernel"])
 def test_a_kept_layer_is_that_of_its_file_and_not_trained_anew(network):
     options = Options(network=network, hidden=8, statistics=True)
-    first = reference.train(glyphs.samples(5, 1), options)
-    another = reference.train(glyphs.samples(6, 1), options)
-    samples = glyphs.samples(12, 0)
+    first = reference.train(shapes.samples(5, 1), options)
+    another = reference.train(shapes.samples(6, 1), options)
+    samples = shapes.samples(12, 0)
     model = unpack_model(pack_model(reference.train(samples, options, layer1=first)))
     assert verify(samples, model).ok
     report = verify(samples, model, layer1=layer_alone(first))

@@ -6,13 +6,13 @@ from __future__ import annotations
 import m7
 import pytest
 
-from uff_host.qemu import MEMORY_BYTES
+from uff_host.targets.qemu import MEMORY_BYTES
 
 SCRIPTS = sorted((m7.TOP / "tests" / "device").glob("*.py"))
 HELPERS = ("uff_checks", "ridge_calls", "touch_bus")
 # What other tests give a screen, files or a job.
 DRIVEN = ("board_draw", "campaign", "capture_session", "hand_touch")
-TOUCH_MODEL = m7.TOP / "host" / "uff_host" / "board" / "ft6x06_model.py"
+TOUCH_MODEL = m7.TOP / "host" / "uff_host" / "virtual_board" / "ft6x06_model.py"
 # Holds two trainings of hundreds of whole images at once: more than a board's heap.
 TOO_BIG = "test_no_slice_is_longer_than_twenty_million_multiply_adds"
 

@@ -12,12 +12,13 @@ import m7
 import numpy as np
 import pytest
 
-from uff_host import patience, transfer
+from uff_host import patience
 from uff_host.errors import DeviceError
-from uff_host.model import read_model
-from uff_host.qemu import MEMORY_BYTES, QemuTarget
-from uff_host.serial_link import LinkLost, SerialLink
-from uff_host.serial_target import SerialTarget
+from uff_host.formats.model import read_model
+from uff_host.targets import transfer
+from uff_host.targets.qemu import MEMORY_BYTES, QemuTarget
+from uff_host.targets.serial import SerialTarget
+from uff_host.targets.serial_link import LinkLost, SerialLink
 
 JOB = {"hidden": 48}
 TALK = "print('alive')"
@@ -311,7 +312,8 @@ def test_a_board_on_a_port_trains_and_is_free_after_its_line_was_cut(samples, tm
 
 def test_no_emulator_outlives_a_killed_host():
     code = (
-        "import time; from uff_host.qemu import MEMORY_BYTES, QemuTarget; t = QemuTarget();"
+        "import time; from uff_host.targets.qemu import MEMORY_BYTES, QemuTarget;"
+        "t = QemuTarget();"
         "print(t.process_id, flush=True); time.sleep(60)"
     )
     environment = os.environ | {"UFF_M7": str(m7.firmware())}

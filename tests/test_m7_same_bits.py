@@ -6,10 +6,10 @@ from __future__ import annotations
 import m7
 import pytest
 
-from uff_host import glyphs
-from uff_host.model import read_model
-from uff_host.samples import write_samples
-from uff_host.target import UnixTarget
+from uff_host.datasets import shapes
+from uff_host.formats.model import read_model
+from uff_host.formats.samples import write_samples
+from uff_host.targets.unix import UnixTarget
 
 COUNT = """
 import board_m7
@@ -82,7 +82,7 @@ def test_predictions_have_the_same_bits(board, unix, small, tmp_path):
 @pytest.mark.parametrize("network", ["uff1", "uff2"])
 def test_a_model_of_5_x_300_images_has_the_same_bits(network, board, unix, tmp_path):
     samples = tmp_path / "train.uffs"
-    write_samples(samples, glyphs.samples(300, 3))
+    write_samples(samples, shapes.samples(300, 3))
     job = {"network": network}
     assert trained(board, samples, job, tmp_path) == trained(unix, samples, job, tmp_path)
 

@@ -20,14 +20,16 @@ import pytest
 from conftest import DEVICE, DEVICE_TESTS, TOP
 from mpremote import mip
 
-from uff_host import glyphs, native_cost, patience
-from uff_host.model import read_model
+from uff_host import patience
+from uff_host.datasets import shapes
+from uff_host.experiments.instructions import native_module
+from uff_host.formats.model import read_model
+from uff_host.formats.samples import Samples, read_samples, write_samples
 from uff_host.progress import ignore
-from uff_host.qemu import MEMORY_BYTES, QEMU, QemuTarget
-from uff_host.samples import Samples, read_samples, write_samples
-from uff_host.serial_target import SerialTarget
-from uff_host.target import UnixTarget
-from uff_host.verify import verify
+from uff_host.targets.qemu import MEMORY_BYTES, QEMU, QemuTarget
+from uff_host.targets.serial import SerialTarget
+from uff_host.targets.unix import UnixTarget
+from uff_host.verification import verify
 
 FIRMWARE = TOP / "firmware_build"
 BUILD = FIRMWARE / "build"
@@ -208,7 +210,7 @@ def test_a_device_script_passes_on_stock_unix(
 
 
 def test_a_network_trained_with_doubles_verifies(stock: Callable, tmp_path: Path) -> None:
-    write_samples(tmp_path / "train.uffs", glyphs.samples(60, 3))
+    write_samples(tmp_path / "train.uffs", shapes.samples(60, 3))
     job = {"network": "uff2", "hidden": 100, "statistics": True, "lambda2": "loo"}
     (tmp_path / "job.json").write_text(json.dumps(job))
     done = stock(DEVICE / "scripts/train.py", tmp_path)
@@ -268,7 +270,7 @@ def m7_stock() -> Path:
 def board(m7_stock: Path) -> Iterator[QemuTarget]:
     """The image without ridge, with what mip installs on every Cortex-M4F and M7."""
     with m7.started(image=m7_stock, heap_bytes=MEMORY_BYTES) as target:
-        native_cost.put_package(target, BUILD / "mpy/package.json")
+        native_module.put_package(target, BUILD / "mpy/package.json")
         for script in DEVICE_TESTS.glob("*.py"):  # they import one another
             target.put(script, script.name)
         yield target
@@ -302,7 +304,7 @@ def test_the_module_for_double_precision_gives_the_same_bits(
     m7_stock: Path, run_device: Callable, tmp_path: Path
 ) -> None:
     with m7.started(image=m7_stock) as target:
-        native_cost.put_package(target, BUILD / "mpy/package-armv7emdp.json")
+        native_module.put_package(target, BUILD / "mpy/package-armv7emdp.json")
         for name in ("uff_checks", "ridge_calls", "ridge_values"):
             target.put(DEVICE_TESTS / f"{name}.py", f"{name}.py")
         values = DEVICE_TESTS / "ridge_values.py"
@@ -311,9 +313,9 @@ def test_the_module_for_double_precision_gives_the_same_bits(
 
 def test_the_native_module_costs_hardly_more_than_the_one_built_in(m7_stock: Path) -> None:
     def draw(k: int, n: int) -> Samples:
-        return glyphs.samples(n, 0, k)
+        return shapes.samples(n, 0, k)
 
-    found = native_cost.measure(draw, ["uff2"], [(3, 40)], {"leave_one_out": False}, ignore)
+    found = native_module.measure(draw, ["uff2"], [(3, 40)], {"leave_one_out": False}, ignore)
     (training,) = found.trainings
     assert training.built_in == sum(pair.built_in for pair in found.stages)
     assert training.native == sum(pair.native for pair in found.stages)

@@ -16,8 +16,8 @@ from conftest import DEVICE, DEVICE_TESTS
 from test_m7_mpremote import mpremote
 
 from uff_host import patience
-from uff_host.qemu import QemuTarget
-from uff_host.target import UnixTarget
+from uff_host.targets.qemu import QemuTarget
+from uff_host.targets.unix import UnixTarget
 
 BUILD = m7.TOP / "firmware_build"
 # Each has its own tests, on both; here is what leans on MicroPython most.

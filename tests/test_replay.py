@@ -13,13 +13,10 @@ import m7
 import numpy as np
 import pytest
 
-from uff_host import cli
+from uff_host.cli import main
 from uff_host.errors import DeviceError, FormatError
-from uff_host.hand import Hand
-from uff_host.hand.composer import Composer, Layout, lesson
-from uff_host.lesson import MODEL, SAMPLES, layout_of, replay, score
-from uff_host.samples import read_samples
-from uff_host.session import (
+from uff_host.formats.samples import read_samples
+from uff_host.formats.touch_recording import (
     CONTACT,
     HEADER,
     LIFT,
@@ -32,7 +29,11 @@ from uff_host.session import (
     unpack_session,
     write_session,
 )
-from uff_host.target import Result, Target, UnixTarget
+from uff_host.handwriting import Hand
+from uff_host.handwriting.composer import Composer, Layout, lesson
+from uff_host.handwriting.lesson import MODEL, SAMPLES, layout_of, replay, score
+from uff_host.targets.base import Result, Target
+from uff_host.targets.unix import UnixTarget
 
 DEVICE = Path(__file__).resolve().parent.parent / "device"
 DIGITS = "1234567890"
@@ -224,14 +225,14 @@ def test_the_verdicts_of_predict_py_are_those_on_the_screen(unix, layout, tmp_pa
 def test_the_command_compares_what_was_recognised_and_brings_the_files(tmp_path, capsys):
     path = tmp_path / "two.ufft"
     told = ["lesson", str(path), "--characters", "12", "--examples", "4", "--ask", "3"]
-    assert cli.main(told) == 0
+    assert main.main(told) == 0
     kept, model = tmp_path / "two.uffs", tmp_path / "two.uffm"
-    assert cli.main(["replay", str(path), "--samples", str(kept), "--model", str(model)]) == 0
+    assert main.main(["replay", str(path), "--samples", str(kept), "--model", str(model)]) == 0
     assert "of 6 unseen drawings right" in capsys.readouterr().out
     assert read_samples(kept).counts() == [4, 4]
     assert model.stat().st_size > 1000
     path.write_bytes(path.read_bytes()[:-1])
-    assert cli.main(["replay", str(path)]) == 1
+    assert main.main(["replay", str(path)]) == 1
     assert "touches take" in capsys.readouterr().err
 
 

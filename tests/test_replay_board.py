@@ -12,15 +12,16 @@ import pytest
 from board import Board, Serial, open_page
 from conftest import DEVICE
 
-from uff_host import cli, patience
+from uff_host import patience
+from uff_host.cli import main
 from uff_host.errors import DeviceError, FormatError
-from uff_host.hand import Drawing, Field, Hand
-from uff_host.hand.composer import Layout, lesson
-from uff_host.lesson import MODEL, SAMPLES, layout_of, replay
-from uff_host.samples import read_samples
-from uff_host.serial_target import SerialTarget
-from uff_host.session import read_session, write_session
-from uff_host.target import UnixTarget
+from uff_host.formats.samples import read_samples
+from uff_host.formats.touch_recording import read_session, write_session
+from uff_host.handwriting import Drawing, Field, Hand
+from uff_host.handwriting.composer import Layout, lesson
+from uff_host.handwriting.lesson import MODEL, SAMPLES, layout_of, replay
+from uff_host.targets.serial import SerialTarget
+from uff_host.targets.unix import UnixTarget
 
 SCRIPTS = DEVICE / "scripts"
 
@@ -69,7 +70,7 @@ def test_a_session_comes_to_the_same_files_on_the_board(
             target.run("layout.py", {"hidden": 5})
         assert not (board.folder / "job.json").exists()
     told = ["replay", str(path), "--on", board.port, "--json", str(tmp_path / "x.json")]
-    assert cli.main([*told, "--model", str(tmp_path / "x.uffm")]) == 0
+    assert main.main([*told, "--model", str(tmp_path / "x.uffm")]) == 0
     there = json.loads((tmp_path / "x.json").read_text())
     for key in ("counts", "names", "guesses", "loo_accuracy", "samples_sha256", "model_sha256"):
         assert there[key] == here[key]

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from uff_host.rivals import (
+from uff_host.experiments.accuracy.baselines import (
     RIVALS,
     Rival,
     Split,
@@ -20,9 +20,9 @@ from uff_host.rivals import (
     forward_forward,
     linear_ridge,
 )
-from uff_host.rivals.adam import Adam, cosine
-from uff_host.rivals.inputs import inputs
-from uff_host.samples import Samples, write_samples
+from uff_host.experiments.accuracy.baselines.adam import Adam, cosine
+from uff_host.experiments.accuracy.baselines.inputs import inputs
+from uff_host.formats.samples import Samples, write_samples
 
 K = 3
 SIDE = 8
@@ -169,7 +169,14 @@ def test_a_rival_runs_as_a_process_on_two_samples_files(tmp_path: Path):
     train, test = some_samples(12, 0), some_samples(40, 1)
     write_samples(tmp_path / "train.uffs", train)
     write_samples(tmp_path / "test.uffs", test)
-    command = [sys.executable, "-m", "uff_host.rivals", "elm", "train.uffs", "test.uffs"]
+    command = [
+        sys.executable,
+        "-m",
+        "uff_host.experiments.accuracy.baselines",
+        "elm",
+        "train.uffs",
+        "test.uffs",
+    ]
     done = subprocess.run(
         [*command, "--seed", "4"], cwd=tmp_path, capture_output=True, text=True, check=True
     )

@@ -19,11 +19,11 @@ import m7
 import pytest
 from board import Board
 
-from uff_host import serial_link
 from uff_host.errors import DeviceError
-from uff_host.qemu import QemuTarget
-from uff_host.serial_link import LinkLost, SerialLink
-from uff_host.serial_target import SerialTarget
+from uff_host.targets import serial_link
+from uff_host.targets.qemu import QemuTarget
+from uff_host.targets.serial import SerialTarget
+from uff_host.targets.serial_link import LinkLost, SerialLink
 
 SCRIPT = "for i in range(3):\n    print('line', i)\nimport sys\nprint('end', end='')\n"
 LONG = "# a comment that fills some windows of raw paste\n" * 100 + SCRIPT

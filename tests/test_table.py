@@ -1,4 +1,4 @@
-"""`uff table`: rows, files, resuming and sentences, on a fake target and small images."""
+"""The table of accuracies: rows, files, resuming, sentences, on a fake target and small images."""
 
 from __future__ import annotations
 
@@ -17,15 +17,18 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from uff_host import cells, cli, fashion, plots, record, results, table
-from uff_host.cells import TITLES, Cell, Row, Task
+from uff_host.cli import main
+from uff_host.cli.experiment import table as cli_table
+from uff_host.datasets import fashion_mnist
 from uff_host.errors import DeviceError, UffError
-from uff_host.networks import NAMES
+from uff_host.experiments.accuracy import grid, plot, record, results, table
+from uff_host.experiments.accuracy.baselines import RIVALS, Score
+from uff_host.experiments.accuracy.grid import TITLES, Cell, Row, Task
+from uff_host.experiments.accuracy.results import Store
+from uff_host.formats.networks import NAMES
+from uff_host.formats.samples import Samples, read_samples
 from uff_host.progress import OnProgress, Progress, ignore
-from uff_host.results import Store
-from uff_host.rivals import RIVALS, Score
-from uff_host.samples import Samples, read_samples
-from uff_host.target import Result, Target
+from uff_host.targets.base import Result, Target
 
 SIDE = 6
 CELL = Cell((0, 1, 2), 5)
@@ -96,7 +99,7 @@ class Bench:
 
     def rows(self, networks: Sequence[str], seeds: int = 2, **options: Any) -> list[Row]:
         console = Console(file=self.screen, width=200)
-        tasks = cells.tasks(networks, [CELL], seeds)
+        tasks = grid.tasks(networks, [CELL], seeds)
         store = options.pop("store", None) or self.store()
         return table.compute(self.splits, lambda: self.target, store, tasks, console, **options)
 
@@ -107,7 +110,7 @@ def bench(tmp_path: Path) -> Bench:
 
 
 def a_row(network: str, cell: Cell = CELL, *accuracies: float) -> Row:
-    return cells.row(network, cell, [[Score("a", value)] for value in accuracies or (0.5, 0.6)])
+    return grid.row(network, cell, [[Score("a", value)] for value in accuracies or (0.5, 0.6)])
 
 
 # --- Rows ----------------------------------------------------------------------------------------
@@ -127,7 +130,7 @@ def test_uff_comes_from_the_target_and_rivals_from_numpy(bench):
 def test_best_setting_is_chosen_by_the_mean_over_seeds():
     scores = [[Score("a", 0.9), Score("b", 0.6), Score("c", 0.8)]]
     scores += [[Score("a", 0.5), Score("b", 0.6), Score("c", 0.8)]]
-    row = cells.row("ridge", CELL, scores)
+    row = grid.row("ridge", CELL, scores)
     assert (row.settings, row.mean, row.sd) == ("c", 0.8, 0.0)
     assert row.tried == pytest.approx({"a": 0.7, "b": 0.6, "c": 0.8})
 
@@ -203,10 +206,10 @@ def test_version_of_a_rival_is_that_of_the_modules_it_uses():
     def names(network: str) -> set[str]:
         return {path.stem for path in results.rival_sources(RIVALS[network])}
 
-    assert names("bp") == {"backpropagation", "adam", "inputs", "rival"}
-    assert names("elm") == {"random_neurons", "linear_ridge", "inputs", "rival"}
+    assert names("bp") == {"backpropagation", "adam", "inputs", "baseline"}
+    assert names("elm") == {"random_neurons", "linear_ridge", "inputs", "baseline"}
     assert names("cnn") == names("cnn_aug") == {
-        "convolutional", "lenet", "lenet_jax", "inputs", "rival"
+        "convolutional", "lenet", "lenet_jax", "inputs", "baseline"
     }  # fmt: skip
 
 
@@ -262,15 +265,15 @@ def test_a_rival_that_breaks_is_named_with_what_it_said(bench, monkeypatch):
 
 @pytest.fixture
 def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
-    """Runs `uff table` on small images and a fake target."""
+    """Runs `uff experiment table` on small images and a fake target."""
     firmware = tmp_path / "micropython"
     firmware.touch()
     monkeypatch.setenv("UFF_UNIX", str(firmware))
     monkeypatch.setenv("UFF_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(fashion, "load", lambda idx, on_progress: SmallSplits())
-    monkeypatch.setattr(table, "connect", lambda name: FakeTarget())
+    monkeypatch.setattr(fashion_mnist, "load", lambda idx, on_progress: SmallSplits())
+    monkeypatch.setattr(cli_table, "connect", lambda name: FakeTarget())
     handler = signal.getsignal(signal.SIGTERM)
-    yield lambda *arguments: cli.main(["table", *map(str, arguments)])
+    yield lambda *arguments: main.main(["experiment", "table", *map(str, arguments)])
     signal.signal(signal.SIGTERM, handler)
 
 
@@ -298,25 +301,26 @@ def test_the_command_writes_json_markdown_and_picture(command, tmp_path, capsys)
     assert (out / "t.png").read_bytes().startswith(b"\x89PNG")
     shown = capsys.readouterr().out
     assert (
-        "uff table --class-ids 0,1,2 --images 5 --seeds 2 --networks uff2,ridge --fresh" in shown
+        "uff experiment table --class-ids 0,1,2 --images 5 --seeds 2 --networks uff2,ridge --fresh"
+        in shown
     )
 
 
 def words(text: str) -> list[str]:
-    return ["table", *text.split()]
+    return ["experiment", "table", *text.split()]
 
 
 def test_the_command_shown_for_a_cell_computes_this_cell():
-    asked = cli.parse(words("--class-ids 5,7,9 --images 30 --seeds 3"))
-    (cell,) = table.wanted_cells(asked)
-    again = cli.parse(table.command(cell, asked).split()[1:])
-    assert table.wanted_cells(again) == [cell] == [Cell((5, 7, 9), 30)]
+    asked = main.parse(words("--class-ids 5,7,9 --images 30 --seeds 3"))
+    (cell,) = cli_table.wanted_cells(asked)
+    again = main.parse(cli_table.command_of(cell, asked).split()[1:])
+    assert cli_table.wanted_cells(again) == [cell] == [Cell((5, 7, 9), 30)]
     assert (again.seeds, again.networks, again.on, again.fresh) == (3, list(TITLES), "unix", True)
 
 
 def test_sets_of_classes_add_up():
-    asked = cli.parse(words("--classes 2 --class-ids 5-7 --class-ids 1,9"))
-    sets = [cell.class_ids for cell in table.wanted_cells(asked) if cell.images == 100]
+    asked = main.parse(words("--classes 2 --class-ids 5-7 --class-ids 1,9"))
+    sets = [cell.class_ids for cell in cli_table.wanted_cells(asked) if cell.images == 100]
     assert sets == [(0, 1), (5, 6, 7), (1, 9)]
 
 
@@ -445,13 +449,13 @@ def test_markdown_has_the_best_in_bold_and_the_slides_beside():
 
 
 def test_markdown_names_the_setting_of_each_rival():
-    row = cells.row("ridge", CELL, [[Score("a, lambda 1", 0.9), Score("b", 0.6)]])
+    row = grid.row("ridge", CELL, [[Score("a, lambda 1", 0.9), Score("b", 0.6)]])
     assert "| ridge on pixels | 3 x 5 | a, lambda 1 |" in table.as_markdown([row])
 
 
 def test_every_network_has_a_style_of_its_own():
-    assert plots.STYLES.keys() == TITLES.keys()
-    colours, markers = zip(*plots.STYLES.values(), strict=True)
+    assert plot.STYLES.keys() == TITLES.keys()
+    colours, markers = zip(*plot.STYLES.values(), strict=True)
     assert len(set(colours)) == len(set(markers)) == len(TITLES)
 
 
@@ -463,7 +467,7 @@ def test_any_number_of_panels_can_be_drawn(tmp_path, sets):
         for n in (1, 300)
         for network, values in (("uff2", (0.9,)), ("krr", (0.8,)))
     ]
-    plots.plot(rows, tmp_path / "picture.png")
+    plot.plot(rows, tmp_path / "picture.png")
     assert (tmp_path / "picture.png").stat().st_size > 10_000
 
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from uff_host import patience
-from uff_host.board.ft6x06_model import (
+from uff_host.virtual_board.ft6x06_model import (
     CONTACT,
     CTRL,
     FAULTS,
@@ -23,7 +23,7 @@ from uff_host.board.ft6x06_model import (
     FT6x06Model,
 )
 
-MODEL = TOP / "host" / "uff_host" / "board"
+MODEL = TOP / "host" / "uff_host" / "virtual_board"
 SCRIPTS = ["touch_driver.py", "touch_random.py"]
 WIDTH, HEIGHT = 800, 480
 

@@ -1,4 +1,5 @@
-"""The virtual board: what `uff board` shows on a page (host/uff_host/board, layouts in wire.py).
+"""The virtual board, which `uff board` shows on a page (host/uff_host/virtual_board; wire.py has
+the layouts).
 
 Its wires are a socket that keeps packets apart, so that Ctrl-C between two of them tears none.
 The touch controller is at the socket's other end; the driver here is the real board's.

@@ -32,7 +32,7 @@ NAMES = ("1", "2", "3")  # of a new samples file
 
 # Handwriting by few people wants a stronger ridge in layer 1 than Fashion-MNIST: on the 5,000
 # digits of MNIST that `uff data digits` brings, 100 is 0.02 better than 5 with 5, 20 and 50 images
-# a class (`uff digits --study`, as are the figures below).
+# a class (`uff experiment digits --study`, as are the figures below).
 LAMBDA1 = 100.0
 
 # A margin below a fifth of the best goodness is "not sure". With 5, 20 and 60 of those digits a

@@ -35,7 +35,7 @@ JOB = {
     "power_s": -1.0,  # of writing while the plug may be pulled; -1: 20 on the board, else 0
 }
 
-# ---- bounds and hashes, made by `python -m uff_host.selftest_bounds` ----
+# ---- bounds and hashes, made by `python host/tools/selftest_bounds.py` ----
 # Of each kernel: instructions, estimated cycles on the board: at least, at most.
 KERNELS = {
     "class_sums": (262601, 153600, 1823862),

@@ -4,7 +4,7 @@
 // pair ([pair][row], a word each), so that one LDRD brings the same pair of two rows: a 2 x 4 tile takes 3 LDRD and 8
 // SMLAD for 16 multiply-adds, 0.69 instructions each.
 // Floats: a 4 x 4 tile has 16 independent sums, so that VFMS never waits for its latency of 3 cycles; 4 columns of the
-// panel at a time, copied one behind the other. Counts for every kernel: `uff cost`.
+// panel at a time, copied one behind the other. Counts for every kernel: `uff experiment cost`.
 #include "ridge_kernels.h"
 
 #ifdef RIDGE_HAS_M7

@@ -1,6 +1,6 @@
 """The host side of µFF on MicroPython: data in, training on a target, and a check of what it did.
 
-The command line is `uff` (cli.py). For use from Python, imported when first asked for:
+The command line is `uff` (cli/). For use from Python, imported when first asked for:
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from uff_host.errors import DataError, DeviceError, FormatError, UffError
-    from uff_host.model import Model, read_model
-    from uff_host.samples import Samples, read_samples, write_samples
-    from uff_host.target import Target, UnixTarget
+    from uff_host.formats.model import Model, read_model
+    from uff_host.formats.samples import Samples, read_samples, write_samples
+    from uff_host.targets.base import Target
+    from uff_host.targets.unix import UnixTarget
 
 __all__ = [
     "DataError",

@@ -10,9 +10,9 @@ from uff_host import interrupts
 def main() -> int:
     """Run the command of the command line; return the exit status."""
     interrupts.leave_at_once()
-    from uff_host import cli
+    from uff_host.cli.main import main as run
 
-    status = cli.main()
+    status = run()
     interrupts.ignore()
     return status
 

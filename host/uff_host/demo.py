@@ -7,13 +7,14 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from uff_host import fashion, glyphs, pictures
-from uff_host.model import Model, read_model
-from uff_host.predictions import unpack_predictions
+from uff_host import pictures
+from uff_host.datasets import fashion_mnist, shapes
+from uff_host.formats.model import Model, read_model
+from uff_host.formats.predictions import unpack_predictions
+from uff_host.formats.samples import Samples, write_samples
 from uff_host.progress import OnProgress
-from uff_host.samples import Samples, write_samples
-from uff_host.target import Result, Target
-from uff_host.verify import Report, verify
+from uff_host.targets.base import Result, Target
+from uff_host.verification import Report, verify
 
 CLASS_IDS = range(5)
 TEST_GLYPHS = 1000  # of each class, as many as Fashion-MNIST has for testing
@@ -58,10 +59,10 @@ def prepare(n: int, seed: int, idx_folder: Path | None, on_progress: OnProgress)
         DataError: The IDX folder is not what it should be, or n is too large.
     """
     try:
-        images = fashion.load(idx_folder, on_progress)
-    except fashion.SourceError as error:
+        images = fashion_mnist.load(idx_folder, on_progress)
+    except fashion_mnist.SourceError as error:
         # The seed of the test glyphs is one that no training takes.
-        return Data(glyphs.samples(n, seed), glyphs.samples(TEST_GLYPHS, 2**32 + seed), str(error))
+        return Data(shapes.samples(n, seed), shapes.samples(TEST_GLYPHS, 2**32 + seed), str(error))
     return Data(images.train(CLASS_IDS, n, seed), images.test(CLASS_IDS))
 
 

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
 
 from uff_host import files
-from uff_host.samples import Samples
+from uff_host.formats.samples import Samples
 
 mpl.use("Agg")
 

@@ -21,17 +21,25 @@ from typing import Any
 
 import numpy as np
 
-from uff_host import model as models
 from uff_host import reference
-from uff_host import samples as samples_files
-from uff_host import session as sessions
 from uff_host.errors import FormatError
-from uff_host.model import Array, Layer, Model, layer_alone, pack_model, read_layer, unpack_model
-from uff_host.networks import KINDS as KINDS_OF_LAYERS
-from uff_host.networks import kinds_of
+from uff_host.formats import model as models
+from uff_host.formats import samples as samples_files
+from uff_host.formats import touch_recording as sessions
+from uff_host.formats.model import (
+    Array,
+    Layer,
+    Model,
+    layer_alone,
+    pack_model,
+    read_layer,
+    unpack_model,
+)
+from uff_host.formats.networks import KINDS as KINDS_OF_LAYERS
+from uff_host.formats.networks import kinds_of
+from uff_host.formats.samples import pack_header, pack_record, unpack_samples
+from uff_host.formats.touch_recording import Report, Session, pack_session, unpack_session
 from uff_host.reference.encoding import kept_pixels
-from uff_host.samples import pack_header, pack_record, unpack_samples
-from uff_host.session import Report, Session, pack_session, unpack_session
 
 from . import references
 from .calls import Verdict

@@ -149,7 +149,7 @@ static int64_t local_us(mp_obj_t tuple) {
 }
 
 // datetime([tuple]): year, month, day, weekday (0 is Monday; not looked at where set), hour, minute, second, microsecond.
-// As on the board what was set outlives a reset: the server hears of it (host/uff_host/board/wire.py).
+// As on the board what was set outlives a reset: the server hears of it (host/uff_host/virtual_board/wire.py).
 static mp_obj_t rtc_datetime(size_t n_args, const mp_obj_t *args) {
     if (n_args == 2) {
         ahead_us += local_us(args[1]) - now_us();

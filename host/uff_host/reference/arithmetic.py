@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from uff_host.errors import DataError
-from uff_host.model import MAX_ROWS
+from uff_host.formats.model import MAX_ROWS
 
 UNIT = 512  # an encoded image or the features of a class layer, of length 1, as int16
 UNIT_BITS = 9

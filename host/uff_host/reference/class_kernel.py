@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from uff_host.errors import DataError
-from uff_host.model import MOST_SQUARES, Array
+from uff_host.formats.model import MOST_SQUARES, Array
 from uff_host.reference.arithmetic import (
     UNIT_BITS,
     Float64,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from uff_host.model import Array
+from uff_host.formats.model import Array
 from uff_host.reference.arithmetic import (
     UNIT,
     UNIT_BITS,

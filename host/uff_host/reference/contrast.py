@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from uff_host.errors import DataError
-from uff_host.model import Array, Layer
+from uff_host.formats.model import Array, Layer
 from uff_host.reference.arithmetic import (
     Float64,
     Int16,

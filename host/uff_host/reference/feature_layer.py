@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy.typing as npt
 
-from uff_host.model import Array, Layer
+from uff_host.formats.model import Array, Layer
 from uff_host.reference.arithmetic import Form, Int16, UInt8
 
 Arrays = dict[bytes, Array]

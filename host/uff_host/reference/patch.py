@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from uff_host.errors import DataError
-from uff_host.model import PATCH_CHANNELS, Array, Layer
+from uff_host.formats.model import PATCH_CHANNELS, Array, Layer
 from uff_host.reference import contrast, encoding
 from uff_host.reference.arithmetic import (
     UNIT,

@@ -12,14 +12,22 @@ import numpy as np
 import numpy.typing as npt
 
 from uff_host.errors import DataError
-from uff_host.model import MAX_COPIES, MAX_ROWS, PATCH_SIDE, Array, Layer, Model, layer_alone
-from uff_host.networks import Kinds, kinds_of
+from uff_host.formats.model import (
+    MAX_COPIES,
+    MAX_ROWS,
+    PATCH_SIDE,
+    Array,
+    Layer,
+    Model,
+    layer_alone,
+)
+from uff_host.formats.networks import Kinds, kinds_of
+from uff_host.formats.samples import MAX_CLASSES, Samples
 from uff_host.reference import class_kernel, class_linear, contrast, encoding, patch
 from uff_host.reference.arithmetic import Form, Int16, Int64, UInt8, crc, snap
 from uff_host.reference.class_layer import ClassLayerModule, ClassProblem, predict
 from uff_host.reference.copies import with_copies
 from uff_host.reference.feature_layer import FeatureLayer, Fitted, Task
-from uff_host.samples import MAX_CLASSES, Samples
 
 FEATURE_LAYERS: dict[str, FeatureLayer] = {"contrast": contrast, "patch": patch}
 CLASS_LAYERS: dict[str, ClassLayerModule] = {"linear": class_linear, "kernel": class_kernel}

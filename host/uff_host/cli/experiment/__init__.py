@@ -1,0 +1,1 @@
+"""The commands `uff experiment …`, which make the figures of the documentation."""

@@ -1,0 +1,81 @@
+"""`uff replay`"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from uff_host import files
+from uff_host.cli.argument_types import Parser, add_on
+from uff_host.console import screen
+from uff_host.formats.samples import read_samples
+from uff_host.formats.touch_recording import read_session
+from uff_host.handwriting.lesson import MODEL, SAMPLES, read_answers, replay, score
+from uff_host.targets.base import naming
+from uff_host.targets.connect import connect
+
+
+def arguments(command: Parser) -> None:
+    """The arguments of `uff replay`."""
+    command.explain(
+        "Runs the capture application on a target and gives it the touches of a session, as fast "
+        "as it takes them. The drawings of the board's owner stay untouched.",
+        ("uff replay digits.ufft", "in MicroPython on this machine"),
+        ("uff replay digits.ufft --on m7 --samples d.uffs --model d.uffm", "on the emulated "
+         "Cortex-M7, and keep what it drew and learnt"),
+    )  # fmt: skip
+    command.add_argument("session", type=Path, help="session file (.ufft)")
+    add_on(command)
+    command.add_argument("--start", type=Path, metavar="UFFS", help="drawings to begin with")
+    command.add_argument("--samples", type=Path, metavar="UFFS", help="where to keep the drawings")
+    command.add_argument("--model", type=Path, metavar="UFFM", help="where to keep the model")
+    command.add_argument("--json", type=Path, metavar="FILE", help="where to keep the report")
+    command.add_argument("--real-time", action="store_true", help="take as long as the person did")
+    command.set_defaults(do=do)
+
+
+def do(options: argparse.Namespace) -> None:
+    """`uff replay`"""
+    console = options.console
+    files.check_regular(*filter(None, (options.session, options.start)))
+    files.check_outputs(
+        options.samples, options.model, options.json, inputs=[options.session, options.start]
+    )
+    session = read_session(options.session)
+    answers = read_answers(options.session)
+    if options.start:
+        read_samples(options.start)
+    job = {"real_time": options.real_time, "width": session.width, "height": session.height}
+    with (
+        naming({"session.ufft": options.session, SAMPLES: options.start}),
+        connect(options.on) as target,
+        screen.progress_bar(console, f"Replaying on {target.name}") as on_progress,
+    ):
+        result = replay(
+            target, options.session, start=options.start, job=job, on_progress=on_progress
+        )
+        if options.samples:
+            target.get(SAMPLES, options.samples, on_progress)
+        if options.model:
+            target.get(MODEL, options.model, on_progress)
+    console.print(
+        ", ".join(f"{n} {c}" for n, c in zip(result["names"], result["counts"], strict=True)),
+        highlight=False,
+    )
+    console.print(f"samples {result['samples_sha256']}", highlight=False, soft_wrap=True)
+    if result["model_sha256"]:
+        console.print(f"model   {result['model_sha256']}", highlight=False, soft_wrap=True)
+    if result["loo_accuracy"] is not None:
+        console.print(f"leave-one-out accuracy {result['loo_accuracy']:.4f}")
+    console.print(f"{result['seconds']:.1f} s{_whose(options.on)}")
+    if answers:
+        found = score(result, answers)
+        console.print(found.sentence())
+        result["accuracy"] = found.accuracy
+    if options.json:
+        files.write_bytes(options.json, json.dumps(result).encode())
+
+
+def _whose(on: str) -> str:
+    return " (of the emulator)" if on == "m7" else ""

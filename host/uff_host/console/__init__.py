@@ -1,0 +1,1 @@
+"""What a terminal shows: texts as they are, progress bars, tables."""

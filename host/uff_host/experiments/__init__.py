@@ -1,0 +1,1 @@
+"""How the project's figures are made: accuracy, instructions, handwriting."""

@@ -1,0 +1,1 @@
+"""Accuracy over classes and images: µFF as the device computes it, beside baselines."""

@@ -1,0 +1,149 @@
+"""Results of finished tasks, kept in a folder, so that a table goes on where it was stopped."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Sequence
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from uff_host import files
+from uff_host.errors import DeviceError
+from uff_host.experiments.accuracy.baselines import RIVALS, Rival, Score
+from uff_host.experiments.accuracy.grid import UFF, Task
+from uff_host.formats.samples import Samples
+from uff_host.targets.qemu import m7_firmware
+from uff_host.targets.unix import unix_firmware
+
+_RIVALS = "uff_host.experiments.accuracy.baselines"
+_FIRMWARE = {"unix": unix_firmware, "m7": m7_firmware}
+
+
+class Splits(Protocol):
+    """Where images come from; fashion.FashionMnist is one."""
+
+    @property
+    def mirrored(self) -> bool:
+        """Whether a mirrored image is one of its class."""
+
+    def train(self, class_ids: Sequence[int], n: int, seed: int) -> Samples:
+        """n training images of each class, drawn by seed."""
+
+    def test(self, class_ids: Sequence[int]) -> Samples:
+        """The test images of these classes."""
+
+
+class Store:
+    """Scores of finished tasks, one small file each.
+
+    A file is named by a hash of all that a result depends on: the code, the network, the seed and
+    the images themselves. So a result is never used for another version or another split.
+    """
+
+    def __init__(self, folder: Path, splits: Splits, versions: dict[str, str]) -> None:
+        """versions: network -> what changes when its code does; see `versions()`."""
+        self._folder, self._splits, self._versions = folder, splits, versions
+        self._digests: dict[object, str] = {}
+
+    def load(self, task: Task) -> list[Score] | None:
+        """The scores of a task, or None if they are not known or unreadable."""
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            kept = json.loads(self._path(task).read_text())["scores"]
+            scores = [Score(str(setting), float(accuracy)) for setting, accuracy in kept]
+            return scores or None
+        return None
+
+    def save(self, task: Task, scores: Sequence[Score]) -> None:
+        """Keep the scores of a task.
+
+        Raises:
+            OSError: The cache cannot be written.
+        """
+        kept = {"task": f"{task.network}, {task.cell}, seed {task.seed}", "scores": list(scores)}
+        self._folder.mkdir(parents=True, exist_ok=True)
+        files.write_bytes(self._path(task), json.dumps(kept, ensure_ascii=False).encode())
+
+    def _path(self, task: Task) -> Path:
+        ids, n = task.cell.class_ids, task.cell.images
+        test = self._digest(ids, lambda: self._splits.test(ids))
+        train = self._digest((task.cell, task.seed), lambda: self._splits.train(ids, n, task.seed))
+        known = (self._versions[task.network], task.network, str(task.seed), train, test)
+        return self._folder / f"{hashlib.sha256(' '.join(known).encode()).hexdigest()[:32]}.json"
+
+    def _digest(self, key: object, samples: Callable[[], Samples]) -> str:
+        if key not in self._digests:
+            drawn = samples()
+            content = hashlib.sha256(repr((drawn.class_names, drawn.images.shape)).encode())
+            content.update(np.ascontiguousarray(drawn.images).data)
+            content.update(np.ascontiguousarray(drawn.labels).data)
+            self._digests[key] = content.hexdigest()
+        return self._digests[key]
+
+
+def versions(networks: Iterable[str], on: str) -> dict[str, str]:
+    """For each network a hash of the code that gives its numbers.
+
+    Raises:
+        DeviceError: µFF is wanted on a firmware that has not been built.
+    """
+    found: dict[str, str] = {}
+    for network in networks:
+        if network in UFF:
+            sources = device_sources()
+            if on in _FIRMWARE:
+                firmware = _FIRMWARE[on]()
+                if not firmware.is_file():
+                    raise DeviceError(f"There is no firmware {firmware}: build it by `make {on}`.")
+                sources.append(firmware)
+            # the unix port takes modules from there first
+            instead = os.environ.get("MICROPYPATH", "")
+            found[network] = f"{on} {instead} {_hash(sources)}"
+        else:
+            needs = ("numpy", *RIVALS[network].needs)
+            libraries = " ".join(f"{name} {metadata.version(name)}" for name in needs)
+            found[network] = f"{libraries} {_hash(rival_sources(RIVALS[network]))}"
+    return found
+
+
+def rival_sources(rival: Rival) -> list[Path]:
+    """The modules of baselines/ that a rival's numbers come from: its own, and what these
+    import from one another."""
+    found: dict[str, Path] = {}
+    left = [getattr(rival.scores, "func", rival.scores).__module__]
+    while left:
+        name = left.pop()
+        if name in found:
+            continue
+        spec = find_spec(name)
+        assert spec is not None
+        assert spec.origin is not None
+        found[name] = Path(spec.origin)
+        for node in ast.walk(ast.parse(found[name].read_bytes())):
+            if isinstance(node, ast.ImportFrom):
+                if node.module == _RIVALS:
+                    left += [f"{_RIVALS}.{alias.name}" for alias in node.names]
+                elif node.module and node.module.startswith(f"{_RIVALS}."):
+                    left.append(node.module)
+    return sorted(found.values())
+
+
+def device_sources() -> list[Path]:
+    """The Python and C files that the device's numbers come from."""
+    top = files.checkout()
+    device = sorted((top / "device").rglob("*.py"))
+    return device + sorted((top / "firmware_build" / "ridge").rglob("*.[ch]"))
+
+
+def _hash(paths: Iterable[Path]) -> str:
+    content = hashlib.sha256()
+    for path in paths:
+        content.update(hashlib.sha256(path.read_bytes()).digest())
+    return content.hexdigest()

@@ -1,0 +1,216 @@
+"""Works off the tasks of a table, a few at a time.
+
+µFF is trained and tested by the device's own scripts on a target; a rival by numpy in a process of
+its own. Both read the same two samples files.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from uff_host import files
+from uff_host.errors import DeviceError, UffError
+from uff_host.experiments.accuracy.baselines import RIVALS, Score
+from uff_host.experiments.accuracy.grid import DEFAULTS, UFF, Task
+from uff_host.experiments.accuracy.results import Splits, Store
+from uff_host.formats.samples import write_samples
+from uff_host.progress import Progress
+from uff_host.targets.base import Target
+
+
+class Watcher(Protocol):
+    """Hears how tasks go. Called from several threads."""
+
+    def at_work(self, task: Task, progress: Progress) -> None:
+        """A task has come so far."""
+
+    def finished(self, task: Task, scores: Sequence[Score]) -> None:
+        """A task is done and kept."""
+
+
+class _Stopped(Exception):
+    """Another lane failed, or the user stopped the table."""
+
+
+class Workshop:
+    """Works off tasks, a few at a time, and keeps each result at once."""
+
+    def __init__(
+        self,
+        splits: Splits,
+        connect: Callable[[], Target],
+        store: Store,
+        watcher: Watcher,
+        targets: int,
+    ) -> None:
+        """targets: how many targets there can be at once; of a board there is one."""
+        self._splits, self._connect, self._store, self._watcher = splits, connect, store, watcher
+        self._lock = threading.Lock()
+        self._targets = threading.Semaphore(targets)
+        self._stop = threading.Event()
+        self._processes: set[subprocess.Popen[str]] = set()
+        self._errors: list[Exception] = []
+
+    def run(self, tasks: Sequence[Task], lanes: int) -> None:
+        """Work off all tasks in `lanes` threads, in the order given.
+
+        An error or KeyboardInterrupt ends what runs; the tasks finished until then are kept.
+
+        Raises:
+            UffError: A task failed.
+            OSError: A file cannot be written.
+        """
+        queue = iter(tasks)
+        with tempfile.TemporaryDirectory(prefix="uff-table-") as folder:
+            threads = [
+                threading.Thread(target=self._lane, args=(queue, Path(folder)))
+                for _ in range(min(lanes, len(tasks)))
+            ]
+            try:
+                for thread in threads:
+                    thread.start()
+                for thread in threads:
+                    thread.join()
+            finally:
+                self._end()
+                for thread in threads:
+                    if thread.ident is not None:
+                        thread.join()
+        if self._errors:
+            raise self._errors[0]
+
+    def _lane(self, queue: Iterator[Task], folder: Path) -> None:
+        while not self._stop.is_set():
+            with self._lock:
+                task = next(queue, None)
+            if task is None:
+                return
+            try:
+                scores = self._scores(task, folder)
+                self._store.save(task, scores)
+                self._watcher.finished(task, scores)
+            except _Stopped:
+                return
+            except Exception as error:  # handed to the caller of run()
+                if not self._stop.is_set():
+                    self._errors.append(error)
+                self._end()
+                return
+
+    def _end(self) -> None:
+        self._stop.set()
+        with self._lock:
+            for process in self._processes:
+                process.kill()
+
+    def _scores(self, task: Task, folder: Path) -> list[Score]:
+        train, test = self._files(task, folder)
+        self._at_work(task, Progress("Starting", 0.0))
+        if task.network in UFF:
+            return [Score(DEFAULTS, self._uff_accuracy(task, train, test))]
+        return self._rival_scores(task, train, test)
+
+    def _files(self, task: Task, folder: Path) -> tuple[Path, Path]:
+        """The two samples files of a task, written when they are first needed."""
+        ids, n = task.cell.class_ids, task.cell.images
+        name = "-".join(map(str, ids))
+        train, test = folder / f"{name}-{n}-{task.seed}.uffs", folder / f"{name}-test.uffs"
+        with self._lock:
+            if not test.exists():
+                write_samples(test, self._splits.test(ids))
+            if not train.exists():
+                write_samples(train, self._splits.train(ids, n, task.seed))
+        return train, test
+
+    def _at_work(self, task: Task, progress: Progress) -> None:
+        if self._stop.is_set():
+            raise _Stopped
+        self._watcher.at_work(task, progress)
+
+    def _uff_accuracy(self, task: Task, train: Path, test: Path) -> float:
+        """What the device's code reaches. Training and testing count as one half each."""
+
+        def half(base: float) -> Callable[[Progress], None]:
+            return lambda step: self._at_work(task, Progress(step.stage, base + step.done / 2))
+
+        job = {"network": task.network, "seed": task.seed, "leave_one_out": False}
+        with self._targets, self._connect() as target:
+            self._at_work(task, Progress("Starting", 0.0))
+            target.put(train, "train.uffs")
+            target.put(test, "test.uffs")
+            target.run("train.py", job, half(0.0))
+            result = target.run("evaluate.py", {"samples": "test.uffs"}, half(0.5))
+        try:
+            return int(result["correct"]) / int(result["images"])  # the device divides in float32
+        except (KeyError, TypeError, ValueError, ZeroDivisionError):
+            raise DeviceError("evaluate.py gave a result without a count of images.") from None
+
+    def _rival_scores(self, task: Task, train: Path, test: Path) -> list[Score]:
+        """Each setting of a rival, from a process of its own."""
+        rival = RIVALS[task.network]
+        arguments = [task.network, str(train), str(test), "--seed", str(task.seed)]
+        if self._splits.mirrored:
+            arguments.append("--mirrored")
+        scores: list[Score] = []
+        with self._lock:
+            if self._stop.is_set():
+                raise _Stopped
+            process = subprocess.Popen(
+                [sys.executable, "-m", "uff_host.experiments.accuracy.baselines", *arguments],
+                env=os.environ | _rival_environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                start_new_session=True,  # Ctrl-C reaches the host alone, which then ends the child
+            )
+            self._processes.add(process)
+        said = ""
+        try:
+            assert process.stdout is not None
+            for line in process.stdout:
+                word, _, rest = line.partition(" ")
+                if word == "@score":
+                    scores.append(Score(**json.loads(rest)))
+                    of = len(rival.settings)
+                    stage = f"{len(scores)} of {of} settings"
+                    self._at_work(task, Progress(stage, len(scores) / of))
+                elif line.strip():
+                    said = line.strip()
+            process.wait()
+        finally:
+            with self._lock:
+                self._processes.discard(process)
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+            if process.stdout is not None:
+                process.stdout.close()
+        if self._stop.is_set():
+            raise _Stopped
+        if process.returncode or len(scores) != len(rival.settings):
+            raise UffError(
+                f"{rival.title} ({task.cell}, seed {task.seed}) ended with status "
+                f"{process.returncode} at setting {len(scores) + 1}. {said}"
+            )
+        return scores
+
+
+def _rival_environment() -> dict[str, str]:
+    """One thread for matrices, in NumPy and in JAX, which keeps in the cache what it compiled."""
+    names = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NPROC")
+    package = str(Path(__file__).resolve().parents[1])
+    paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
+    return dict.fromkeys(names, "1") | {
+        "PYTHONPATH": os.pathsep.join(paths),
+        "JAX_PLATFORMS": "cpu",
+        "JAX_COMPILATION_CACHE_DIR": str(files.cache_folder() / "jax"),
+    }

@@ -1,0 +1,1 @@
+"""Accuracy over the instructions of a training."""

@@ -1,0 +1,1 @@
+"""Ten digits: MNIST's, and made-up handwriting."""

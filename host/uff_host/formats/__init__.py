@@ -1,0 +1,1 @@
+"""The files that host and device share, byte by byte."""

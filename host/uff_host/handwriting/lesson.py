@@ -1,0 +1,145 @@
+"""Lessons: what a made-up person drew, replayed in the capture application, and how it scored."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from uff_host import files, progress
+from uff_host.errors import DataError, FormatError
+from uff_host.handwriting import Hand
+from uff_host.handwriting.composer import Layout
+from uff_host.progress import OnProgress
+from uff_host.targets.base import Result, Target
+
+SAMPLES, MODEL = "replay-drawings.uffs", "replay-drawings.uffm"  # of device/scripts/capture.py
+DIGITS = "1234567890"  # the application begins with the classes 1, 2 and 3
+
+
+@dataclass
+class Score:
+    """What the application said of unseen drawings."""
+
+    asked: int
+    right: int
+    sure: int
+    right_if_sure: int
+
+    @property
+    def accuracy(self) -> float:
+        """Part that was right, 0 to 1; 0 where nothing was asked."""
+        return self.right / self.asked if self.asked else 0.0
+
+    def sentence(self) -> str:
+        """For people."""
+        return (
+            f"{self.right} of {self.asked} unseen drawings right, accuracy {self.accuracy:.4f}; "
+            f"sure of {self.sure}, {self.right_if_sure} of them right"
+        )
+
+
+def score(result: Result, answers: list[int]) -> Score:
+    """Compare the last guesses of a replay with the classes that were asked for.
+
+    Raises:
+        DataError: The application guessed fewer times than that.
+    """
+    guesses = result["guesses"]
+    if len(guesses) < len(answers):
+        raise DataError(
+            f"{len(answers)} drawings were to be recognised, the application saw {len(guesses)}."
+        )
+    last = guesses[len(guesses) - len(answers) :]
+    pairs = [(guess[0] == answer, guess[1]) for guess, answer in zip(last, answers, strict=True)]
+    return Score(
+        len(pairs),
+        sum(right for right, _ in pairs),
+        sum(sure for _, sure in pairs),
+        sum(right and sure for right, sure in pairs),
+    )
+
+
+def layout_of(target: Target) -> Layout:
+    """Where the controls of a target's screen lie; 800x480 where it has none."""
+    return Layout.of(target.run("layout.py", {}))
+
+
+def replay(
+    target: Target,
+    session: Path,
+    *,
+    start: Path | None = None,
+    job: dict[str, Any] | None = None,
+    on_progress: OnProgress = progress.ignore,
+) -> Result:
+    """Replay a session file in the application on a target; what capture.py reports.
+
+    Args:
+        target: Where.
+        session: The file of touches.
+        start: A samples file to begin with; by default there are no drawings.
+        job: Further parameters of device/scripts/capture.py.
+        on_progress: Gets how far it is.
+
+    Raises:
+        DeviceError: The target fails, or refuses the session.
+    """
+    target.put(session, "session.ufft", on_progress)
+    asked = {"session": "session.ufft", **(job or {})}
+    if start is not None:
+        target.put(start, SAMPLES, on_progress)
+        asked["keep"] = True
+    return target.run("capture.py", asked, on_progress)
+
+
+def answers_path(session: Path) -> Path:
+    """The file beside a session that says what was drawn."""
+    return session.with_suffix(".json")
+
+
+def write_answers(session: Path, asked: list[int], names: list[str], hand: Hand) -> None:
+    """Write down beside a session what its drawings are.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    answers = {
+        "session": _sha256(session),
+        "asked": asked,
+        "names": names,
+        "hand": hand.seed,
+        "haste": hand.haste,
+    }
+    files.write_bytes(answers_path(session), json.dumps(answers).encode())
+
+
+def read_answers(session: Path) -> list[int] | None:
+    """What the drawings of a session were, or None where nobody wrote it down.
+
+    Raises:
+        FormatError: The file is there and says something else, or is of another session.
+    """
+    path = answers_path(session)
+    if not path.exists():
+        return None
+    try:
+        answers = files.read_json(path)
+        asked, of = answers["asked"], answers["session"]
+        if not all(isinstance(label, int) for label in asked):
+            raise ValueError
+    except (ValueError, KeyError, TypeError):
+        raise FormatError(
+            f'{path} does not say which classes were "asked", as `uff lesson` does.'
+        ) from None
+    if of != _sha256(session):
+        raise FormatError(
+            f"{path} tells of another {session.name}: delete it, or write both anew."
+        )
+    return list(asked)
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,14 @@
+"""The virtual board: MicroPython's unix port behind a page that draws the board.
+
+wire.py                what passes between MicroPython and its hardware
+framebuffer.py         the screen
+ft6x06_model.py        the touch controller
+latency_statistics.py  frames and latencies
+hardware.py            these together: what the device's packets do, what a hand does
+device.py              the process of MicroPython, started again when it ends
+serial_port.py         the pty for mpremote
+running_board.py       a board that is on
+server.py              its pages; page/ is what a browser gets
+latency.py             `uff board --latency`
+browser_driver.py      somebody before the page, for tests and pictures
+"""

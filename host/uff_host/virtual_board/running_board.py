@@ -1,0 +1,202 @@
+"""A virtual board that is on: its folder, hardware, MicroPython, serial port and console."""
+
+from __future__ import annotations
+
+import asyncio
+import codecs
+import contextlib
+import fcntl
+import os
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from uff_host.errors import DeviceError
+from uff_host.patience import Patience, comes
+from uff_host.targets.unix import unix_firmware
+from uff_host.virtual_board.device import Device
+from uff_host.virtual_board.framebuffer import Rectangle
+from uff_host.virtual_board.hardware import Hardware
+from uff_host.virtual_board.serial_port import SerialPort
+
+BACKLOG = 16384  # characters of console that a new page is shown
+# Each as patience.py counts.
+QUIET_S = 0.3
+FIRST_FRAME_S = 20.0
+ANSWER_S = 10.0  # of the REPL
+SILENCE_S = 120.0  # of code that runs
+
+
+class Session:
+    """Use it as an async context manager: leaving it ends the board's process."""
+
+    def __init__(
+        self,
+        folder: Path,
+        size: tuple[int, int],
+        *,
+        firmware: Path | None = None,
+        library: Path | None = None,
+        heap: str = "32M",
+    ) -> None:
+        """Prepare a board.
+
+        Args:
+            folder: Where its files lie; made if it is not there.
+            size: Width and height of its screen in pixels.
+            firmware: The unix port's executable; by default ${UFF_UNIX}, else that of `make unix`.
+            library: What it sees as /checkout; by default device/ of the checkout.
+            heap: Size of MicroPython's heap, as -X heapsize takes it.
+
+        Raises:
+            DeviceError: There is no firmware.
+            DataError: There is no checkout.
+        """
+        self.folder = folder
+        self.hardware = Hardware(*size)
+        path = firmware or unix_firmware()
+        if not (path.is_file() and os.access(path, os.X_OK)):
+            raise DeviceError(f"There is no firmware {path}: build it by `make unix`.")
+        self.device = Device(path, folder, self.hardware, self._output, library=library, heap=heap)
+        self.on_text: Callable[[str], None] = lambda text: None
+        self.backlog = ""
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._lock = -1
+        self.port: SerialPort | None = None
+        self._running: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        """Take the folder and switch the board on.
+
+        Raises:
+            DeviceError: Another virtual board has the folder.
+            OSError: The folder cannot be made.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._lock = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(self._lock)
+            raise DeviceError(
+                f"Another virtual board runs in {self.folder}. End it, or give this one a folder "
+                "of its own with --folder."
+            ) from None
+        self.port = SerialPort(self.device.input, lambda: self.device.hold(False))
+        self.device.on_room = self.port.resume
+        self._running = asyncio.create_task(self.device.run())
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.device.stop()
+        if self._running is not None:
+            with contextlib.suppress(DeviceError, asyncio.CancelledError):
+                await self._running
+        if self.port is not None:
+            self.port.close()
+        os.close(self._lock)
+
+    async def ended(self) -> None:
+        """Wait until the board goes off.
+
+        Raises:
+            DeviceError: MicroPython does not start, or ends again and again.
+        """
+        assert self._running is not None
+        await asyncio.shield(self._running)
+
+    def _processes(self) -> list[int]:
+        """Whom one waits for: the MicroPython that runs now."""
+        number = self.device.process_id
+        return [] if number is None else [number]
+
+    def _output(self, data: bytes) -> None:
+        if self.port is not None and not self.port.write(data):
+            self.device.hold(True)
+        text = self._decoder.decode(data)
+        self.backlog = (self.backlog + text)[-BACKLOG:]
+        self.on_text(text)
+
+    async def settled(self) -> None:
+        """Wait until the first frames have come and nothing moves any more.
+
+        Raises:
+            DeviceError: Nothing came.
+        """
+        drawn = False
+
+        def note(part: Rectangle, answers: bool) -> None:
+            nonlocal drawn
+            drawn = True
+            quiet.renew()
+
+        first = Patience(FIRST_FRAME_S, *self._processes())
+        quiet = Patience(QUIET_S, *self._processes())
+        self.hardware.on_frame = note
+        while not (quiet.over and drawn):
+            assert self._running is not None
+            if self._running.done():
+                await self._running
+            if first.over:
+                if drawn:
+                    return  # something on the screen never rests
+                lines = self.backlog.strip().splitlines()
+                said = f" Its console's last line: {lines[-1].strip()}" if lines else ""
+                raise DeviceError(f"The board drew nothing for {FIRST_FRAME_S:g} s.{said}")
+            await asyncio.sleep(0.02)
+
+    @contextlib.asynccontextmanager
+    async def running(self, code: str) -> AsyncIterator[asyncio.Future[str]]:
+        """Stop what runs and run `code` by the raw REPL; the future gets what it prints.
+
+        Raises:
+            DeviceError: The board does not answer, or the code raised.
+        """
+        heard, told = "", asyncio.Event()
+
+        def hear(text: str) -> None:
+            nonlocal heard
+            heard += text
+            told.set()
+
+        async def until(what: str, limit_s: float = ANSWER_S) -> str:
+            nonlocal heard
+            while what not in heard:
+                told.clear()
+                if not await comes(told, limit_s, *self._processes()):
+                    raise DeviceError("The board's REPL does not answer.")
+            found, heard = heard.split(what, 1)
+            return found
+
+        before, self.on_text = self.on_text, hear
+        try:
+            while not self.device.awake:
+                await asyncio.sleep(0.01)
+            self.device.input(b"\r\x03\x03")
+            await until(">>> ")
+            self.device.input(b"\r\x01")
+            await until("CTRL-B to exit\r\n>")
+            self.device.input(code.encode() + b"\x04")
+            await until("OK")
+
+            async def result() -> str:
+                said = await until("\x04", SILENCE_S)
+                error = await until("\x04")
+                if error:
+                    raise DeviceError(error.strip().splitlines()[-1])
+                return said
+
+            task = asyncio.create_task(result())
+            try:
+                yield task
+            finally:
+                task.cancel()
+                self.device.input(b"\x03\x02")
+        finally:
+            self.on_text = before
