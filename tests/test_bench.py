@@ -207,7 +207,7 @@ def test_without_the_image_the_command_says_how_to_build_it(monkeypatch, tmp_pat
     from uff_host.cli.main import parse
 
     monkeypatch.setenv("UFF_M7_BENCH", str(tmp_path / "none.elf"))
-    options = parse(["bench"])
+    options = parse(["experiment", "bench"])
     options.console = None
     with pytest.raises(DataError, match="make m7-bench"):
         options.do(options)

@@ -25,8 +25,8 @@ from pathlib import Path
 
 import pytest
 
-from uff_host.cli import main
 from uff_host import demo, files, patience, progress
+from uff_host.cli import main
 from uff_host.datasets import fashion_mnist, shapes
 from uff_host.formats import samples
 

@@ -61,7 +61,7 @@ def small_fashion(tmp_path, monkeypatch):
     monkeypatch.delenv("UFF_FASHION_MNIST", raising=False)
     monkeypatch.setattr(fashion_mnist, "PER_CLASS", 12)
     monkeypatch.setattr(fashion_mnist, "TEST_IMAGES", 3)
-    monkeypatch.setattr(fashion_mnist, "CONTENT", fashion_mnist.image_cache.content(ordered))
+    monkeypatch.setattr(fashion_mnist, "CONTENT", fashion_mnist.cache.content(ordered))
     return images
 
 
