@@ -31,7 +31,7 @@ def small(tmp_path, monkeypatch):
     ordered = np.stack([splits.by_hash(images[labels == c]) for c in range(10)])
     monkeypatch.setenv("UFF_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(mnist_digits, "WHEEL", hashlib.sha256(wheel.read_bytes()).hexdigest())
-    monkeypatch.setattr(mnist_digits, "CONTENT", mnist_digits.image_cache.content(ordered))
+    monkeypatch.setattr(mnist_digits, "CONTENT", mnist_digits.cache.content(ordered))
     monkeypatch.setattr(mnist_digits, "TEST_IMAGES", 4)
     return wheel, ordered
 

@@ -171,8 +171,9 @@ def test_a_signal_ends_command_and_script_and_leaves_the_older_model(tmp_path, n
     model.write_bytes(b"older")
     environment = {**os.environ, "UFF_UNIX": str(firmware), "TMPDIR": str(tmp_path)}
     code = (
-        "from uff_host import glyphs, samples; import pathlib;"
-        f"samples.write_samples(pathlib.Path({str(tmp_path / 's.uffs')!r}), glyphs.samples(2, 0))"
+        "from uff_host.datasets import shapes; from pathlib import Path;"
+        "from uff_host.formats.samples import write_samples;"
+        f"write_samples(Path({str(tmp_path / 's.uffs')!r}), shapes.samples(2, 0))"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
     command = [sys.executable, "-m", "uff_host", "train", str(tmp_path / "s.uffs")]
