@@ -20,6 +20,7 @@ ROOMS = (
     "formats",
     "reference",
     "datasets",
+    "png",
     "pictures",
     "targets",
     "verification",
