@@ -34,8 +34,10 @@ void ridge_encode(const uint8_t *images, size_t n, size_t d, const uint16_t *kee
         }
         int16_t code[256];
         const float scale = ridge_unit_scale((float)sum); // sum of the squares of sqrt(p) is the sum of p
-        for (size_t p = 0; p < 256; ++p) {
-            code[p] = p <= sum ? ridge_round_unit(root[p] * scale) : 0;
+        const size_t most = sum < 256 ? sum + 1 : 256; // no pixel is larger than their sum
+#pragma GCC unroll 4
+        for (size_t p = 0; p < most; ++p) {
+            code[p] = ridge_round_unit(root[p] * scale);
         }
 #pragma GCC unroll 8
         for (size_t j = 0; j < m; ++j) {
@@ -377,14 +379,17 @@ static bool kernel_goodness_fits(const int16_t *alpha, size_t stored, const int3
 static uint8_t goodness_of_powers(const int32_t *phi, const int16_t *alpha, size_t stored, const int32_t *v,
     size_t classes, int shift, int64_t *good) {
     int32_t z[RIDGE_MAX_CLASSES];
-    for (size_t c = 0; c < classes; ++c) {
-        const int16_t *const weight = alpha + c * stored;
-        int64_t sum = 0;
+    for (size_t c = 0; c < classes; c += 2) { // two neurons share what is loaded; of an odd number the last is its own other
+        const size_t d = c + 1 < classes ? c + 1 : c;
+        const int16_t *const one = alpha + c * stored, *const two = alpha + d * stored;
+        int64_t first = 0, second = 0;
 #pragma GCC unroll 4
         for (size_t j = 0; j < stored; ++j) {
-            sum += (int64_t)weight[j] * phi[j];
+            first += (int64_t)one[j] * phi[j];
+            second += (int64_t)two[j] * phi[j];
         }
-        z[c] = (int32_t)(sum >> shift);
+        z[c] = (int32_t)(first >> shift);
+        z[d] = (int32_t)(second >> shift);
     }
     return goodness_of(z, v, classes, good);
 }
@@ -419,13 +424,24 @@ int ridge_gram_goodness(const int32_t *k, size_t n, size_t first, size_t last, c
         return RIDGE_ERR_OVERFLOW;
     }
     for (size_t i = first; i < last; ++i, good += classes) {
-        size_t at = ridge_packed_len(i); // along its row up to the diagonal, then down its column
-        for (size_t j = 0; j < n; ++j) {
-            if (k[at] < 0 || k[at] > (int32_t)LARGEST_PHI) {
-                return RIDGE_ERR_OVERFLOW;
-            }
-            work[j] = k[at];
-            at += j < i ? 1 : j + 1;
+        // Along its row up to the diagonal, then down its column. A number below 0 is a large one here.
+        const int32_t *at = k + ridge_packed_len(i);
+        uint32_t largest = 0;
+#pragma GCC unroll 4
+        for (size_t j = 0; j < i; ++j) {
+            const uint32_t value = (uint32_t)*at++;
+            largest = value > largest ? value : largest;
+            work[j] = (int32_t)value;
+        }
+#pragma GCC unroll 4
+        for (size_t j = i; j < n; ++j) {
+            const uint32_t value = (uint32_t)*at;
+            largest = value > largest ? value : largest;
+            work[j] = (int32_t)value;
+            at += j + 1 < n ? j + 1 : 0;
+        }
+        if (largest > LARGEST_PHI) {
+            return RIDGE_ERR_OVERFLOW;
         }
         const uint8_t best = goodness_of_powers(work, alpha, n, v, classes, shift, good);
         if (labels) {

@@ -240,18 +240,20 @@ static inline size_t border(size_t k, size_t places) {
     return (2 * k * places + RIDGE_GRID) / (2 * RIDGE_GRID);
 }
 
-// mean (2q): of the relus over the patches at rows x columns places, rounded down.
-static void pool_cell(const int16_t *x, size_t width, size_t rows, size_t columns, const struct ridge_filters *by,
+// mean (2q): of the relus over the patches at rows x columns places, rounded down; gives their sum.
+static uint64_t pool_cell(const int16_t *x, size_t width, size_t rows, size_t columns, const struct ridge_filters *by,
     uint32_t *room, uint32_t *mean) {
     const uint32_t count = (uint32_t)(rows * columns);
     const size_t channels = 2 * by->q;
     if (rows <= RIDGE_POOL_SIDE && columns <= RIDGE_POOL_SIDE) {
         ridge_kernels->pool(x, width, rows, columns, by, room, mean);
+        uint64_t total = 0;
 #pragma GCC unroll 4
         for (size_t k = 0; k < channels; ++k) {
             mean[k] /= count;
+            total += mean[k];
         }
-        return;
+        return total;
     }
     // Of a large cell, block by block: quotients and remainders, as a sum may not fit 32 bits.
     uint32_t sums[2 * RIDGE_MAX_FILTERS], rest[2 * RIDGE_MAX_FILTERS];
@@ -268,9 +270,12 @@ static void pool_cell(const int16_t *x, size_t width, size_t rows, size_t column
             }
         }
     }
+    uint64_t total = 0;
     for (size_t k = 0; k < channels; ++k) {
         mean[k] += rest[k] / count;
+        total += mean[k];
     }
+    return total;
 }
 
 int ridge_patch_features(const int16_t *x, size_t n, size_t height, size_t width, const int16_t *w, const int32_t *bias,
@@ -295,12 +300,8 @@ int ridge_patch_features(const int16_t *x, size_t n, size_t height, size_t width
         for (size_t cell = 0; cell < CELLS; ++cell) {
             const size_t r = cell / RIDGE_GRID, c = cell % RIDGE_GRID;
             const size_t top = border(r, down), left = border(c, across);
-            pool_cell(x + top * width + left, width, border(r + 1, down) - top, border(c + 1, across) - left, &filters,
-                room, means + cell * channels);
-        }
-#pragma GCC unroll 4
-        for (size_t k = 0; k < CELLS * channels; ++k) {
-            total += means[k];
+            total += pool_cell(x + top * width + left, width, border(r + 1, down) - top, border(c + 1, across) - left,
+                &filters, room, means + cell * channels);
         }
         if (total == 0) {
             memset(f, 0, CELLS * channels * sizeof *f);
