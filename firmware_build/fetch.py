@@ -34,10 +34,7 @@ import tempfile
 import time
 from pathlib import Path
 
-# A file of the host package that needs nothing but the standard library; the package needs numpy.
-sys.path.append(str(Path(__file__).resolve().parent.parent / "host" / "uff_host"))
-
-import patience
+from uff_host import patience  # found by PYTHONPATH; it needs nothing but the standard library
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 # As patience.py counts.

@@ -214,7 +214,7 @@ def test_without_the_image_the_command_says_how_to_build_it(monkeypatch, tmp_pat
 
 
 def test_sources_of_cmsis_dsp_that_are_not_the_expected_ones_are_refused(tmp_path: Path) -> None:
-    fetch = TOP / "firmware_build" / "bench" / "fetch_cmsisdsp.py"
+    fetch = TOP / "firmware_build" / "fetch_cmsisdsp.py"
     pip = tmp_path / "pip"
     pip.write_text(
         "#!/bin/sh\n"

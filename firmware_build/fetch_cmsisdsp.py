@@ -13,10 +13,7 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
-
-import fetch  # noqa: E402
+import fetch
 
 MARKER = "Source/MatrixFunctions/arm_mat_cholesky_f32.c"
 
@@ -43,7 +40,10 @@ def find(build, pip):
     folder = fetch.given("CMSISDSP_DIR", MARKER, "source tree of CMSIS-DSP")
     if folder:
         return folder
-    sources, cache = fetch.read_sources(HERE.parent / "sources.mk"), fetch.cache_folder()
+    sources, cache = (
+        fetch.read_sources(Path(__file__).resolve().parent / "sources.mk"),
+        fetch.cache_folder(),
+    )
     version = sources["CMSISDSP_VERSION"]
     tree = build / "src" / f"cmsisdsp-{version}"
     if (tree / MARKER).exists():
