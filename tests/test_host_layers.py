@@ -209,6 +209,15 @@ def test_filters_use_the_integers_they_have():
     assert longest * 2**e < patch.LONGEST < longest * 2 ** (e + 1)
 
 
+def test_a_filter_that_rounding_makes_too_long_gets_half_the_integers():
+    # 36 elements of 3861.6 are shorter than the bound, of 3862 longer.
+    filters = patch.Filters(np.full((4, 36), 3861.6 / 2**12), np.zeros(4))
+    assert math.floor(patch.room_of(filters)) == 12
+    w, bias = patch.integers(filters)
+    assert (w.exponent, bias.exponent) == (11, 20)
+    assert np.array_equal(w.data, np.full((4, 36), 1931)) and not bias.data.any()
+
+
 def test_features_follow_integers_place_by_place():
     random = np.random.default_rng(2)
     x = patch.encode(some_images(3, 9, 11))

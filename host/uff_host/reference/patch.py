@@ -50,7 +50,8 @@ THRESHOLD = snap(0.4)
 TRIES = 16  # places where the two patches of a filter may be found different
 PLACES_SEED = 0x5BD1E995
 MOST_BITS = 14  # exponent of the weights, at most: none of variance 1 has more
-LONGEST = math.sqrt(2**29)  # row of integer weights: two elements add up to an int16
+LONGEST_SQUARED = 2**29  # of a row of integer weights: two elements add up to an int16
+LONGEST = math.sqrt(LONGEST_SQUARED)
 BIAS_BITS = 24
 GRAM_UNIT = 2.0 ** (-2 * UNIT_BITS)
 BATCH = 64  # images whose patches are in memory at once
@@ -188,6 +189,18 @@ def room_of(filters: Filters) -> float:
     return room
 
 
+def integers(filters: Filters) -> tuple[Array, Array]:
+    """Weights (q, 36) and biases (1, q) at the largest exponent up to 14 at which the rounded
+    rows are shorter than LONGEST and the biases fit."""
+    e = math.floor(room_of(filters))
+    w = round_half_away(np.ldexp(filters.w, e))
+    while (w**2).sum(axis=1).max() >= LONGEST_SQUARED:  # rounding made a row longer
+        e -= 1
+        w = round_half_away(np.ldexp(filters.w, e))
+    bias = round_half_away(np.ldexp(filters.bias, e + UNIT_BITS)).astype(np.int32)
+    return Array(w.astype(np.int16), e), Array(bias[None], e + UNIT_BITS)
+
+
 def threshold_of(layer: Layer, exponent: int) -> int:
     """The threshold of the responses as an integer, at 2^(e+9) times its value."""
     return math.floor(math.ldexp(layer.parameter, exponent + UNIT_BITS) + 0.5)
@@ -256,9 +269,7 @@ def fit(x: Int16, task: Task) -> Fitted:
         )
     seen = statistics(x)
     filters = solve(seen, told(x, task), task.ridge)
-    e = math.floor(room_of(filters))
-    w = round_half_away(np.ldexp(filters.w, e)).astype(np.int16)
-    bias = round_half_away(np.ldexp(filters.bias, e + UNIT_BITS)).astype(np.int32)
+    w1, b1 = integers(filters)
     return Fitted(
         Layer(
             "patch",
@@ -268,7 +279,7 @@ def fit(x: Int16, task: Task) -> Fitted:
             THRESHOLD,
             crc(seen.gram),
         ),
-        {b"W1  ": Array(w, e), b"B1  ": Array(bias[None], e + UNIT_BITS)},
+        {b"W1  ": w1, b"B1  ": b1},
         {
             b"GRM1": Array(pack_lower(seen.gram)[None], 18),
             b"SUM1": Array(seen.sums.astype(np.int32)[None], UNIT_BITS),
