@@ -72,7 +72,7 @@ class ClassLayer:
         negative one."""
         return ldexp(float(good), -2 * self.v_exponent)
 
-    def _quantise_v(self, v):
+    def quantise_v(self, v):
         """Takes label weights v (list of floats) in units of 2^-v_exponent."""
         for i, value in enumerate(v):
             value = ldexp(value, self.v_exponent)

@@ -106,7 +106,7 @@ class KernelClassLayer(ClassLayer):
         largest = max(max(v), -min(v))
         while (most * LARGEST_PHI >> self.shift) + ldexp(largest, self.v_exponent) >= MOST_OUTPUT:
             self.v_exponent -= 1
-        self._quantise_v(v)
+        self.quantise_v(v)
 
     @property
     def shift(self):

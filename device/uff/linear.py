@@ -76,7 +76,7 @@ class LinearClassLayer(ClassLayer):
         limit = min(largest_v_exponent(v) - UNIT_BITS, 40)
         self.exponent = ridge.quantise(w, self.features, self.w, limit)
         self.v_exponent = self.exponent + UNIT_BITS
-        self._quantise_v(v)
+        self.quantise_v(v)
 
     def problem(self, training, f):
         """A generator: Gram matrix and class sums of the features; returns the LinearSolver."""

@@ -6,6 +6,7 @@
 #else
 #include "py/binary.h"
 #include "py/objarray.h"
+#include "py/objstr.h"
 #include "py/runtime.h"
 #endif
 #include "ridge_kernels.h"
@@ -1228,6 +1229,12 @@ static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_leave_group_out_obj, 8, 8, mod_le
     GLOBAL(MP_QSTR_leave_one_out, MP_ROM_PTR(&mod_leave_one_out_obj)) \
     GLOBAL(MP_QSTR_leave_group_out, MP_ROM_PTR(&mod_leave_group_out_obj))
 
+// What help(ridge) says beside the names.
+#define DOC \
+    "ridge regression in closed form, on arrays that the caller owns\n" \
+    "    encode, gram, factor, solve, quantise, goodness: a training and its inference, in this order\n" \
+    "    shapes, units and errors of each function: ridge.pyi, docs/api.md, or the type stubs"
+
 #if MICROPY_ENABLE_DYNRUNTIME
 
 mp_obj_t mpy_init(mp_obj_fun_bc_t *self, size_t n_args, size_t n_kw, mp_obj_t *args) {
@@ -1236,14 +1243,18 @@ mp_obj_t mpy_init(mp_obj_fun_bc_t *self, size_t n_args, size_t n_kw, mp_obj_t *a
     ridge_kernels = &RIDGE_BEST; // a native module has no initialised data
 #define STORE(name, value) mp_store_global(name, (mp_obj_t)value);
     GLOBALS(STORE)
+    mp_store_global(MP_QSTR___doc__, mp_obj_new_str(DOC, sizeof(DOC) - 1));
     MP_DYNRUNTIME_INIT_EXIT
 }
 
 #else
 
+static const MP_DEFINE_STR_OBJ(doc_obj, DOC);
+
 #define ELEMENT(name, value) { MP_ROM_QSTR(name), value },
 static const mp_rom_map_elem_t globals_table[] = {
     ELEMENT(MP_QSTR___name__, MP_ROM_QSTR(MP_QSTR_ridge))
+    ELEMENT(MP_QSTR___doc__, MP_ROM_PTR(&doc_obj))
     GLOBALS(ELEMENT)
 };
 static MP_DEFINE_CONST_DICT(globals, globals_table);
