@@ -46,6 +46,7 @@ JOB = {
     "epochs": 1,  # counted one by one; more of them show that the loss falls
 }
 BATCH = 32
+PATCH = ridge.PATCH * ridge.PATCH
 NO_ULAB = "ulab is not built in"
 NO_RIVALS = "the module rivals is not built in; `make m7-bench` builds the image that has it"
 NO_CMSIS = "CMSIS-DSP was out of reach when this image was built"
@@ -174,6 +175,42 @@ def kernels(bench, asked, samples):
     cmsis(bench, x, n, w, m, q, few, system, factor_ours, checks)
     ulab_kernels(bench, x, n, w, m, q, few, system, factor_ours, checks)
     return checks
+
+
+def layers(bench, samples):
+    """The steps of the patch layer and of the kernel class layer: ridge alone has them."""
+    height, width = samples.height, samples.width
+    n, q, stored = min(4, len(samples)), 32, 800
+    x = array("h", bytes(2 * n * height * width))
+    LabelEmbedding(height, width).encode(read(samples, n), x, True)
+    w = array("h", (i * 37 % 4093 - 2046 for i in range(q * PATCH)))
+    bias, work = array("i", bytes(4 * q)), bytearray(ridge.patch_work_bytes(q))
+    m = 2 * q * ridge.GRID * ridge.GRID
+    f = bytearray(2 * n * m)
+    rows = bytearray(2 * stored * m)
+    alpha, v, good = array("h", [1] * stored), array("i", [0]), bytearray(8)
+    products = bytearray(4 * stored)
+    places = (height - ridge.PATCH + 1) * (width - ridge.PATCH + 1)
+    before = ridge.kernels()
+    for name in kernel_sets():
+        ridge.kernels(name)
+        means = "µFF, plain C" if name == "plain" else "µFF"
+        bench.run(
+            "patch features",
+            means,
+            lambda: ridge.patch_features(x, height, width, w, bias, 0, f, work),
+            n * places * PATCH * q,
+        )
+        one = f[: 2 * m]
+        for i in range(stored):
+            rows[2 * i * m : 2 * (i + 1) * m] = one
+        bench.run(
+            "kernel row",
+            means,
+            lambda one=one: ridge.kernel_goodness(one, rows, alpha, v, 30, good, products),
+            stored * m,
+        )
+    ridge.kernels(before)
 
 
 def whole(gram, m, diagonal):
@@ -383,11 +420,12 @@ def main():
     parts = asked.parts.split(",")
     samples = Dataset.open(asked.samples)
     bench = Bench(
-        16 * ("kernels" in parts) + ("ulab" in parts) + 2 * asked.epochs * ("backprop" in parts)
+        20 * ("kernels" in parts) + ("ulab" in parts) + 2 * asked.epochs * ("backprop" in parts)
     )
     checks = losses = None
     if "kernels" in parts:
         checks = kernels(bench, asked, samples)
+        layers(bench, samples)
     if "ulab" in parts:
         ulab_training(bench, samples)
     if "backprop" in parts:
