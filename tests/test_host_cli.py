@@ -248,3 +248,12 @@ def test_every_progress_is_shown_with_the_time_left():
         steps = Steps(2, on_progress)
         steps.next("half")
     assert "half" in console.export_text()
+
+
+def test_every_public_name_of_the_package_can_be_imported():
+    import uff_host
+
+    for name in uff_host.__all__:
+        assert getattr(uff_host, name).__name__ == name
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        uff_host.nothing  # noqa: B018

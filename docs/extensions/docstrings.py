@@ -85,8 +85,10 @@ def definition(path: Path, name: str) -> Named:
         if isinstance(statement, ast.ImportFrom):
             for alias in statement.names:
                 if (alias.asname or alias.name) == name and statement.module:
-                    there = statement.module.split(".")[-1]
-                    source = path.parent / f"{there}{path.suffix}"
+                    parts = statement.module.split(".")
+                    if statement.level == 0 and parts[0] == path.parent.name:
+                        parts = parts[1:]
+                    source = path.parent.joinpath(*parts).with_suffix(path.suffix)
                     if source.is_file():
                         return definition(source, alias.name)
     for statement in module.body:

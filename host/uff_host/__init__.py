@@ -31,9 +31,10 @@ __all__ = [
 
 _MODULES = {
     "errors": ("DataError", "DeviceError", "FormatError", "UffError"),
-    "model": ("Model", "read_model"),
-    "samples": ("Samples", "read_samples", "write_samples"),
-    "target": ("Target", "UnixTarget"),
+    "formats.model": ("Model", "read_model"),
+    "formats.samples": ("Samples", "read_samples", "write_samples"),
+    "targets.base": ("Target",),
+    "targets.unix": ("UnixTarget",),
 }
 
 
