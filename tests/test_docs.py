@@ -313,7 +313,13 @@ def test_the_site_is_built_without_a_warning(tmp_path):
     done = patience.run(words, 120)
     assert (done.returncode, done.stderr) == (0, "")
     site = (tmp_path / "api.html").read_text(encoding="utf-8")
-    for name in ("uff.Classifier", "ridge.factor", "lcd.show", "uff_host.read_model"):
+    for name in (
+        "uff.Classifier",
+        "uff.Classifier.predict",
+        "ridge.factor",
+        "lcd.show",
+        "uff_host.read_model",
+    ):
         assert f'id="{name}"' in site
 
 

@@ -2,19 +2,21 @@
 
     ```{docstrings} ../device/uff/__init__.py
     :module: uff
+    :stubs: ../host/stubs/uff/__init__.pyi
     ```
 
 Reads sources and stubs without importing them: the library of device/ runs in MicroPython alone,
 and `ridge` and `lcd` are C. Public are the names of `__all__`, looked up in the files that they
-are imported from; without `__all__`, every name without an underscore. A docstring that Sphinx
-cannot parse, or a name that is not found, ends the build.
+are imported from; without `__all__`, every name without an underscore. A class has the methods of
+its bases too, where those are not public. Signatures are those of the stubs, if any. A docstring
+that Sphinx cannot parse, or a name that is not found, ends the build.
 """
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,22 +34,31 @@ SPECIAL = ("__len__", "__getitem__", "__iter__", "__call__")
 
 class Docstrings(SphinxDirective):
     required_arguments = 1
-    option_spec = {"module": directives.unchanged_required}  # noqa: RUF012
+    option_spec = {  # noqa: RUF012
+        "module": directives.unchanged_required,
+        "stubs": directives.unchanged_required,
+    }
 
     def run(self) -> list[nodes.Node]:
-        source, path = self.env.relfn2path(self.arguments[0])
-        self.env.note_dependency(source)
+        paths = []
+        for name in filter(None, (self.arguments[0], self.options.get("stubs"))):
+            source, path = self.env.relfn2path(name)
+            self.env.note_dependency(source)
+            paths.append(Path(path))
         lines = [f"```{{py:module}} {self.options['module']}", "```", ""]
-        lines += page(Path(path))
+        lines += page(*paths)
         return self.parse_text_to_nodes("\n".join(lines), allow_section_headings=True)
 
 
-def page(path: Path) -> Iterator[str]:
+def page(path: Path, stubs: Path | None = None) -> Iterator[str]:
     """The Markdown of one file's public names."""
     module = ast.parse(path.read_text(encoding="utf-8"))
     yield from markdown(ast.get_docstring(module))
-    for name in public(module):
-        yield from entry(definition(path, name), name)
+    names = public(module)
+    for name in names:
+        what, where = definition(path, name)
+        typed = None if stubs is None else definition(stubs, name)
+        yield from entry(what, name, where, typed, names)
 
 
 def public(module: ast.Module) -> list[str]:
@@ -74,8 +85,8 @@ def names_of(statement: ast.stmt) -> list[str]:
     return [target.id for target in targets if isinstance(target, ast.Name)]
 
 
-def definition(path: Path, name: str) -> Named:
-    """The statement that defines a name in a file or, where it is imported, in another one.
+def definition(path: Path, name: str) -> tuple[Named, Path]:
+    """The statement that defines a name, in a file or where that imports it from; and the file.
 
     Raises:
         LookupError: There is none.
@@ -93,46 +104,68 @@ def definition(path: Path, name: str) -> Named:
                         return definition(source, alias.name)
     for statement in module.body:
         if isinstance(statement, Named) and name in names_of(statement):
-            return statement
+            return statement, path
     raise LookupError(f"{path}: {name} is public, but no statement defines it")
 
 
-def entry(what: Named, name: str, indent: str = "") -> Iterator[str]:
-    """The Markdown of one name."""
+def entry(
+    what: Named,
+    name: str,
+    where: Path,
+    typed: tuple[Named, Path] | None,
+    names: Sequence[str],
+) -> Iterator[str]:
+    """The Markdown of a public name. where: the file of its statement; typed: its stub, and that
+    one's file; names: all public ones."""
     if isinstance(what, ast.ClassDef):
-        kind, body = "class", list(class_body(what))
-        signature = name + initialiser(what)
+        stubs = methods(*typed, ()) if typed and isinstance(typed[0], ast.ClassDef) else {}
+        own = methods(what, where, names)
+        first = stubs.get("__init__", own.get("__init__"))
+        given = arguments(first, True).removesuffix(" -> None") if first else ""
+        yield from [f"::::{{py:class}} {name}{given}", ""]
+        yield from markdown(ast.get_docstring(what))
+        for method in own.values():
+            if not method.name.startswith("_") or method.name in SPECIAL:
+                yield from entry_of_method(method, stubs.get(method.name, method))
     elif isinstance(what, Function):
-        is_property = any(ast.unparse(each).endswith("property") for each in what.decorator_list)
-        kind = "attribute" if is_property else ("method" if indent else "function")
-        signature = name if is_property else name + arguments(what, bool(indent))
-        body = list(markdown(ast.get_docstring(what)))
+        signed = typed[0] if typed and isinstance(typed[0], Function) else what
+        yield from [f"::::{{py:function}} {name}{arguments(signed, False)}", ""]
+        yield from markdown(ast.get_docstring(what))
     else:
-        kind, body = "attribute" if indent else "data", []
-        signature = name
-    fence = ":::" if indent else "::::"
-    yield from [f"{fence}{{py:{kind}}} {signature}", ":no-index-entry:" if indent else "", ""]
-    yield from body
-    yield from ["", fence, ""]
+        yield f"::::{{py:data}} {name}"
+    yield from ["", "::::", ""]
 
 
-def class_body(what: ast.ClassDef) -> Iterator[str]:
+def entry_of_method(what: Function, signed: Function) -> Iterator[str]:
+    """The Markdown of a method or property."""
+    if any(ast.unparse(each).endswith("property") for each in what.decorator_list):
+        yield f":::{{py:attribute}} {what.name}"
+        if signed.returns:
+            yield f":type: {ast.unparse(signed.returns)}"
+    else:
+        yield f":::{{py:method}} {what.name}{arguments(signed, True)}"
+    yield from [":no-index-entry:", ""]
     yield from markdown(ast.get_docstring(what))
-    for statement in what.body:
-        if not isinstance(statement, Function):
-            continue
-        is_public = not statement.name.startswith("_") or statement.name in SPECIAL
-        is_setter = any(ast.unparse(d).endswith(".setter") for d in statement.decorator_list)
-        if is_public and not is_setter:
-            yield ""
-            yield from entry(statement, statement.name, "method")
+    yield from ["", ":::", ""]
 
 
-def initialiser(what: ast.ClassDef) -> str:
+def methods(what: ast.ClassDef, where: Path, names: Sequence[str]) -> dict[str, Function]:
+    """The methods of a class and, unless these are public names, of its bases."""
+    found: dict[str, Function] = {}
+    for base in what.bases:
+        if isinstance(base, ast.Name) and base.id not in names:
+            try:
+                inherited, there = definition(where, base.id)
+            except LookupError:  # Python's own
+                continue
+            if isinstance(inherited, ast.ClassDef):
+                found |= methods(inherited, there, names)
     for statement in what.body:
-        if isinstance(statement, Function) and statement.name == "__init__":
-            return arguments(statement, True)
-    return ""
+        if isinstance(statement, Function) and not any(
+            ast.unparse(each).endswith(".setter") for each in statement.decorator_list
+        ):
+            found[statement.name] = statement
+    return found
 
 
 def arguments(what: Function, is_method: bool) -> str:
