@@ -219,7 +219,7 @@ check: lint ## Check style, spelling and types
 	@$(BIN)/codespell $(wildcard *.md) Makefile .ci docs device firmware_build host tests --skip='*/build/*,*.egg-info,*/data/*'
 	@$(BIN)/mypy --config-file host/pyproject.toml host/uff_host host/tools
 
-release: mpy ## Make wheels, .mpy packages, firmware images and checksums of this version in dist (DRAFT=1)
+release: mpy stubs ## Make wheels, .mpy packages, firmware images and checksums of this version in dist (DRAFT=1)
 	@$(MAKE) --no-print-directory firmware BOARD=STM32H747I_DISCO \
 	    || echo "release: no firmware for the STM32H747I-DISCO, see above" >&2
 	@$(BIN)/python firmware_build/release.py $(if $(DRAFT),--draft)

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Puts together what a release offers, with checksums: `make release`.
 
-    release.py [--draft] [--out FOLDER] [--mpy FOLDER] [--firmware FOLDER] [--pip COMMAND]
+    release.py [--draft] [--out FOLDER] [--mpy FOLDER] [--stubs FOLDER] [--firmware FOLDER]
+               [--pip COMMAND]
 
-Into FOLDER/VERSION go the wheel of each package of this checkout, the packages for `mpremote mip
-install` in one archive, the firmware images of the STM32H747I-DISCO where they have been built,
-the text of the release from CHANGELOG.md, and SHA256SUMS. The same commit gives the same bytes.
+Into FOLDER/VERSION go the wheel of each package of this checkout and of the stubs, the packages
+for `mpremote mip install` in one archive, the firmware images of the STM32H747I-DISCO where they
+have been built, the text of the release from CHANGELOG.md, and SHA256SUMS. The same commit gives
+the same bytes.
 
 A release is refused where the checkout has changes, where CHANGELOG.md has no section of this
 version, or where the version's tag is on another commit; --draft makes it all the same. Nothing is
@@ -144,6 +146,11 @@ def make(top, args):
     new.mkdir(parents=True)
     wheels(top, new, shlex.split(args.pip), when)
     archive(args.mpy, new / f"uff-mpy-{number}.tar.gz", when)
+    stubs = sorted(args.stubs.glob(f"*-{number}-*.whl"))
+    if not stubs:
+        raise ReleaseError(f"{args.stubs}: no wheel of version {number}; `make stubs` builds it")
+    for wheel in stubs:
+        shutil.copyfile(wheel, new / wheel.name)
     images = [args.firmware / name for name in IMAGES if (args.firmware / name).is_file()]
     for image in images:
         shutil.copyfile(image, new / f"{BOARD}-{number}{image.suffix}")
@@ -169,6 +176,7 @@ def main():
     parser.add_argument("--draft", action="store_true", help="make it whatever speaks against it")
     parser.add_argument("--out", type=Path, default=TOP / "dist")
     parser.add_argument("--mpy", type=Path, default=build / "mpy")
+    parser.add_argument("--stubs", type=Path, default=build / "stubs")
     parser.add_argument("--firmware", type=Path, default=build / BOARD)
     parser.add_argument("--pip", default=f"{shlex.quote(sys.executable)} -m pip")
     try:

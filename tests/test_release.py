@@ -63,6 +63,8 @@ def checkout(tmp_path: Path) -> Path:
     builds.write(tmp_path / "mpy/package.json", "{}\n")
     builds.write(tmp_path / "mpy/uff/a.mpy", "M")
     builds.write(tmp_path / "firmware/firmware.bin", "image")
+    for version in ("1.2.2", "1.2.3"):
+        builds.write(tmp_path / f"stubs/uff_micropython_stubs-{version}-py3-none-any.whl", "stubs")
     git(top, "init", "-q")
     git(top, "add", "-A")
     git(top, "commit", "-q", "-m", "all")
@@ -71,7 +73,7 @@ def checkout(tmp_path: Path) -> Path:
 
 def release(top: Path, *options: str, status: int = 0) -> str:
     """What release.py says."""
-    folders = [f"--{name}={top.parent / name}" for name in ("mpy", "firmware")]
+    folders = [f"--{name}={top.parent / name}" for name in ("mpy", "stubs", "firmware")]
     words = [sys.executable, "firmware_build/release.py", f"--out={top.parent / 'dist'}", *folders]
     done = patience.run([*words, *options], 120, cwd=top)
     assert done.returncode == status, done.stdout + done.stderr
@@ -87,6 +89,7 @@ def test_a_release_holds_wheels_packages_images_notes_and_checksums(checkout, tm
     out = tmp_path / "dist/1.2.3"
     assert set(bytes_of(out)) == {
         "uff_host-1.2.3-py3-none-any.whl",
+        "uff_micropython_stubs-1.2.3-py3-none-any.whl",
         "uff-mpy-1.2.3.tar.gz",
         "STM32H747I_DISCO-1.2.3.bin",
         "NOTES.md",
@@ -153,5 +156,7 @@ def test_a_version_that_is_none_is_named(checkout, text):
 def test_missing_packages_and_images_are_named(checkout, tmp_path):
     shutil.rmtree(tmp_path / "firmware")
     assert "without firmware for STM32H747I_DISCO" in release(checkout)
+    (tmp_path / "stubs/uff_micropython_stubs-1.2.3-py3-none-any.whl").unlink()
+    assert "no wheel of version 1.2.3; `make stubs` builds it" in release(checkout, status=1)
     shutil.rmtree(tmp_path / "mpy")
     assert "no packages; `make mpy` builds them" in release(checkout, status=1)
