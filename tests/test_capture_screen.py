@@ -23,7 +23,7 @@ def ran(run_device, tmp_path_factory):
 
     @functools.cache
     def once() -> subprocess.CompletedProcess[str]:
-        return run_device(SCRIPT, tmp_path_factory.mktemp("screen"))
+        return run_device(SCRIPT, tmp_path_factory.mktemp("screen"), heap="64M")
 
     return once
 

@@ -11,6 +11,7 @@ import pytest
 
 SCRIPTS = sorted((Path(__file__).parent / "device").glob("uff_*.py"))
 HEAP = "15M"  # of an emulated board
+HEAPS = {"uff_recogniser": "64M"}  # two applications at once
 
 
 def names_in(script: Path) -> list[str]:
@@ -31,7 +32,7 @@ def outcome(run_device, tmp_path_factory):
     @functools.cache
     def once(script: Path) -> tuple[subprocess.CompletedProcess[str], list[Path]]:
         folder = tmp_path_factory.mktemp(script.stem)
-        ran = run_device(script, folder, heap=HEAP)
+        ran = run_device(script, folder, heap=HEAPS.get(script.stem, HEAP))
         return ran, list(folder.iterdir())
 
     return once

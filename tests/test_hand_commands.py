@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from conftest import DEVICE
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -106,9 +104,10 @@ def test_a_replay_reports_what_it_found(made, tmp_path, capsys):
     assert "of 4 unseen drawings right" in said
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["counts"] == [3, 3]
-    assert len(report["guesses"]) == 4
+    assert len(report["guesses"]) == 8  # four while it was taught the second class
     right = [
-        guess[0] == asked for guess, asked in zip(report["guesses"], [0, 1, 0, 1], strict=True)
+        guess[0] == asked
+        for guess, asked in zip(report["guesses"][-4:], [0, 1, 0, 1], strict=True)
     ]
     assert report["accuracy"] == np.mean(right)
     assert report["samples_sha256"] in said
@@ -203,11 +202,6 @@ def test_an_eleventh_class_comes_is_known_and_goes_without_a_trace(micropython, 
 
 
 # ---- digits ----
-
-
-def test_the_report_learns_as_the_application_does():
-    text = (DEVICE / "capture" / "recogniser.py").read_text()
-    assert re.findall(r"^LAMBDA1 = (\S+)$", text, re.MULTILINE) == [f"{report.LAMBDA1}"]
 
 
 def test_the_report_has_real_and_made_up_digits(monkeypatch, tmp_path, capsys, micropython):

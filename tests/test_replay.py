@@ -176,7 +176,9 @@ def test_a_recording_of_a_replay_replays_to_the_same(unix, layout, tmp_path):
     second = Ran(unix, recorded, tmp_path)
     assert second.files == first.files
     assert second.result["guesses"] == first.result["guesses"]
-    assert len(first.result["guesses"]) == len(asked)
+    # From the second class on it recognises while one teaches: the last ones were asked.
+    assert len(asked) < len(first.result["guesses"]) < len(asked) + 9
+    assert score(first.result, asked).accuracy >= 0.8
 
 
 def test_drawings_of_the_owner_stay_and_a_replay_may_go_on_with_its_own(unix, layout, tmp_path):
@@ -213,7 +215,7 @@ def test_the_verdicts_of_predict_py_are_those_on_the_screen(unix, layout, tmp_pa
     result = unix.run("predict.py", {"session": "session.ufft", "files": "replay-"})
     assert result["names"] == names
     assert result["drawings"] == 12 + len(asked)
-    assert result["predictions"][-len(asked) :] == ran.result["guesses"]
+    assert result["predictions"][-len(asked) :] == ran.result["guesses"][-len(asked) :]
     kept = unix.run("predict.py", {"files": "replay-"})
     assert kept["drawings"] == 12
     assert kept["right"] >= 11
@@ -356,7 +358,7 @@ def test_the_m7_comes_to_the_same_bytes(unix, layout, tmp_path):
         for key in ("guesses", "samples_sha256", "model_sha256", "loo_accuracy", "names"):
             assert there.result[key] == here.result[key]
         assert here.result["names"] == names
-        assert len(here.result["guesses"]) == len(asked) == 10
+        assert len(asked) == 10 < len(here.result["guesses"])
         # and after an unlearning too
         never = Ran(unix, made(layout, plain), tmp_path)
         assert Ran(board, made(layout, eleventh), tmp_path).model == never.model

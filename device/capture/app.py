@@ -21,7 +21,7 @@ from .layout import Layout, centre
 from .pages import ClassPage, DrawPage, SamplePage
 from .pen import Drawing
 from .raster import SIDE, Raster
-from .recogniser import NotSaved, Recogniser
+from .recogniser import CHECK, LEARN, SAVE, NotSaved, Recogniser
 from .screen import Screen
 
 POLL_MS = 10
@@ -31,7 +31,6 @@ TROUBLES = (ValueError, MemoryError, OSError, OverflowError)
 NO_SPACE = 28  # errno
 LITTLE_MEMORY = "Not enough memory for this. What was kept stays; try fewer drawings.", True
 KEPT = "Kept.", False
-SAVE = "save"  # the last stage of Recogniser.train(), whose part done begins anew
 
 
 class App:
@@ -50,14 +49,16 @@ class App:
         self.verdict = None
         self.counts = []
         self.doubtful = set()  # classes with drawings that look mislabelled
-        self.progress = None  # part of the training that is done, 0 to 1; None: no training
+        self.progress = None  # part of the learning that is done, 0 to 1; None: nobody waits
         self._notices = list(recogniser.notices)
         self._notice = None
         self._learning = self._countdown = self._seconds = None
-        self._saving = False
-        # Whether it learns anew by itself after a change: not where drawings are gone, as a
-        # network of what is left would take the place of one that knew them all.
-        self._taught = recogniser.network is not None and not recogniser.harmed
+        self._stage = None  # of the learning under way
+        self._training = False  # whether it trains layer 1 too
+        self._unsaved = False  # whether the network in use was not saved yet
+        # Whether it learns by itself after a change: not where drawings are gone, as a network of
+        # what is left would take the place of one that knew them all.
+        self._taught = not (recogniser.harmed and recogniser.network is not None)
         self._predicting = None  # the prediction under way, a generator
         self._due = False  # the drawing, or what knows it, changed since the last prediction
         self._predicted = ticks_ms()
@@ -96,7 +97,7 @@ class App:
     def _begin(self):
         self._paint(self.page.draw)
         self.screen.flush()
-        if self._taught or self.recogniser.network is None:
+        if self._taught:
             self._learn_again()
 
     def quit(self):
@@ -105,12 +106,19 @@ class App:
 
     @property
     def busy(self):
-        """Whether anything is under way that the reports so far have set off."""
+        """Whether anything is under way that the reports so far have set off and a person waits
+        for; not leave-one-out and saving, which go on meanwhile."""
         return (
-            self._learning is not None
+            self._stage == LEARN
+            or (self._training and self._stage == CHECK)
             or self.page.todo is not None
             or ((self._predicting is not None or self._can_predict()) and not self.drawing.down)
         )
+
+    @property
+    def settled(self):
+        """Whether nothing at all is under way."""
+        return not self.busy and self._learning is None
 
     def where(self, name, number=None):
         """The middle (x, y) of a control on the screen. ValueError where there is none."""
@@ -247,23 +255,21 @@ class App:
             self._notice = KEPT
 
     def train_or_stop(self):
-        """Begins to train, or stops it."""
-        if self._learning is not None:
+        """Begins to train layer 1 on the drawings there are, or stops it."""
+        if self._training:
             self._stop()
-            if self._saving:
-                self.say("Stopped: learnt, but not saved.")
-            else:
-                self.say("Stopped; what it knew before it still knows.")
+            self.say("Stopped.")
+            self._learn_again()
             return
         why = self.recogniser.obstacle()
         if why:
             raise ValueError(why)
-        self._learn()
+        self._stop()
+        self._learn(True)
 
     def edit(self, change, *args):
         """Changes the samples by one of the recogniser's methods; then learns anew if anything
         was learnt before. Returns where the change was made, be it with trouble."""
-        self._taught = self._taught or self._learning is not None
         self._stop()
         samples, trouble = self.recogniser.samples, None
         before = samples.version
@@ -305,8 +311,8 @@ class App:
         """(the sentence of the message line, whether it warns)."""
         if self._notice:
             return self._notice
-        if self._learning is not None:
-            left, doing = self._seconds, "Saving" if self._saving else "Learning"
+        if self.progress is not None:
+            left, doing = self._seconds, "Training" if self._training else "Learning"
             return doing + ("…" if left is None else ": %d s left" % left), False
         return self._next_step(), False
 
@@ -325,13 +331,11 @@ class App:
         why = self.recogniser.obstacle()
         if why:
             return sentence(ValueError(why)) + "."
-        if self.recogniser.network is None or self.recogniser.stale:
-            few = min(counts)
-            if few < ENOUGH:
-                return "Draw “%s” again, or press Train." % names[counts.index(few)]
-            return "Press Train, or draw more."
         if self.doubtful:
             return "Check the “!” in “%s”." % names[min(self.doubtful)]
+        few = min(counts)
+        if few < ENOUGH:
+            return "Draw “%s” again, or try it with a new drawing." % names[counts.index(few)]
         return "Now draw one to try it."
 
     def hint(self):
@@ -349,8 +353,10 @@ class App:
         if recogniser.network is None:
             text = "1 drawing" if all == 1 else "%d drawings" % all
             return text + " so far. It has learnt nothing yet."
-        if recogniser.stale or recogniser.accuracy is None:
+        if recogniser.stale:
             return "It knows the drawings from before the last change."
+        if recogniser.accuracy is None:
+            return "It knows your 1 drawing." if all == 1 else "It knows your %d drawings." % all
         known = int(recogniser.accuracy * all + 0.5)
         text = "Of your %d drawings it would know %d had it not seen them."
         return text % (all, known)
@@ -424,43 +430,61 @@ class App:
         self._due = True
 
     def _learn_again(self):
-        if self.recogniser.stale and self.recogniser.obstacle() is None:
+        if (self.recogniser.stale or self._unsaved) and self.recogniser.obstacle() is None:
             self._learn()
 
-    def _learn(self):
-        learning, countdown = self.recogniser.train(), Countdown(ticks_ms())
-        self._countdown, self._seconds, self._saving = countdown, None, False
-        self.progress = 0.0
+    def _learn(self, training=False):
+        recogniser = self.recogniser
+        learning = recogniser.train() if training else recogniser.learn()
+        countdown = Countdown(ticks_ms())
+        self._countdown, self._seconds, self._training = countdown, None, training
+        self._stage, self.progress = LEARN, 0.0
         self._learning = learning
         self._light(True)
 
     def _learn_on(self):
         try:
-            stage, self.progress = next(self._learning)
-            if stage == SAVE and not self._saving:
-                # The network is there and of use; its way to the disk is counted anew.
-                self._saving = True
-                self._countdown = Countdown(ticks_ms())
-                self._read_samples()
-            self._seconds = self._countdown.left(self.progress, ticks_ms())
+            stage, done = next(self._learning)
+            if stage != self._stage:
+                if self._stage == LEARN:
+                    # The network is there and of use.
+                    self._unsaved = True
+                    self._read_samples()
+                self._stage = stage
+                if stage == CHECK and self._training:
+                    self._countdown = Countdown(ticks_ms())
+                elif stage == SAVE:
+                    self._say_learnt()
+            waits = stage == LEARN or (stage == CHECK and self._training)
+            self.progress = done if waits else None
+            self._seconds = self._countdown.left(done, ticks_ms()) if waits else None
         except StopIteration:
             self._stop()
+            self._unsaved = False
             self._taught = True
-            self._read_samples()
-            if not self.warning():
-                self.say("Learnt %d drawings. %s" % (sum(self.counts), self._next_step()))
-            if isinstance(self.page, (ClassPage, SamplePage)):
-                self._paint(self.page.draw)
         except BaseException:
             self._stop()
             raise
+
+    def _say_learnt(self):
+        """Leave-one-out is done: what it found is shown, and after a training what it gained."""
+        self._read_samples()
+        if self._training and not self.warning():
+            all = sum(self.counts)
+            before, after = (int(part * all + 0.5) for part in self.recogniser.gain)
+            text = "Trained: it would know %d of %d unseen, before %d. " % (after, all, before)
+            self.say(text + self._next_step())
+        self._training = False
+        if isinstance(self.page, (ClassPage, SamplePage)):
+            self._paint(self.page.draw)
 
     def _stop(self):
         """Ends the training, if there is one."""
         learning, self._learning = self._learning, None
         if learning is not None:
             learning.close()
-            self.progress = self._seconds = None
+            self.progress = self._seconds = self._stage = None
+            self._training = False
             self._light(False)
 
     def _light(self, on):

@@ -162,8 +162,7 @@ class DrawPage(Page):
             return "Stop", widgets.PLAIN
         if app.recogniser.obstacle():
             return "Train", widgets.OFF
-        fresh = app.recogniser.network and not app.recogniser.stale
-        return "Train", widgets.PLAIN if fresh else widgets.PRIMARY
+        return "Train", widgets.PLAIN if app.recogniser.trained else widgets.PRIMARY
 
     def draw_class(self, number, pressed=False):
         """One class button."""
@@ -221,11 +220,12 @@ class DrawPage(Page):
 
     def update(self):
         app = self.app
-        said = app.message()
+        text, warning = app.message()
+        said = text, warning, app.progress is None  # the bar takes room from the text
         if said != self._said:
             self._said = said
             self._progress = -1
-            self._draw_message(*said)
+            self._draw_message(text, warning)
         if app.progress is not None or self._progress >= 0:
             self._draw_progress()
         verdict = app.verdict
@@ -281,7 +281,7 @@ class DrawPage(Page):
             # The most similar drawing it learnt from: why it thinks so.
             scale = (height - 8) // 28
             end -= 28 * scale
-            image = app.recogniser.samples.image(nearest)
+            image = app.recogniser.samples[nearest]
             screen.picture(image, end, y + (height - 28 * scale) // 2, scale)
             end -= pad
         name = app.recogniser.names[verdict.label]
@@ -384,7 +384,7 @@ class ClassPage(Page):
         screen = self.screen
         screen.round(rect, self.layout.gap, line)
         pad = self.layout.gap // 2
-        image = self.app.recogniser.samples.image(sample)
+        image = self.app.recogniser.samples[sample]
         screen.picture(image, x + pad, y + pad, self.layout.thumbnail)
         if sample in self.app.recogniser.suspects:
             size = screen.small.height
@@ -441,7 +441,7 @@ class SamplePage(Page):
         screen.round(rect, self.layout.radius, colours.PAPER)
         scale = (width - self.layout.radius) // 28
         pad = (width - 28 * scale) // 2
-        image = app.recogniser.samples.image(self.sample)
+        image = app.recogniser.samples[self.sample]
         screen.picture(image, x + pad, y + pad, scale)
         x, y, width, height = self.places["note"]
         if self.sample in app.recogniser.suspects:

@@ -1,10 +1,11 @@
-"""What the application knows: the drawings, and the network trained on them. No screen, no
-prints.
+"""What the application knows: the drawings, and the network that learns each of them at once. No
+screen, no prints.
 
-The drawings lie in drawings.uffs, the network in drawings.uffm; every change is on the disk when
-the call returns. A training reads nothing but the samples file and is the same everywhere, so
-after a drawing was deleted or relabelled, or a class removed, training gives the very bytes that
-it would have given had it never been otherwise: unlearning is exact.
+The drawings lie in drawings.uffs, the network in drawings.uffm; every change of a drawing is on
+the disk when the call returns. The network follows from the samples file and from how many of its
+first drawings layer 1 was trained on, and from nothing else: after a drawing was deleted or
+relabelled, or a class removed, learn() gives the very bytes that it would have given had it never
+been otherwise. So unlearning is exact.
 
 What the samples file holds is what counts: names, counts and whether the network is that of these
 drawings follow from it, whatever an error or Ctrl-C has stopped.
@@ -13,40 +14,34 @@ drawings follow from it, whatever an error or Ctrl-C has stopped.
 import gc
 from array import array
 from collections import namedtuple
+from io import BytesIO
 from struct import calcsize, pack, unpack_from
 
 import ridge
 from ridge import crc32
-from uff import FormatError, LabelEmbedding, Network, Options, Samples, SamplesFile, Trainer
+from uff import Dataset, FormatError, LabelEmbedding, Options
 from uff.arena import HeapArena
 from uff.files import NOWHERE, discard, exists, rename
-from uff.model import save_steps
-from uff.plan import MAX_IMAGES
+from uff.incremental import IncrementalKernelClassifier
+from uff.model import load, read_layer, save_steps
+from uff.train import Trainer
 
+from . import first_layer, rules
 from .raster import SIDE
 from .witness import Witness
 
 SAMPLES = "drawings.uffs"
 MODEL = "drawings.uffm"
 NAMES = ("1", "2", "3")  # of a new samples file
-
-# Handwriting by few people wants a stronger ridge in layer 1 than Fashion-MNIST: on the 5,000
-# digits of MNIST that `uff data digits` brings, 100 is 0.02 better than 5 with 5, 20 and 50 images
-# a class (`uff experiment digits --study`, as are the figures below).
-LAMBDA1 = 100.0
-
-# A margin below a fifth of the best goodness is "not sure". With 5, 20 and 60 of those digits a
-# class 64, 77 and 80 % of unseen ones pass, and of these 0.86, 0.95 and 0.98 are right.
-SURE = 5
-
-# The most similar training drawing must be as similar as theirs are among themselves, but for the
-# most singular twentieth, less a twentieth.
-ALIKE = 64  # drawings that are compared with all others after a training
-
+NETWORK = "uff_kernel"
+ALIKE = 64  # drawings that are compared with all others
 ENOMEM = 12
 
-# NOTE of the model: fingerprint of the samples, least likeness, number of suspects; then u16 each.
-NOTE = "<IiI"
+# NOTE of the model: mark; fingerprint of the samples; least likeness; suspects; first drawings
+# that layer 1 was trained on, and CRC-32 of their labels. Then a u16 for each suspect, and the
+# CRC-32 of each of those drawings.
+NOTE = "<4sIiHHI"
+MARK = b"CAP2"
 
 # label: of most goodness. sure: whether to trust it; why: else a few words. goodness: a float for
 # each class; margin: best less second best. nearest: number of the most similar drawing, or None
@@ -55,12 +50,19 @@ Verdict = namedtuple(
     "Verdict", ("label", "sure", "why", "goodness", "margin", "nearest", "similarity")
 )
 
-
 # A network and what belongs to it, never changed but replaced as a whole. classes: for each label
-# of the network the number of its class, None where that was removed. x: the encoded drawings it
-# was trained on, None where they are not all there; alloc: what gave the memory for it. version:
-# of the samples it was trained on, or None.
-_Known = namedtuple("_Known", ("network", "classes", "x", "alloc", "alike", "suspects", "version"))
+# of the network the number of its class, None where that was removed. alike: least likeness, or
+# None before it is known. version: of the samples it has learnt, or None; checked: whether
+# leave-one-out has been done.
+_Known = namedtuple("_Known", ("network", "classes", "alike", "suspects", "version", "checked"))
+
+# Layer 1, and the first drawings that it was trained on: CRC-32 of each, and of all their labels.
+_First = namedtuple("_First", ("layer1", "images", "labels"))
+
+
+# Stages of learn(); part of LEARN that a training of layer 1 takes.
+LEARN, CHECK, SAVE = "learn", "check", "save"
+LAYER_1 = 0.05
 
 
 class NotSaved(OSError):
@@ -76,19 +78,19 @@ class Recogniser:
     alone. harmed: whether drawings are not there any more. fresh: whether there were none.
     """
 
-    def __init__(self, folder="", arena=None, options=None):
+    def __init__(self, folder="", arena=None):
         self.notices = []
         self.harmed = self.fresh = False
         self._path = folder + MODEL
         self._witness = Witness(folder + SAMPLES)
         self._arena = arena or HeapArena()
-        self._options = options or Options(lambda1=LAMBDA1)
-        self._known = self._kept = self._seen = None
+        self._learner = self._known = self._seen = None
+        self._first = _firmware_layer()
+        self.gain = None  # leave-one-out accuracies before and after the last training of layer 1
         network = self._read_model()
         self._had_network = network is not None or exists(self._path)
         self.samples = self._open(folder + SAMPLES, network)
         self.embedding = LabelEmbedding(SIDE, SIDE)
-        self._probe = bytearray(2 * self.embedding.features)
         if network:
             self._adopt(network)
 
@@ -108,7 +110,7 @@ class Recogniser:
                 "The disk does not work (error %s): what you draw is gone with the power."
                 % error.errno
             )
-            return Samples(SIDE, SIDE, names)
+            return Dataset(SIDE, SIDE, names)
         if lost:
             text = "%d drawings or changes are lost." % lost if lost > 1 else "A drawing is lost."
             self.notices.insert(0, text)
@@ -123,19 +125,19 @@ class Recogniser:
         """(samples, records that were found, how many of these are of no use)."""
         samples, why = None, None
         try:
-            samples = SamplesFile.open(path)
+            samples = Dataset.open(path)
         except FormatError as error:
             why = str(error)
         except OSError as error:
             if error.errno in NOWHERE:
                 self.fresh = True
-                return SamplesFile.create(path, SIDE, SIDE, names), 0, 0
+                return Dataset.create(path, SIDE, SIDE, names), 0, 0
             why = "%s cannot be read (error %s)" % (path, error.errno)
         lost, found = 0, 0
         if samples is None or samples.lost:
             aside = _free(path)
             try:
-                samples, lost, found = SamplesFile.rescue(path, aside)
+                samples, lost, found = Dataset.rescue(path, aside)
                 self.notices.append("The old file is kept as %s." % _name(aside))
             except FormatError:
                 pass
@@ -155,11 +157,11 @@ class Recogniser:
                 rename(old, aside)
                 self.notices.append("%s. It is kept as %s." % (why, _name(aside)))
                 why = "There is an unfinished file too"
-        return SamplesFile.create(path, SIDE, SIDE, names), 0, 0
+        return Dataset.create(path, SIDE, SIDE, names), 0, 0
 
     def _read_model(self):
         try:
-            network = Network.load(self._path)
+            network = load(self._path)
             why = None
             if (network.embedding.height, network.embedding.width) != (SIDE, SIDE):
                 why = "images of %d x %d" % (network.embedding.height, network.embedding.width)
@@ -177,60 +179,34 @@ class Recogniser:
     def _adopt(self, network):
         """Takes a network from the disk: as that of these drawings, or of others as far as its
         classes are here by name."""
+        note = _unpack_note(network.notes) if network.name == NETWORK else None
+        if note:
+            fingerprint, alike, suspects, images, labels = note
+            if len(images):
+                self._first = _First(network.layer1, images, labels)
+            reader = _Reader(self.samples)
+            if self._trained_on_these(network, reader, fingerprint, suspects):
+                network.names, classes = list(reader.names), tuple(reader.classes)
+                version = self.samples.version
+                self._known = _Known(network, classes, alike, suspects, version, True)
+                return
         names = self.names
-        found = self._trained_on_these(network)
-        if found:
-            x, alloc, alike, suspects = found
-            network.names = list(names)
-            classes = tuple(range(len(names)))
-            version = self.samples.version
-            self._known = _Known(network, classes, x, alloc, alike, suspects, version)
-            self._keep()
-        else:
-            classes = tuple(names.index(n) if n in names else None for n in network.names)
-            self._known = _usable(_Known(network, classes, None, None, 0, (), None))
+        classes = tuple(names.index(n) if n in names else None for n in network.names)
+        self._known = _usable(_Known(network, classes, None, (), None, False))
 
-    def _trained_on_these(self, network):
-        """(encoded drawings, what gave their memory, likeness, suspects), or None where the
-        network was trained on others."""
-        note, samples = network.notes or b"", self.samples
-        if (
-            len(note) < calcsize(NOTE)
-            or len(network.names) != len(samples.names)
-            or not 0 < network.facts.images == len(samples)
-        ):
-            return None
-        fingerprint, alike, count = unpack_from(NOTE, note, 0)
-        if len(note) != calcsize(NOTE) + 2 * count:
-            return None
-        suspects = [unpack_from("<H", note, calcsize(NOTE) + 2 * i)[0] for i in range(count)]
-        if suspects and max(suspects) >= len(samples):
-            return None
-        reader = _Reader(samples)
+    def _trained_on_these(self, network, reader, fingerprint, suspects):
+        n = len(reader)
+        if (network.info.images, len(network.names)) != (n, len(reader.names)):
+            return False
+        if any(i >= n for i in suspects):
+            return False
         try:
-            alloc = self._arena()
-            x = alloc(2 * len(samples) * self.embedding.features)
-            rows, row = memoryview(x), 2 * self.embedding.features
-            batch = bytearray(ALIKE * SIDE * SIDE)
-            for first in range(0, len(samples), ALIKE):
-                last = min(first + ALIKE, len(samples))
-                images = memoryview(batch)[: (last - first) * SIDE * SIDE]
-                reader.read_into(images, first, last)
-                self.embedding.encode(images, rows[first * row : last * row])
+            for _ in reader.read_all():
+                pass
         except (OSError, FormatError, MemoryError) as error:
             self.notices.append("The drawings cannot be read: %s" % error)
-            return None
-        if reader.fingerprint() != fingerprint:
-            return None
-        return x, alloc, alike, suspects
-
-    def _keep(self):
-        """Tells the arena, before it is asked for more, that the network in use lies in what it
-        gave last."""
-        alloc = self._known and self._known.alloc
-        if alloc is not None and alloc is not self._kept:
-            self._arena.keep()
-            self._kept = alloc
+            return False
+        return reader.fingerprint() == fingerprint
 
     # ---- drawings and classes ----
 
@@ -303,8 +279,8 @@ class Recogniser:
 
     def add(self, image, label):
         """Adds a drawing (uint8, 784). OSError where the disk is full."""
-        if len(self.samples) >= MAX_IMAGES:
-            raise ValueError("%d drawings are the most; delete some first" % MAX_IMAGES)
+        if len(self.samples) >= rules.ROWS:
+            raise ValueError("%d drawings are the most; delete some first" % rules.ROWS)
         self.samples.append(image, label)
         self._note()
 
@@ -333,8 +309,10 @@ class Recogniser:
         self.samples.name_class(number, name)
         known = self._known
         if known and known.version == before:
-            known.network.names[number] = name
-            self._known = _Known(*known[:-1], self.samples.version)
+            label = known.classes.index(number) if number in known.classes else None
+            if label is not None:
+                known.network.names[label] = name
+            self._known = _Known(*known[:4], self.samples.version, known.checked)
         self._note()
 
     def remove_class(self, number):
@@ -363,99 +341,237 @@ class Recogniser:
             if other == name and i != number:
                 raise ValueError("there is a class “%s” already" % name)
 
-    # ---- training ----
+    # ---- learning ----
 
     def obstacle(self):
-        """None, or the sentence on why there can be no training yet."""
+        """None, or the sentence on why nothing can be learnt yet."""
         _, names, counts = self._look()
         if len(names) < 2:
             return "add a second class"
         missing = [name for name, count in zip(names, counts) if not count]
         if len(missing) == len(counts):
             return "draw something for each class"
-        if missing:
-            return "draw one for “%s”, or remove it" % missing[0]
+        if len(counts) - len(missing) < 2:
+            return "draw one for “%s” too" % missing[0]
         return None
 
     @property
+    def trained(self):
+        """Whether layer 1 was trained on all drawings there are."""
+        return 0 < len(self._first.images) == sum(self._look()[2])
+
+    @property
     def accuracy(self):
-        """Part of the training drawings that the network would know had it not seen them (exact
-        leave-one-out of the class layer), or None."""
+        """Part of the drawings that the network would know had it not seen them nor their copies
+        (exact leave-one-out of the class layer), or None."""
         network = self.network
-        if network is None or not network.facts.images or network.facts.loo_correct is None:
+        if network is None or not network.info.images or network.info.loo_correct is None:
             return None
-        return network.facts.loo_correct / network.facts.images
+        return network.info.loo_correct / network.info.images
 
-    def train(self):
-        """A generator: trains on all drawings, yielding (stage, part done) in slices of less than
-        20 million multiply-adds; then saves, yielding ("save", part done) anew from 0.
+    def learn(self):
+        """A generator: learns what has changed, yielding (stage, part done) in slices of less than
+        20 million multiply-adds: first LEARN, from whose end on `network` knows it; then CHECK,
+        leave-one-out; then SAVE, which ends in NotSaved where the disk does not take it.
 
-        `network` changes when the training is done, before the save; NotSaved where that fails.
-        ValueError with obstacle(); MemoryError and OSError say what was wanted. Drawings may
-        change meanwhile: before all are read that is a ValueError, later the network just wants
-        training again. Whatever stops it, the old model's file or the new one is whole.
+        ValueError with obstacle(); MemoryError and OSError say what was wanted. Whatever stops it,
+        the next call goes on from what is there, and the model's file is the old one or the new.
         """
+        yield from self._learn()
+        yield from self._save()
+
+    def _learn(self):
+        """A generator: learn() without saving."""
         obstacle = self.obstacle()
         if obstacle:
             raise ValueError(obstacle)
-        # Garbage is collected now, in a slice of its own, rather than amid the training.
-        gc.collect()
-        yield "collect garbage", 0.0
-        samples, trainer = self.samples, None
+        if self._learner is None:
+            gc.collect()  # it takes much
+        yield LEARN, 0.0
+        samples = self.samples
         version, reader = samples.version, _Reader(samples)
-        self._keep()
         try:
-            alloc = self._arena()
-            trainer = Trainer(reader, self._options, alloc)
-            for step in trainer.steps():
-                yield step
-                if samples.version != version and step[0] == trainer.plan.stages[0].name:
-                    raise ValueError("the drawings changed; train again")
+            yield from self._follow(reader)
+            if samples.version != version:
+                raise ValueError("the drawings changed; it learns them anew")
         except MemoryError:
-            need = " %d KB" % (trainer.plan.memory_bytes // 1024) if trainer else ""
-            raise MemoryError("%d drawings want%s more memory; delete some" % (len(reader), need))
-        network, x = trainer.network, trainer.x
-        alike = yield from self._likeness(x, len(reader))
-        suspects = _suspects(network.margins)
-        network.notes = pack(NOTE, reader.fingerprint(), alike, len(suspects)) + b"".join(
-            pack("<H", i) for i in suspects
-        )
-        x = memoryview(x)[: 2 * len(reader) * self.embedding.features]
-        # Drawings may have changed after the training had read them: then it is stale at once.
-        classes = tuple(range(len(reader.names)))
-        self._known = _Known(network, classes, x, alloc, alike, suspects, version)
-        self._keep()
+            self._learner = None
+            raise MemoryError("%d drawings want more memory; delete some" % len(reader))
+        except BaseException:
+            if self._learner is not None and self._learner.network is None:
+                self._known = None  # its rows have moved
+            raise
+        learner = self._learner
+        network, classes = learner.network, tuple(reader.classes)
         self._had_network = True
-        saving = save_steps(network, self._path)
+        self._known = _Known(network, classes, None, (), version, False)
+        yield LEARN, 1.0
+        yield from self._check(reader, version)
+
+    def _save(self):
+        """A generator: writes the model file of what was learnt last."""
+        saving = save_steps(self._learner.network, self._path)
         try:
             for done in saving:
-                yield "save", done
+                yield SAVE, done
         except OSError as error:
             raise NotSaved(error.errno)
         except MemoryError:
             raise NotSaved(ENOMEM)
         finally:
             saving.close()  # where this one is closed; nobody else would
+        # Garbage is collected now, when nobody waits, rather than amid the next work.
+        gc.collect()
 
-    def _likeness(self, x, n):
-        """Cosine (units of 2^-18) below which a drawing is unlike all others; 0 where there is
-        just one."""
-        if n < 2:
-            return 0
-        rows, row = memoryview(x), 2 * self.embedding.features
+    def _follow(self, reader):
+        """A generator: brings the learner in step with the drawings, one of which it takes in a
+        slice."""
+        yield from reader.read_all()
+        begun = 0.0
+        first = self._first
+        if not reader.has(first):
+            begun = LAYER_1
+            first = yield from self._train_layer1(reader, reader.leading(first))
+            self._first = first
+        options = Options(NETWORK, lambda2=rules.LAMBDA2, copies=rules.copies_of(len(reader)))
+        learner = self._learner
+        if learner is None:
+            alloc = self._arena()
+            learner = IncrementalKernelClassifier(
+                first.layer1, self.embedding, reader.names, options, rules.ROWS, alloc
+            )
+            self._arena.keep()
+            self._learner, self._learnt = learner, array("I")
+        elif learner.layer1 is not first.layer1 or learner.group != 1 + options.copies:
+            self._forget()
+            learner.restart(first.layer1, reader.names, options)
+        n, at = len(reader), 0
+        kept = array("I")
+        try:
+            # What was deleted goes; what is new comes at the end. All in one go: no slice sees the
+            # learner out of step with _learnt.
+            while at < len(self._learnt):
+                if at < n and self._learnt[at] == reader.images[at]:
+                    at += 1
+                else:
+                    if self._known and self._known.network is learner.network:
+                        self._known = None  # its rows are about to move
+                    learner.remove(at)
+                    kept = array("I", [c for i, c in enumerate(self._learnt) if i != at])
+                    self._learnt = kept
+            there = len(learner)
+            learner.set_classes(reader.names, reader.labels[:there])
+            features, rest = learner.work(n - there)
+            share = (1 - begun) * features / (features + rest)
+            for i in range(there, n):
+                learner.add(reader.image(i), reader.labels[i])
+                self._learnt = array("I", reader.images[: i + 1])
+                yield LEARN, begun + share * (i + 1 - there) / (n - there)
+            for done in learner.solve_steps():
+                yield LEARN, begun + share + (1 - begun - share) * done
+        except BaseException:
+            if len(learner) != len(self._learnt):
+                self._forget()
+                learner.restart(first.layer1, reader.names, options)
+            raise
+
+    def _forget(self):
+        """The learner is about to lose what it has."""
+        if self._known and self._learner and self._known.network is self._learner.network:
+            self._known = None
+        self._learnt = array("I")
+
+    def _train_layer1(self, reader, count):
+        """A generator: trains layer 1 on the first `count` drawings; returns a _First. With fewer
+        than two classes among them it is the firmware's again."""
+        first = reader.first(count)
+        if len(first.names) < 2:
+            return _firmware_layer()
+        options = Options(NETWORK, copies=rules.copies_of(count))
+        trainer = Trainer(first, options)
+        steps = trainer.layer1_steps()
+        while True:
+            try:
+                _, done = next(steps)
+            except StopIteration as end:
+                layer1 = end.value
+                break
+            yield LEARN, LAYER_1 * done
+        return _First(layer1, reader.images[:count], crc32(first.labels))
+
+    def _check(self, reader, version):
+        """A generator: leave-one-out, suspects and the least likeness."""
+        learner, known = self._learner, self._known
+        for done in learner.leave_one_out_steps():
+            yield CHECK, 0.8 * done
+        network = learner.network
         nearest = []
-        for i in range(0, n, -(-n // ALIKE)):
-            one = rows[i * row : (i + 1) * row]
-            best = 0
-            if i:
-                best = ridge.nearest(one, rows[: i * row])[1]
-            if i + 1 < n:
-                best = max(best, ridge.nearest(one, rows[(i + 1) * row : n * row])[1])
-            nearest.append(best)
-            if len(nearest) % (ALIKE // 8) == 0:  # one is little beside what a slice costs
-                yield "compare drawings", 1.0
-        nearest.sort()
-        return nearest[len(nearest) // 20] * 19 // 20
+        if len(reader) > 1:
+            step = -(-len(reader) // ALIKE)
+            for i in range(0, len(reader), step):
+                nearest.append(self._nearest_other(network, i, learner.group))
+                yield CHECK, 0.8 + 0.2 * i / len(reader)
+        alike = rules.least_likeness(nearest, 1 << 18)
+        suspects = tuple(rules.suspects(network.margins, reader.labels))
+        images, labels = self._first[1:]
+        note = [pack(NOTE, MARK, reader.fingerprint(), alike, len(suspects), len(images), labels)]
+        note += [pack("<H", i) for i in suspects]
+        note += [pack("<I", crc) for crc in images]
+        network.notes = b"".join(note)
+        if self._known is known:
+            self._known = _Known(network, known.classes, alike, suspects, version, True)
+
+    def _nearest_other(self, network, i, group):
+        """Likeness of drawing i with the most similar row of another drawing."""
+        rows, row = network.layer.rows, 2 * network.layer.features
+        one = rows[i * group * row : (i * group + 1) * row]
+        best = 0
+        if i:
+            best = ridge.nearest(one, rows[: i * group * row])[1]
+        if (i + 1) * group * row < len(rows):
+            best = max(best, ridge.nearest(one, rows[(i + 1) * group * row :])[1])
+        return best
+
+    def train(self):
+        """A generator: trains layer 1 anew on all drawings there are, then learns them with it, as
+        learn() does. `gain` says what it was worth. Stopped before it has learnt them, it leaves
+        layer 1 as it was."""
+        self.gain = None
+        begun = 0.0
+        if self.stale or self.accuracy is None:
+            # What it would know with layer 1 as it is.
+            begun = 0.4
+            learning = self._learn()
+            try:
+                for stage, done in learning:
+                    yield LEARN, begun * (0.5 * done if stage == LEARN else 0.5 + 0.5 * done)
+            finally:
+                learning.close()  # where this one is closed; nobody else would
+        gc.collect()
+        yield LEARN, begun
+        before, old, learning = self.accuracy, self._first, self._learn()
+        samples = self.samples
+        version, reader = samples.version, _Reader(samples)
+        try:
+            yield from reader.read_all()
+            for step in self._new_layer1(reader):
+                yield LEARN, begun + (1 - begun) * step[1]
+            if samples.version != version:
+                raise ValueError("the drawings changed; train again")
+            for stage, done in learning:
+                if stage == LEARN:
+                    done = begun + (1 - begun) * (LAYER_1 + (1 - LAYER_1) * done)
+                yield stage, done
+        finally:
+            learning.close()
+            if self.network is None or self.network.layer1 is not self._first.layer1:
+                self._first = old
+        self.gain = before, self.accuracy
+        yield from self._save()
+
+    def _new_layer1(self, reader):
+        """A generator: trains layer 1 on all drawings."""
+        self._first = yield from self._train_layer1(reader, len(reader))
 
     # ---- prediction ----
 
@@ -463,23 +579,24 @@ class Recogniser:
         """Verdict on a drawing (uint8, 784). ValueError where there is no network yet."""
         known = self._known
         if known is None:
-            raise ValueError("train first")
+            raise ValueError("it has learnt nothing yet")
         network, classes = known.network, known.classes
         k, names = len(classes), self.names
         good = array("q", [0] * k)
-        network.layer.goodness(network.class_inputs(image), good, bytearray(1))
+        f = network.class_inputs(image)
+        network.layer.goodness(f, good, bytearray(1))
         here = [c for c in range(k) if classes[c] is not None]
         label = max(here, key=lambda c: good[c])
         here.remove(label)
         other = max(here, key=lambda c: good[c])
         nearest, likeness = None, 0
-        if known.x is not None:
-            self.embedding.encode(image, self._probe)
-            nearest, likeness = ridge.nearest(self._probe, known.x)
+        if known.version is not None:
+            nearest, likeness = ridge.nearest(f, network.layer.rows)
+            nearest //= 1 + network.info.copies
         why = ""
-        if likeness < known.alike or not good[label]:
+        if not good[label] or (known.alike is not None and likeness < known.alike):
             why = "unlike anything drawn"
-        elif SURE * (good[label] - good[other]) < good[label]:
+        elif not rules.sure(network.layer.value(good[label]), network.layer.value(good[other])):
             why = "%s or %s?" % (names[classes[label]], names[classes[other]])
         goodness = [0.0] * len(names)
         for c, number in enumerate(classes):
@@ -519,38 +636,91 @@ def forget(folder=""):
 def _without(known, number):
     """What is known when class `number` is gone; None where it could not tell two apart."""
     classes = tuple(None if c is None or c == number else c - (c > number) for c in known.classes)
-    return _usable(_Known(known.network, classes, *known[2:-1], None))
+    return _usable(_Known(known.network, classes, known.alike, (), None, False))
 
 
 def _usable(known):
     return known if sum(c is not None for c in known.classes) >= 2 else None
 
 
-class _Reader:
-    """The samples as a Trainer reads them, each once and in order, with their fingerprint: the
-    CRC-32 of all images, then all labels."""
+def _firmware_layer():
+    """The patch layer that comes with the firmware, trained on none of the drawings."""
+    return _First(read_layer(BytesIO(first_layer.DATA), "first layer")[0], array("I"), 0)
 
-    def __init__(self, samples):
+
+def _unpack_note(note):
+    """(fingerprint, least likeness, suspects, CRC-32 of the drawings that layer 1 was trained on,
+    and of their labels) of a network's note, or None."""
+    if not note or len(note) < calcsize(NOTE):
+        return None
+    mark, fingerprint, alike, count, own, labels = unpack_from(NOTE, note, 0)
+    at = calcsize(NOTE)
+    if mark != MARK or len(note) != at + 2 * count + 4 * own:
+        return None
+    suspects = tuple(unpack_from("<H", note, at + 2 * i)[0] for i in range(count))
+    at += 2 * count
+    images = array("I", [unpack_from("<I", note, at + 4 * i)[0] for i in range(own)])
+    return fingerprint, alike, suspects, images, labels
+
+
+class _Reader:
+    """The drawings of the classes that have any, as a Trainer reads them, with their fingerprint.
+
+    names: of those classes; classes: their numbers; labels: of the drawings among them; images:
+    CRC-32 of each drawing, after read_all().
+    """
+
+    def __init__(self, samples, labels=None):
         self.height, self.width = samples.height, samples.width
-        self.names = list(samples.names)
-        self.labels = bytearray(samples.labels)
+        labels = samples.labels if labels is None else labels
+        self.classes = sorted(set(labels))
+        self.names = [samples.names[c] for c in self.classes]
+        self.labels = bytearray(self.classes.index(label) for label in labels)
+        self.images = array("I")
         self._samples = samples
-        self._crc = 0
+        self._all = bytes(labels)
+        self._size = samples.height * samples.width
 
     def __len__(self):
         return len(self.labels)
 
     def read_into(self, buffer, first, last):
         self._samples.read_into(buffer, first, last)
-        self._crc = crc32(buffer, 0 if first == 0 else self._crc)
+
+    def image(self, i):
+        return self._samples[i]
+
+    def read_all(self):
+        """A generator: fills `images`, a batch a slice."""
+        images = array("I")
+        batch = memoryview(bytearray(ALIKE * self._size))
+        for first in range(0, len(self), ALIKE):
+            last = min(first + ALIKE, len(self))
+            self.read_into(batch[: (last - first) * self._size], first, last)
+            for i in range(last - first):
+                images.append(crc32(batch[i * self._size : (i + 1) * self._size]))
+            yield LEARN, 0.0
+        self.images = images
+
+    def first(self, count):
+        """A _Reader of the first drawings alone."""
+        return _Reader(self._samples, self._all[:count])
+
+    def leading(self, first):
+        """How many of the first drawings are among those that layer 1 was trained on, in their
+        order."""
+        count = 0
+        for crc in first.images:
+            if count < len(self.images) and self.images[count] == crc:
+                count += 1
+        return count
+
+    def has(self, first):
+        """Whether layer 1 was trained on just the first drawings as they are now; else it has to
+        be trained anew."""
+        count = len(first.images)
+        return self.leading(first) == count and crc32(self.first(count).labels) == first.labels
 
     def fingerprint(self):
-        return crc32(self.labels, self._crc)
-
-
-def _suspects(margins):
-    """Numbers of the drawings that look mislabelled: left out, they are taken for another class
-    by more than three quarters of the usual margin. At most a tenth of all."""
-    usual = sorted(abs(margin) for margin in margins)[len(margins) // 2]
-    worst = sorted((margin, i) for i, margin in enumerate(margins) if 4 * margin < -3 * usual)
-    return sorted(i for _, i in worst[: len(margins) // 10])
+        """CRC-32 of the drawings and their labels."""
+        return crc32(self.labels, crc32(self.images))

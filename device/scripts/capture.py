@@ -117,7 +117,7 @@ async def follow(app, replay, real_time):
     progress = job.Progress()
     task = asyncio.create_task(app.run())
     try:
-        while not task.done() and (app.busy or not replay.ended):
+        while not task.done() and not (app.settled and replay.ended):
             progress("replay", replay.done)
             await asyncio.sleep_ms(20)
     finally:

@@ -59,6 +59,7 @@ class IncrementalKernelClassifier(Predictor):
         self._x = bytearray(2 * (1 + MAX_COPIES) * layer1.inputs)
         self._copies = bytearray(MAX_COPIES * embedding.size)
         self._valid = 0  # rows of the kernel matrix and the factor that are there
+        self._checked = 0, 0  # rows of the kernel matrix, and their CRC-32
         self._learnt = self._updating = self._images = None
         self.restart(layer1, names, options)
 
@@ -67,7 +68,7 @@ class IncrementalKernelClassifier(Predictor):
         another number of copies."""
         _check(layer1, self.embedding, options)
         images = _Images(layer1, options, list(names), bytearray(), None)
-        self._valid = 0
+        self._valid, self._checked = 0, (0, 0)
         self._learnt = self._updating = None
         self._images = images
 
@@ -171,7 +172,7 @@ class IncrementalKernelClassifier(Predictor):
         gap = i if i < len(labels) else None
         valid = min(self._valid, i * self.group)
         self._learnt = self._updating = None
-        self._valid = valid
+        self._valid, self._checked = valid, (0, 0)
         self._change(self.names, labels, gap)
 
     def _close_gap(self):
@@ -203,6 +204,20 @@ class IncrementalKernelClassifier(Predictor):
                 raise ValueError("label: want 0 to %d, got %d" % (len(names) - 1, label))
         self._change(names, bytearray(labels), self._images.gap)
 
+    def work(self, images):
+        """(features, rest): multiply-adds by their weight (see stage.py) that so many images more
+        cost: to add() them, and the next solve()."""
+        options, layer1 = self.options, self.layer1
+        n, begin, m, k = len(self) + images, self._valid, layer1.outputs, len(self.names)
+        plan, rows = options.class_layer.plan, n * self.group
+        first = layer1.plan(images * self.group, self.embedding, layer1.neurons, options, True)
+        gram, factor, solve = plan(rows, n, m, k, options).stages[:3]
+        gram_there, factor_there = plan(begin, n, m, k, options).stages[:2]
+        return (
+            sum(stage.work for stage in first.stages),
+            gram.work - gram_there.work + factor.work - factor_there.work + solve.work,
+        )
+
     def solve(self):
         """Learns what has changed: solve_steps(), all at once."""
         for _ in self.solve_steps():
@@ -225,9 +240,7 @@ class IncrementalKernelClassifier(Predictor):
             if not count:
                 raise ValueError('class %d "%s" has no images' % (c, names[c]))
         m, n = images.layer1.outputs, len(labels) * group
-        of_rows = bytearray(n)
-        for i in range(n):
-            of_rows[i] = labels[i // group]
+        of_rows = b"".join([bytes((label,)) * group for label in labels])
         solver = KernelSolver(
             self._gram,
             self._factor,
@@ -237,17 +250,18 @@ class IncrementalKernelClassifier(Predictor):
             images.options.label_scale,
             images.options.lambdas[0],
         )
-        begin, work = self._valid, max(n - self._valid, 1)
+        begin = self._valid
+        work = max(packed(n) - packed(begin), 1)
         self._updating = of_rows  # none but this one
         while self._valid < n:
             first, last = self._valid, min(self._valid + SLICE, n)
             ridge.kernel(self._rows[: 2 * m * last], m, self._gram, self._work, first)
             ridge.powers(self._gram, first, last)
-            yield 0.9 * (last - 0.3 * (last - first) - begin) / work
+            yield 0.9 * (0.3 * packed(first) + 0.7 * packed(last) - packed(begin)) / work
             self._check_updating(of_rows)
             solver.factor_rows(first, last)
             self._valid = last
-            yield 0.9 * (last - begin) / work
+            yield 0.9 * (packed(last) - packed(begin)) / work
             self._check_updating(of_rows)
         network = Network.of_options(
             self.embedding, names, images.options, len(labels), images.layer1
@@ -255,7 +269,10 @@ class IncrementalKernelClassifier(Predictor):
         layer = network.layer
         layer.rows = self._rows[: 2 * n * m]
         solver.solve(layer)
-        layer.gram_crc = crc32(memoryview(self._gram)[: 4 * packed(n)])
+        # Rows that are appended change none of those above them.
+        rows, crc = self._checked
+        layer.gram_crc = crc32(memoryview(self._gram)[4 * packed(rows) : 4 * packed(n)], crc)
+        self._checked = n, layer.gram_crc
         self._learnt = _Learnt(images, network, solver)
         yield 1.0
 

@@ -101,7 +101,7 @@ class KernelClassLayer(ClassLayer):
         n, k = self.images, self.classes
         self.exponent = ridge.quantise(alpha, n, self.w, 40)
         weights = array("h", self.w)
-        most = max(sum(abs(a) for a in weights[c * n : (c + 1) * n]) for c in range(k))
+        most = max(sum(map(abs, weights[c * n : (c + 1) * n])) for c in range(k))
         self.v_exponent = min(largest_v_exponent(v), self.exponent + UNIT_BITS)
         largest = max(max(v), -min(v))
         while (most * LARGEST_PHI >> self.shift) + ldexp(largest, self.v_exponent) >= MOST_OUTPUT:
@@ -223,10 +223,8 @@ class KernelSolver:
     @property
     def counts(self):
         """Rows of each class."""
-        counts = [0] * self.classes
-        for label in self.labels:
-            counts[label] += 1
-        return counts
+        labels = bytes(self.labels)
+        return [labels.count(bytes((c,))) for c in range(self.classes)]
 
     def factorise(self, ridge_lambda, training, tries):
         """A generator: factors the system, yielding after each 16 rows what training.stage()

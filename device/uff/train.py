@@ -107,8 +107,10 @@ class Trainer:
         self.network = network
 
     def layer1_steps(self):
-        """A generator: trains a patch layer alone, as steps() does; returns it."""
+        """A generator: trains a patch layer alone and returns it. It yields as steps() does, the
+        part done of this layer."""
         layer1 = self._untrained().layer1
+        self._work_all = sum(stage.work for stage in self.plan.first.stages[:-1])  # no features
         self.work = getattr(self.alloc, "fast", self.alloc)(self.plan.work_bytes)
         yield from layer1.learn(self)
         return layer1

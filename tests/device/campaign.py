@@ -21,6 +21,7 @@ from struct import pack, unpack_from
 import capture.app
 import faults
 from boards.headless import MemoryDisplay
+from capture import rules
 from capture.app import App, serve
 from capture.layout import KEYS, Layout, centre
 from capture.raster import SIDE, Raster
@@ -40,7 +41,7 @@ from uff import (
     SamplesFile,
     Trainer,
 )
-from uff.incremental import KernelLearner
+from uff.incremental import IncrementalKernelClassifier
 
 TROUBLES = (ValueError, MemoryError, OSError, OverflowError)
 FOLDER = "/ram"
@@ -416,18 +417,18 @@ def kernel_learner_operations(are_short):
         return image(label, number, *SIDES)
 
     def make():
-        learner = KernelLearner(layer1, embedding, samples.names, options, 40)
+        learner = IncrementalKernelClassifier(layer1, embedding, samples.names, options, 40)
         for i in range(len(samples)):
             learner.add(samples.image(i), samples.labels[i])
         return updated(learner)
 
     def updated(learner):
-        for _ in learner.update():
+        for _ in learner.solve_steps():
             pass
         return learner
 
     def checked(learner):
-        for _ in learner.check():
+        for _ in learner.leave_one_out_steps():
             pass
         return learner
 
@@ -460,7 +461,7 @@ def kernel_learner_operations(are_short):
         learner.add(*first)
         assert sorted(learner.labels) == sorted(before[1] + b"\1")
         assert see(learner)[0] != before[0]
-        fresh = KernelLearner(layer1, embedding, samples.names, options, 40)
+        fresh = IncrementalKernelClassifier(layer1, embedding, samples.names, options, 40)
         for each in (fresh, learner):
             each.restart(layer1, samples.names, options)
             for i in range(9):
@@ -535,14 +536,21 @@ def shape(kind, seed):
     return drawn[kind, seed]
 
 
-OPTIONS = Options(hidden=8)
+# Few copies, and room for few, so that a network is learnt in no time.
+rules.ROWS, rules.MOST_COPIES = 32, 1
 
 
 def recogniser():
-    return Recogniser(FOLDER + "/", None, OPTIONS)
+    return Recogniser(FOLDER + "/")
 
 
 def train(found):
+    for _ in found.learn():
+        pass
+    return found
+
+
+def train_layer1(found):
     for _ in found.train():
         pass
     return found
@@ -550,7 +558,7 @@ def train(found):
 
 def drawings_disk(size=512, each=4, extra=0, trained=True):
     """A disk with drawings and, where trained, their network; its bytes."""
-    disk = new_disk(256 * 1024 // size, size)
+    disk = new_disk(512 * 1024 // size, size)
     found = recogniser()
     for i in range(each):
         for kind in range(3):
@@ -590,9 +598,9 @@ def check_network(found):
 models = {}
 
 
-def trained_model():
-    """The bytes that a training of the drawings on the disk gives."""
-    key = contents(FOLDER + "/drawings.uffs")
+def trained_model(found):
+    """The bytes that a training of the drawings on the disk gives, with layer 1 as it is."""
+    key = contents(FOLDER + "/drawings.uffs"), bytes(found._first.images)
     if key not in models:
         train(recogniser())
         models[key] = contents(FOLDER + "/drawings.uffm")
@@ -619,7 +627,7 @@ def recogniser_operations():
         if found.obstacle() is None:
             train(found)
             assert not found.stale
-            assert contents(FOLDER + "/drawings.uffm") == trained_model(), "another model"
+            assert contents(FOLDER + "/drawings.uffm") == trained_model(found), "another model"
         again = recogniser()
         assert again.notices == [] and kept(again) == kept(found)
         assert again.stale == found.stale
@@ -635,6 +643,7 @@ def recogniser_operations():
         ("rename class", lambda found: found.rename_class(0, "bar")),
         ("remove class", lambda found: found.remove_class(1)),
         ("train", lambda found: train(found)),
+        ("train layer 1", lambda found: train_layer1(found)),
         ("predict", lambda found: found.predict(shape(1, 3))),
         ("start", start),
     ):
@@ -697,7 +706,7 @@ class Fingers:
         self.reports, self.at, self.rest, self.app = reports, 0, 3, None
 
     def read(self):
-        if self.app.busy:
+        if not self.app.settled:
             return ()
         if self.at < len(self.reports):
             self.at += 1

@@ -410,9 +410,18 @@ def read_layer(path: Path) -> Model:
         FormatError: It is no model file, damaged, or has no feature layer.
         OSError: It cannot be read.
     """
-    model = _unpack(_read(path), str(path))
+    return unpack_layer(_read(path), str(path))
+
+
+def unpack_layer(data: bytes, what: str = "layer file") -> Model:
+    """Likewise, of the bytes of a file; `what` names it in sentences.
+
+    Raises:
+        FormatError: It is no model file, damaged, or has no feature layer.
+    """
+    model = _unpack(data, what)
     if model.feature_layer is None:
-        raise FormatError(f"{path} holds {model.network}, which has no feature layer.")
+        raise FormatError(f"{what} holds {model.network}, which has no feature layer.")
     return layer_alone(model)
 
 

@@ -63,10 +63,17 @@ class KernelProblem(ClassProblem):
     grid = (0.003, 0.01, 0.03, 0.1)
 
     def __init__(
-        self, f: Int16, labels: npt.NDArray[Any], k: int, strength: float, *, group: int = 1
+        self,
+        f: Int16,
+        labels: npt.NDArray[Any],
+        k: int,
+        strength: float,
+        *,
+        group: int = 1,
+        balanced: bool = True,
     ) -> None:
         """f: int16 (N, m) features at 512 times their value; the rest: see ClassProblem."""
-        super().__init__(labels, k, strength, group=group, balanced=True)
+        super().__init__(labels, k, strength, group=group, balanced=balanced)
         self.phi: Float64 = powers(inner(f, f)) / 2.0**PHI_BITS
 
     def system(self, ridge: float) -> Float64:

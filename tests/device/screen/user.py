@@ -11,8 +11,6 @@ from capture.font import Font
 from capture.recogniser import Recogniser
 from drivers.touch import CONTACT, LIFT, PRESS, Touch
 
-from uff import Options
-
 capture.app.POLL_MS = 1  # nobody waits for these fingers
 
 # Drawings on a square of 100 x 100, by class "1", "2", "3", "4".
@@ -49,11 +47,10 @@ class Fingers:
 class User:
     """Someone who taps and draws on an App. size: of the screen."""
 
-    def __init__(self, folder, size=(800, 480), display=None, arena=None, **options):
-        options.setdefault("hidden", 30)
+    def __init__(self, folder, size=(800, 480), display=None, arena=None):
         self.display = display or MemoryDisplay(*size)
         self.fingers = Fingers()
-        self.recogniser = Recogniser(folder and folder + "/", arena, Options(**options))
+        self.recogniser = Recogniser(folder and folder + "/", arena)
         self.app = App(self.display, self.fingers, self.recogniser)
 
     def run(self, script):
@@ -74,6 +71,13 @@ class User:
         """Until all reports are read and what they set off is done."""
         await asyncio.sleep_ms(3)
         while self.fingers.queue or self.app.busy:
+            await asyncio.sleep_ms(1)
+        await asyncio.sleep_ms(3)
+
+    async def settle_all(self):
+        """Until leave-one-out and saving are done, too."""
+        await self.settle()
+        while not self.app.settled:
             await asyncio.sleep_ms(1)
         await asyncio.sleep_ms(3)
 

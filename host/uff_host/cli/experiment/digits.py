@@ -42,7 +42,7 @@ def arguments(command: Parser) -> None:
         "--study",
         action="store_true",
         help="measure instead what the application's choices rest on: balanced targets, "
-        "leave-one-out, lambda 1, “not sure”, suspects (3 to 4 minutes)",
+        "leave-one-out, lambda 2, “not sure”, suspects (3 to 4 minutes)",
     )
     command.add_argument(
         "--rivals",
@@ -81,7 +81,7 @@ def do(options: argparse.Namespace) -> None:
     )
     columns = ("learnt from", "accuracy, unseen", "least", "most", "leave-one-out")
     lines = [(row.name, *report._figures(row)) for row in found]
-    options.console.print(screen.table("Ten digits, recognised by two-layer µFF", columns, lines))
+    options.console.print(screen.table("Ten digits, recognised by µFF", columns, lines))
     if rivals:
         options.console.print(report._beside(rivals))
     options.console.print(report.SOURCE, highlight=False)
@@ -116,7 +116,7 @@ def _do_study(options: argparse.Namespace) -> None:
         count = options.seeds or study.SEEDS
         found = study.study(data, people, count, on_progress)
     options.console.print(
-        f"Two-layer µFF in numpy with the capture application's settings; mean ± standard "
+        f"µFF in numpy with the capture application's settings; mean ± standard "
         f"deviation over {count} draws. MNIST: accuracy on 2,000 test images.",
         highlight=False,
     )

@@ -20,7 +20,8 @@ from uff_host.datasets import mnist_digits
 from uff_host.datasets.own_images import Classes
 from uff_host.experiments.digits import study
 from uff_host.experiments.digits.baselines import Figures
-from uff_host.experiments.digits.study import LAMBDA1, SURE, Ridges, Study, Sureness, Suspicion
+from uff_host.experiments.digits.study import Ridges, Study, Sureness, Suspicion, rules
+from uff_host.formats.model import write_model
 from uff_host.formats.samples import Samples, write_samples
 from uff_host.formats.touch_recording import write_session
 from uff_host.handwriting import Hand
@@ -55,7 +56,12 @@ def real(target: Target, data: Classes, n: int, seed: int, folder: Path) -> tupl
     train, test = mnist_digits.split(data, n, seed)
     _put(target, folder, "train.uffs", train)
     _put(target, folder, "test.uffs", test)
-    trained = target.run("train.py", {"lambda1": LAMBDA1})
+    write_model(folder / "layer1.uffm", study.FIRST_LAYER)
+    target.put(folder / "layer1.uffm", "layer1.uffm")
+    settings = {"lambda2": rules.LAMBDA2, "copies": rules.copies_of(len(train))}
+    trained = target.run(
+        "train.py", {"network": "uff_kernel", "layer1": "layer1.uffm", **settings}
+    )
     return float(target.run("evaluate.py", {})["accuracy"]), float(trained["loo_accuracy"])
 
 
@@ -177,16 +183,16 @@ def study_tables(found: Study) -> Iterator[Table]:
             for n, figures in found.left_out.items()
         ],
     )
-    yield _ridge_table("Lambda 1: accuracy on MNIST", found.ridges)
+    yield _ridge_table("Lambda 2: accuracy on MNIST", found.ridges)
     hands = len(next(iter(found.hand_ridges.values())))
     yield _ridge_table(
-        f"Lambda 1: accuracy on {ASK} unseen drawings of each digit, {hands} made-up hands",
+        f"Lambda 2: accuracy on {ASK} unseen drawings of each digit, {hands} made-up hands",
         found.hand_ridges,
     )
     sure = [(f"MNIST, {n}", figures) for n, figures in found.sure.items()]
     sure.append((f"{len(found.hand_sure)} hands, {EXAMPLES}", found.hand_sure))
     yield screen.table(
-        f"“Not sure”: margin below 1/{SURE} of the best goodness, or unlike all drawings",
+        f"“Not sure”: margin below {rules.SURE_MARGIN} of the best goodness, or unlike all others",
         ("of each", "accuracy", "least", "sure", "right if sure"),
         [_sure_line(name, figures) for name, figures in sure],
     )
@@ -202,8 +208,8 @@ def study_tables(found: Study) -> Iterator[Table]:
 
 
 def _ridge_table(title: str, found: dict[int, list[Ridges]]) -> Table:
-    """A row for each lambda 1; then what 100 is better than 5, draw by draw, and how far apart
-    the means from 20 on are."""
+    """A row for each lambda 2; then what the one as built is better than the least, draw by draw,
+    and how far apart the means of the others are."""
     from uff_host.console import screen
 
     values = study.RIDGES
@@ -211,13 +217,13 @@ def _ridge_table(title: str, found: dict[int, list[Ridges]]) -> Table:
         (f"{value:g}", *(_spread([one[value] for one in found[n]]) for n in found))
         for value in values
     ]
-    built, weak = LAMBDA1, values[0]
+    built, weak = rules.LAMBDA2, values[0]
     gains = (_spread([one[built] - one[weak] for one in found[n]]) for n in found)
     lines.append((f"{built:g} less {weak:g}", *gains))
     means = [[float(np.mean([one[value] for one in found[n]])) for value in values] for n in found]
     apart = (f"{max(of[1:]) - min(of[1:]):.4f}" for of in means)
     lines.append((f"{values[1]:g} to {values[-1]:g} differ by", *apart))
-    return screen.table(title, ("lambda 1", *(f"{n} of each" for n in found)), lines)
+    return screen.table(title, ("lambda 2", *(f"{n} of each" for n in found)), lines)
 
 
 def _sure_line(name: str, figures: Sequence[Sureness]) -> tuple[str, ...]:

@@ -1,14 +1,15 @@
 """What the capture application's choices rest on, measured anew: `uff experiment digits --study`.
 
-Everything is computed by the numpy reference (reference/) with the application's settings: two
-layers, 500 neurons, lambda1 100, lambda2 0.05, strength 0.2. Images are the 5,000 digits of MNIST
-(mnist_digits.py), of which 2,000 are always the test; and what made-up hands (handwriting/) draw
-in the application, which makes the images itself, by touches, on a target.
+Everything is computed by the numpy reference (reference/) with the application's settings: the
+patch layer of the firmware, kept as it is, copies of each drawing, a kernel class layer. Images
+are the 5,000 digits of MNIST (mnist_digits.py), of which 2,000 are always the test; and what
+made-up hands (handwriting/) draw in the application, which makes the images itself, by touches, on
+a target.
 
-The rules "not sure" and "looks mislabelled" are those of device/capture/recogniser.py;
-tests/test_digits_study.py runs both on the same numbers.
+The rules "not sure" and "looks mislabelled", how many copies there are and lambda 2 are those of
+device/capture/rules.py, which runs here too.
 
-Names: n images, m features of the image part, k classes.
+Names: n images, N of their rows (images and copies), m features, k classes.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from uff_host import progress, reference
 from uff_host.datasets import mnist_digits
 from uff_host.datasets.own_images import Classes
 from uff_host.errors import DataError
+from uff_host.experiments.digits import application
 from uff_host.formats.model import Model
 from uff_host.formats.samples import Samples, read_samples
 from uff_host.formats.touch_recording import write_session
@@ -32,15 +34,14 @@ from uff_host.handwriting import Hand
 from uff_host.handwriting.composer import Composer, Layout
 from uff_host.handwriting.lesson import DIGITS, SAMPLES, replay
 from uff_host.progress import OnProgress, Steps
-from uff_host.reference import Float64, Int16, Int64, Options, class_linear
+from uff_host.reference import Float64, Int16, Int64, Options, class_kernel
 from uff_host.reference.arithmetic import inner
-from uff_host.reference.class_linear import LinearProblem
+from uff_host.reference.class_kernel import KernelProblem
 from uff_host.targets.base import Target
 
-# Of device/capture/recogniser.py.
-LAMBDA1 = 100.0
-SURE = 5
-ALIKE = 64
+rules = application.module("rules")
+FIRST_LAYER = application.first_layer()
+ALIKE = 64  # of device/capture/recogniser.py
 
 SEEDS = 20  # draws of MNIST, and made-up hands
 UNEVEN = (2, 20)  # images of a digit, at least and at most
@@ -48,7 +49,7 @@ LEFT_OUT = (5, 20, 100)  # images of each digit; those below likewise
 RIDGE_IMAGES = (5, 20, 50)
 SURE_IMAGES = (5, 20, 60)
 SUSPECT_IMAGES = (5, 20, 100)
-RIDGES = (5.0, 20.0, 50.0, 100.0, 200.0, 400.0)
+RIDGES = (0.001, 0.003, 0.0075, rules.LAMBDA2, 0.03, 0.06)
 WRONG = 0.04  # of all labels
 TAUGHT, ASKED = 5, 20  # drawings of each digit by a hand, then unseen ones
 RIDGE_HANDS = 10  # the first ones draw more: enough for all of RIDGE_IMAGES, then ASKED
@@ -60,43 +61,41 @@ People = Callable[[int, int], Samples]  # number of the hand, drawings of each -
 # --- The rules of the application ----------------------------------------------------------------
 
 
-def alike(x: Int16) -> int:
-    """Inner product (units of 2^-18) below which an image is unlike all of x, int16 (n, m).
+def alike(f: Int16, group: int) -> int:
+    """Inner product (units of 2^-18) below which an image is unlike all of the rows f, int16
+    (N, m), of which each image has `group`.
 
-    recogniser.py, _likeness(): ALIKE or fewer images are compared with all others.
+    recogniser.py, _check(): ALIKE or fewer images are compared with the rows of all others.
     """
-    n = len(x)
+    n = len(f) // group
     if n < 2:
-        return 0
+        return int(rules.least_likeness([], 1 << 18))
     chosen = np.arange(0, n, -(-n // ALIKE))
-    products = inner(x[chosen], x)
+    products = inner(f[chosen * group], f).reshape(len(chosen), n, group)
     products[np.arange(len(chosen)), chosen] = np.iinfo(np.int64).min
-    nearest = np.sort(products.max(axis=1))
-    return int(nearest[len(nearest) // 20]) * 19 // 20
+    return int(rules.least_likeness(products.max(axis=(1, 2)).tolist(), 1 << 18))
 
 
 def likeness(x: Int16, trained: Int16) -> Int64:
-    """Inner product of each x, int16 (n, m), with the most similar of those trained: (n,)."""
+    """Inner product of each x, int16 (n, m), with the most similar of those trained, int16
+    (N, m): (n,)."""
     return np.asarray(inner(x, trained).max(axis=1))
 
 
 def sure(good: Int64, like: Int64, least: int) -> Bools:
     """Whether the application trusts each goodness, int64 (n, k), with its likeness (n,).
 
-    recogniser.py, predict(): an image is like those trained on, and its margin is a fifth of the
-    best goodness or more.
+    recogniser.py, predict(): an image is like those trained on, and its margin is large enough.
     """
     ordered = np.sort(good, axis=1)
-    best, margin = ordered[:, -1], ordered[:, -1] - ordered[:, -2]
-    return np.asarray((like >= least) & (best > 0) & (margin >= -(-best // SURE)))
+    wide = [rules.sure(int(best), int(second)) for second, best in ordered[:, -2:]]
+    return np.asarray((like >= least) & np.array(wide, bool))
 
 
-def suspects(margins: Float64) -> npt.NDArray[np.intp]:
+def suspects(margins: Float64, labels: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
     """Numbers of the images that look mislabelled, by left-out goodness of the label less that
-    of the best other one, (n,). recogniser.py, _suspects()."""
-    usual = np.sort(np.abs(margins))[len(margins) // 2]
-    worst = np.argsort(margins, kind="stable")[: len(margins) // 10]
-    return np.sort(worst[4 * margins[worst] < -3 * usual])
+    of the best other one, (n,), and labels, (n,)."""
+    return np.array(rules.suspects(margins.tolist(), labels.tolist()), np.intp)
 
 
 def margins(good: Float64, labels: npt.NDArray[Any]) -> Float64:
@@ -201,7 +200,7 @@ class Suspicion:
     found: int
 
 
-Ridges = dict[float, float]  # lambda1 -> accuracy
+Ridges = dict[float, float]  # lambda2 -> accuracy
 
 
 @dataclass
@@ -219,16 +218,19 @@ class Study:
     hand_clean: list[Suspicion] = field(default_factory=list)  # no wrong label put in
 
 
-def learn(train: Samples, lambda1: float = LAMBDA1) -> Model:
+def learn(train: Samples, lambda2: float = rules.LAMBDA2) -> Model:
     """The network as the application trains it, in float64."""
-    return reference.train(train, Options(lambda1=lambda1, leave_one_out=False))
+    copies = rules.copies_of(len(train))
+    options = Options("uff_kernel", lambda2=lambda2, copies=copies, leave_one_out=False)
+    return reference.train(train, options, FIRST_LAYER)
 
 
-def problem_of(model: Model, train: Samples, *, balanced: bool = True) -> LinearProblem:
-    """The class layer's problem over the frozen layer 1 of a model of these samples."""
-    f = reference.class_features(model, train.images)
-    strength = model.class_layer.parameter
-    return LinearProblem(f, train.labels, model.n_classes, strength, balanced=balanced)
+def problem_of(model: Model, train: Samples, *, balanced: bool = True) -> KernelProblem:
+    """The class layer's problem over the kept layer 1 of a model of these samples."""
+    labels = reference.rows_of(train, model.copies)[1]
+    strength, group = model.class_layer.parameter, 1 + model.copies
+    rows = model.arrays[b"ROWS"].data.astype(np.int16)
+    return KernelProblem(rows, labels, model.n_classes, strength, group=group, balanced=balanced)
 
 
 def accuracy(good: npt.NDArray[Any], labels: npt.NDArray[Any]) -> float:
@@ -240,9 +242,8 @@ def balance(train: Samples, test: Samples) -> Balance:
     """Both kinds of targets, over the same layer 1."""
     model = learn(train)
     layer = problem_of(model, train, balanced=False).solve(model.class_layer.ridge)
-    plain = class_linear.goodness(
-        class_linear.integers(layer).arrays, reference.class_features(model, test.images)
-    )
+    arrays = model.arrays | class_kernel.integers(layer).arrays
+    plain = class_kernel.goodness(arrays, reference.class_features(model, test.images))
     return Balance(
         accuracy(plain, test.labels),
         accuracy(reference.infer(model, test.images), test.labels),
@@ -267,18 +268,23 @@ def left_out(train: Samples, test: Samples) -> LeftOut:
 
 
 def ridges(train: Samples, test: Samples) -> Ridges:
-    """Accuracy with each ridge of layer 1."""
-    return {
-        value: accuracy(reference.infer(learn(train, value), test.images), test.labels)
-        for value in RIDGES
-    }
+    """Accuracy with each ridge of the class layer."""
+    model = learn(train)
+    problem, f = problem_of(model, train), reference.class_features(model, test.images)
+    found = {}
+    for value in RIDGES:
+        layer = problem.solve(reference.snap(value))
+        arrays = model.arrays | class_kernel.integers(layer).arrays
+        found[value] = accuracy(class_kernel.goodness(arrays, f), test.labels)
+    return found
 
 
 def sureness(train: Samples, test: Samples) -> Sureness:
     """How often the application trusts itself, and how often it is right to."""
-    good = reference.infer(learn(train), test.images)
-    x = reference.encode(train.images)
-    passed = sure(good, likeness(reference.encode(test.images), x), alike(x))
+    model = learn(train)
+    f, rows = reference.class_features(model, test.images), model.arrays[b"ROWS"].data
+    good = reference.class_goodness(model, f)
+    passed = sure(good, likeness(f, rows), alike(rows, 1 + model.copies))
     right = accuracy(good[passed], test.labels[passed]) if passed.any() else None
     return Sureness(accuracy(good, test.labels), float(passed.mean()), right)
 
@@ -287,7 +293,7 @@ def suspicion(train: Samples, wrong: Bools) -> Suspicion:
     """How many of the wrong labels, bool (n,), look wrong to the network that learnt them."""
     model = learn(train)
     good = problem_of(model, train).leave_one_out(model.class_layer.ridge).goodness
-    flagged = suspects(margins(good, train.labels))
+    flagged = suspects(margins(good, train.labels), train.labels)
     return Suspicion(int(wrong.sum()), len(flagged), int(wrong[flagged].sum()))
 
 
