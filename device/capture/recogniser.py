@@ -35,9 +35,10 @@ MODEL = "drawings.uffm"
 NAMES = ("1", "2", "3")  # of a new samples file
 NETWORK = "uff_kernel"
 ALIKE = 64  # drawings that are compared with all others
+ONE = 1 << 18  # likeness of a drawing with itself
 ENOMEM = 12
 
-# NOTE of the model: mark; fingerprint of the samples; least likeness; suspects; first drawings
+# NOTE of the model: mark; fingerprint of the samples; least familiarity; suspects; first drawings
 # that layer 1 was trained on, and CRC-32 of their labels. Then a u16 for each suspect, and the
 # CRC-32 of each of those drawings.
 NOTE = "<4sIiHHI"
@@ -51,14 +52,17 @@ Verdict = namedtuple(
 )
 
 # A network and what belongs to it, never changed but replaced as a whole. classes: for each label
-# of the network the number of its class, None where that was removed. alike: least likeness, or
-# None before it is known. version: of the samples it has learnt, or None; checked: whether
+# of the network the number of its class, None where that was removed. alike: least familiarity,
+# or None before it is known. version: of the samples it has learnt, or None; checked: whether
 # leave-one-out has been done.
 _Known = namedtuple("_Known", ("network", "classes", "alike", "suspects", "version", "checked"))
 
 # Layer 1, and the first drawings that it was trained on: CRC-32 of each, and of all their labels.
 _First = namedtuple("_First", ("layer1", "images", "labels"))
 
+
+# Why it is not sure, where no drawing is like it.
+UNLIKE = "unlike anything drawn"
 
 # Stages of learn(); part of LEARN that a training of layer 1 takes.
 LEARN, CHECK, SAVE = "learn", "check", "save"
@@ -506,12 +510,10 @@ class Recogniser:
             yield CHECK, 0.8 * done
         network = learner.network
         nearest = []
-        if len(reader) > 1:
-            step = -(-len(reader) // ALIKE)
-            for i in range(0, len(reader), step):
-                nearest.append(self._nearest_other(network, i, learner.group))
-                yield CHECK, 0.8 + 0.2 * i / len(reader)
-        alike = rules.least_likeness(nearest, 1 << 18)
+        for likeness in self._likeness_to_others(network):
+            nearest.append(likeness)
+            yield CHECK, 0.8 + 0.2 * len(nearest) / min(len(reader), ALIKE)
+        alike = rules.least_familiarity(nearest, ONE)
         suspects = tuple(rules.suspects(network.margins, reader.labels))
         images, labels = self._first[1:]
         note = [pack(NOTE, MARK, reader.fingerprint(), alike, len(suspects), len(images), labels)]
@@ -521,16 +523,25 @@ class Recogniser:
         if self._known is known:
             self._known = _Known(network, known.classes, alike, suspects, version, True)
 
-    def _nearest_other(self, network, i, group):
-        """Likeness of drawing i with the most similar row of another drawing."""
+    def likeness_to_others(self):
+        """Likeness (units of 1 / ONE) of at most ALIKE drawings with the most similar row of
+        another drawing."""
+        return list(self._likeness_to_others(self.network))
+
+    def _likeness_to_others(self, network):
+        n, group = network.facts.images, 1 + network.facts.copies
+        if n < 2:
+            return
         rows, row = network.layer.rows, 2 * network.layer.features
-        one = rows[i * group * row : (i * group + 1) * row]
-        best = 0
-        if i:
-            best = ridge.nearest(one, rows[: i * group * row])[1]
-        if (i + 1) * group * row < len(rows):
-            best = max(best, ridge.nearest(one, rows[(i + 1) * group * row :])[1])
-        return best
+        for i in range(0, n, -(-n // ALIKE)):
+            first, last = i * group * row, (i + 1) * group * row
+            one = rows[first : first + row]
+            best = 0
+            if i:
+                best = ridge.nearest(one, rows[:first])[1]
+            if last < len(rows):
+                best = max(best, ridge.nearest(one, rows[last:])[1])
+            yield best
 
     def train(self):
         """A generator: trains layer 1 anew on all drawings there are, then learns them with it, as
@@ -593,10 +604,11 @@ class Recogniser:
         if known.version is not None:
             nearest, likeness = ridge.nearest(f, network.layer.rows)
             nearest //= 1 + network.info.copies
-        why = ""
-        if not good[label] or (known.alike is not None and likeness < known.alike):
-            why = "unlike anything drawn"
-        elif not rules.sure(network.layer.value(good[label]), network.layer.value(good[other])):
+        best, why = network.layer.value(good[label]), ""
+        judged = nearest is not None and known.alike is not None
+        if not good[label] or (judged and rules.unlike(likeness, best, k, known.alike, ONE)):
+            why = UNLIKE
+        elif not rules.sure(best, network.layer.value(good[other])):
             why = "%s or %s?" % (names[classes[label]], names[classes[other]])
         goodness = [0.0] * len(names)
         for c, number in enumerate(classes):
@@ -609,7 +621,7 @@ class Recogniser:
             tuple(goodness),
             network.layer.value(good[label] - good[other]),
             None if self.stale else nearest,
-            likeness / 262144,
+            likeness / ONE,
         )
 
 

