@@ -59,3 +59,24 @@ def test_training_never_freezes_the_screen_for_more_than_100_ms_of_emulated_time
     assert most["report"] <= 5 * INSTRUCTIONS_PER_MS, most
     # Nor does a prediction hold reports up: no slice of it is much longer than a scan.
     assert most["prediction"] <= 15 * INSTRUCTIONS_PER_MS, most
+
+
+def test_the_50th_drawing_with_15_copies_is_learned_within_60_million_instructions() -> None:
+    counted: dict[tuple[str, str], int] = {}
+
+    def on_line(line: str) -> None:
+        word, *rest = line.split()
+        if word in ("pace", "most"):
+            counted[word, rest[0]] = int(rest[1])
+        elif word in ("copies", "rows"):
+            counted[word, ""] = int(rest[0])
+
+    with m7.started(counted=True) as target:
+        target.put(TESTS / "device" / "uff_checks.py", "uff_checks.py")
+        error = target.execute((SCREEN / "learn_pace.py").read_text(), "pace", on_line)
+    assert not error, error
+    print(counted)
+    assert (counted["copies", ""], counted["rows", ""]) == (15, 50 * 16)
+    assert counted["pace", "learn"] <= 60_000_000, counted
+    for stage in ("learn", "check", "save"):  # no slice freezes the screen
+        assert counted["most", stage] <= 100 * INSTRUCTIONS_PER_MS, counted
