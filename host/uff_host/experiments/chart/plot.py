@@ -24,7 +24,7 @@ def plot(points: Sequence[Point], path: Path) -> None:
     cells = list(dict.fromkeys(point.cell for point in points))
     across = min(len(cells), 3)
     down = -(-len(cells) // across)
-    figure = Figure(figsize=(1.2 + 5.6 * across, 1.5 + 4.4 * down), dpi=120, layout="constrained")
+    figure = Figure(figsize=(1.2 + 4.0 * across, 1.5 + 3.1 * down), dpi=120, layout="constrained")
     panels = figure.subplots(down, across, squeeze=False, sharex=True).ravel()
     for panel in panels[len(cells) :]:
         panel.set_visible(False)
