@@ -805,7 +805,7 @@ def training(test):
 def crc_of(samples):
     crc = 0
     for i in range(len(samples)):
-        crc = ridge.crc32(samples.image(i), crc)
+        crc = ridge.crc32(samples[i], crc)
     return "%08x" % crc
 
 

@@ -441,7 +441,7 @@ def test_a_saved_network_learns_on_as_if_it_had_never_been_switched_off():
     path = scratch() + "/model.uffm"
     for learner in (added(started(), range(6)), frozen()):
         learner.solve()
-        learner.network.save(path, learner.statistics)
+        learner.save(path)
         network = model.load(path)
         again = IncrementalClassifier.from_network(network, network.statistics)
         assert state(again) == state(learner) and weights(network) == weights(learner.network)
