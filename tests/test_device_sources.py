@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 DEVICE = Path(__file__).resolve().parent.parent / "device"
-SOURCES = sorted(path for path in DEVICE.rglob("*.py") if path.name != "old.py")
+SOURCES = sorted(DEVICE.rglob("*.py"))
 
 
 def is_private(name: str) -> bool:

@@ -334,7 +334,7 @@ import lcd
 import ridge
 import uff
 from uff.arena import HeapArena
-from uff.incremental import IncrementalKernelClassifier
+from uff.incremental_kernel import IncrementalKernelClassifier
 from uff.model import load_layer
 
 layer, embedding, notes = load_layer("a.uffm")

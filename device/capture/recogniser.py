@@ -22,7 +22,7 @@ from ridge import crc32
 from uff import Dataset, FormatError, LabelEmbedding, Options
 from uff.arena import HeapArena
 from uff.files import NOWHERE, discard, exists, rename
-from uff.incremental import IncrementalKernelClassifier
+from uff.incremental_kernel import IncrementalKernelClassifier
 from uff.model import load, read_layer, save_steps
 from uff.train import Trainer
 

@@ -27,7 +27,7 @@ from .classifier import Classifier, load
 from .dataset import Dataset, FileDataset
 from .embed import MAX_CLASSES, LabelEmbedding
 from .errors import DoesNotFit, FileChanged, FormatError
-from .learner import IncrementalClassifier
+from .incremental import IncrementalClassifier
 from .network import Network, Prediction, TrainingInfo
 from .plan import Options, Plan
 
@@ -56,5 +56,3 @@ __doc__ = """neural networks that learn on the board, in closed form
     clf = uff.Classifier().fit(train)           help(uff.Classifier)
     clf.score(test); clf.predict(test[7]); clf.save("a.uffm"); clf = uff.load("a.uffm")
     help(uff.Dataset), help(uff.IncrementalClassifier), help(ridge)"""
-
-from .old import Learner, Samples, SamplesFile, Trainer  # noqa: F401

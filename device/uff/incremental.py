@@ -1,333 +1,269 @@
-"""Learning image by image with a kernel class layer, exactly: the same bits as a training from the
-start on the images that are there, in their order.
+"""Learning on after training: images added, taken away, relabelled and merged, exactly.
 
-Layer 1 is kept. Rows of the Cholesky factor follow from those above them, so an image appended
-costs its own rows, one taken away the rows behind it, and another label only a solution.
-
-options = Options("uff_kernel", copies=15)
-learner = IncrementalKernelClassifier(layer1, embedding, names, options, rows=1024)
-learner.add(image, label)
-for done in learner.solve_steps():     # in slices of less than 20 million multiply-adds
-    ...
-learner.predict(image)
+Exact for the one-layer network, and for the class layer of the two-layer network while layer 1
+stays as it is (frozen): the statistics are integers, so the Gram matrix after add + remove is the
+same bits as before, and boards that share a layer 1 can be merged in any order. Training layer 1
+anew changes the class layer's inputs; that is a training's work.
 """
-
-from collections import namedtuple
 
 import ridge
 from ridge import crc32
 
-from .classlayer import LeftOut
-from .kernel import KernelSolver
-from .network import Network, check_kept
+from .embed import LabelEmbedding
+from .files import check_names
+from .linear import LinearClassLayer, LinearSolver
+from .network import Network
+from .plan import Options
 from .predictor import Predictor
-from .stage import MAX_COPIES, packed
-
-SLICE = 16
-
-# All that a change changes, replaced as a whole by a single assignment: Ctrl-C and errors come
-# before a change or after it. labels: uint8, one an image. gap: number of an image before whose
-# rows lie those of an image that was taken away, or None. names: of the classes.
-_Images = namedtuple("_Images", ("layer1", "options", "names", "labels", "gap"))
-
-# What solve_steps() gave: the _Images it is of, the network and its solver.
-_Learnt = namedtuple("_Learnt", ("images", "network", "solver"))
+from .stage import packed
+from .statistics import Statistics
 
 
-class IncrementalKernelClassifier(Predictor):
-    """Images, their copies and the network that knows them.
+class IncrementalClassifier(Predictor):
+    """A one-layer network that learns image by image, and unlearns exactly: add() images, then
+    solve(). It keeps no images, but exact sums over them.
 
-    layer1: a trained feature layer; rows: images and copies that there is room for. The arrays
-    come from alloc(bytes), the workspace from alloc.fast(bytes) where there is one; they serve any
-    number of copies (restart()).
+    names: those of the classes; options: Options of a network "uff1" with a given lambda2 and no
+    copies. from_network() goes on with a trained network, two-layer ones too.
 
-    Unlike IncrementalClassifier it holds what layer 1 makes of each image, so images have numbers
-    here, in the order they came.
-
-    Every change is made as a whole or, where it raises or Ctrl-C stops it, not at all.
+    A change is made whole or not at all: what Ctrl-C stops between two parts of it is ended or
+    taken back at once, where another Ctrl-C comes by the next call. The network has it from the
+    next solve().
     """
 
-    def __init__(self, layer1, embedding, names, options, rows, alloc=bytearray):
-        _check(layer1, embedding, options)
-        self.embedding = embedding
-        self.room = rows
-        features = layer1.outputs
-        self._rows = memoryview(alloc(2 * rows * features))
-        self._gram = alloc(4 * packed(rows))
-        self._factor = alloc(4 * packed(rows))
-        self._work = getattr(alloc, "fast", alloc)(self.work_bytes(layer1, rows))
-        self._x = bytearray(2 * (1 + MAX_COPIES) * layer1.inputs)
-        self._copies = bytearray(MAX_COPIES * embedding.size)
-        self._valid = 0  # rows of the kernel matrix and the factor that are there
-        self._checked = 0, 0  # rows of the kernel matrix, and their CRC-32
-        self._learnt = self._updating = self._images = None
-        self.restart(layer1, names, options)
+    __doc__ = (
+        "learner.add(image, label), remove, relabel(image, old, new), merge(other), "
+        "add_class(name), remove_class(number); then solve(); predict, score, save as Classifier"
+    )
 
-    def restart(self, layer1, names, options):
-        """Begins again without images, with another layer 1 of the same size, other classes, or
-        another number of copies."""
-        _check(layer1, self.embedding, options)
-        images = _Images(layer1, options, list(names), bytearray(), None)
-        self._valid, self._checked = 0, (0, 0)
-        self._learnt = self._updating = None
-        self._images = images
-
-    @property
-    def layer1(self):
-        """The feature layer."""
-        return self._images.layer1
-
-    @property
-    def options(self):
-        """Options of the network."""
-        return self._images.options
-
-    @property
-    def names(self):
-        """Names of the classes."""
-        return self._images.names
-
-    @property
-    def group(self):
-        """Rows of each image: itself and its copies."""
-        return 1 + self._images.options.copies
-
-    @property
-    def network(self):
-        """That of the last solve(), or None before one, and after an image was taken away."""
-        return self._learnt and self._learnt.network
-
-    @property
-    def solver(self):
-        """The KernelSolver of that network, or None."""
-        return self._learnt and self._learnt.solver
+    def __init__(self, height, width, names, options=None, alloc=bytearray):
+        options = options or Options(network="uff1")
+        if options.network != "uff1" or options.choose_lambda or options.copies:
+            raise ValueError(
+                "a learner starts with a one-layer network (uff1), a given lambda2 and no copies"
+            )
+        network = Network.of_options(LabelEmbedding(height, width), check_names(names), options)
+        self._begin(network, None, alloc)
 
     @staticmethod
-    def work_bytes(layer1, rows):
-        """Workspace for so many rows."""
-        return max(layer1.batch_work_bytes, ridge.work_bytes(max(rows, layer1.outputs)))
+    def from_network(network, statistics=None, alloc=bytearray):
+        """Goes on with a trained network (classifier.network), and changes it. statistics: of the
+        images that it knows, by default those that it holds (Classifier(statistics=True,
+        solver="primal"), or a file that was saved with them); without any it starts from no
+        images, behind the layer 1 that the network has. ValueError where its class layer is not
+        linear, or its statistics are of a dual training."""
+        return _Continued(network, statistics or network.statistics, alloc)
 
-    @staticmethod
-    def memory_bytes(layer1, embedding, rows):
-        """What the arrays of a learner take."""
-        return (
-            2 * rows * layer1.outputs
-            + 2 * 4 * packed(rows)
-            + IncrementalKernelClassifier.work_bytes(layer1, rows)
-            + 2 * (1 + MAX_COPIES) * layer1.inputs
-            + MAX_COPIES * embedding.size
-        )
-
-    def __len__(self):
-        return len(self._images.labels)
+    def _begin(self, network, statistics, alloc):
+        if not isinstance(network.layer, LinearClassLayer):
+            raise ValueError(
+                "a learner wants a linear class layer; this network is %s" % network.name
+            )
+        self.network = network
+        features, classes = network.layer.features, len(network.names)
+        self._work = alloc(ridge.work_bytes(features))
+        self.statistics = statistics or Statistics(features, classes, alloc, work=self._work)
+        if (self.statistics.features, self.statistics.classes) != (features, classes):
+            raise ValueError(
+                "statistics: want %d features and %d classes, got %d and %d"
+                % (features, classes, self.statistics.features, self.statistics.classes)
+            )
+        if len(self.statistics.gram) != 4 * packed(features):
+            raise ValueError(
+                "statistics of a dual training hold no Gram matrix of the features; "
+                'train with solver="primal"'
+            )
+        self._factor = alloc(4 * packed(features))
+        self._f = bytearray(2 * features)  # inputs of the class layer; nobody else writes to it
+        self._left = ()  # assignments that are still to be made
+        self._solved = network.info.images == self.statistics.images  # by the network in use
 
     def __repr__(self):
-        return "<IncrementalKernelClassifier %s, %d images %dx%d, %d classes>" % (
-            self.options.network,
-            len(self),
-            self.embedding.height,
-            self.embedding.width,
+        return "<IncrementalClassifier %s, %d images %dx%d, %d classes>" % (
+            self.network.name,
+            self.statistics.images,
+            self.network.embedding.height,
+            self.network.embedding.width,
             len(self.names),
         )
 
-    @property
-    def labels(self):
-        """Labels of the images (a copy)."""
-        return bytes(self._images.labels)
+    def _assign(self, *changes):
+        """Sets attributes: (object, name, value) each."""
+        self._left = changes
+        try:
+            self._settle()
+        except BaseException:
+            self._settle()
+            raise
 
-    def _change(self, names, labels, gap):
-        images = self._images
-        self._images = _Images(images.layer1, images.options, names, labels, gap)
+    def _settle(self):
+        for thing, name, value in self._left:
+            setattr(thing, name, value)
+        self._left = ()
+        self.statistics.settle()
+
+    def _label(self, label):
+        if not 0 <= label < len(self.network.names):
+            raise ValueError("label: want 0 to %d, got %d" % (len(self.network.names) - 1, label))
+        return bytes([label])
+
+    def _inputs(self, image):
+        """What the class layer sees of an image; it stays until the next call."""
+        self._settle()
+        self._f[:] = self.network.class_inputs(image)
+        return self._f
 
     def add(self, image, label):
-        """Adds an image (uint8, height*width) and its copies; the next solve() learns it.
-        ValueError where there is no room, or no such class: nothing changed."""
-        self.embedding.check(image)
-        self._check_label(label)
-        n, group, layer1 = len(self), self.group, self.layer1
-        if (n + 1) * group > self.room:
+        """Adds one image (uint8, height*width). ValueError, OverflowError: nothing changed."""
+        f, labels = self._inputs(image), self._label(label)
+        self._solved = False
+        self.statistics.add(f, labels)
+
+    def remove(self, image, label):
+        """Takes away an image that was added with this label."""
+        f, labels = self._inputs(image), self._label(label)
+        self._solved = False
+        self.statistics.remove(f, labels)
+
+    def relabel(self, image, old, new):
+        """Gives an image that was added as `old` the label `new`."""
+        f, old, new = self._inputs(image), self._label(old), self._label(new)
+        self._solved = False
+        self.statistics.relabel(f, old, new)
+
+    def merge(self, other):
+        """Adds all images of another IncrementalClassifier whose layer 1 is the same."""
+        self._settle()
+        other._settle()
+        if not _same(self.network.layer1, other.network.layer1):
+            raise ValueError("merge: the two networks have different first layers")
+        if self.network.names != other.network.names:
+            raise ValueError("merge: the two networks have different classes")
+        self._solved = False
+        self.statistics.merge(other.statistics)
+
+    def add_class(self, name):
+        """One more class, the last; returns its number. It needs images before the next
+        solve()."""
+        self._settle()
+        names = check_names(self.network.names + [name])
+        network = self.network
+        # The layer keeps predicting the old classes until solve(): an empty row is never the best.
+        old, layer = network.layer, network.layer.like(len(names))
+        layer.w[: len(old.w)] = old.w
+        layer.exponent, layer.v_exponent = old.exponent, old.v_exponent
+        for c in range(old.classes):
+            for label in range(old.classes):
+                layer.v[c * layer.classes + label] = old.v[c * old.classes + label]
+            layer.v[c * layer.classes + old.classes] = -(1 << 28)
+        self._assign(
+            (self, "_solved", False),
+            (self.statistics, "held", self.statistics.with_class()),
+            (network, "layer", layer),
+            (network, "names", names),
+        )
+        return len(names) - 1
+
+    def remove_class(self, number):
+        """Takes class `number` out, exactly; its images must have been removed before. The
+        classes behind it move down by one, and the network has them from the next solve()."""
+        self._settle()
+        statistics, names = self.statistics, list(self.network.names)
+        if not 0 <= number < len(names):
+            raise ValueError("class number: want 0 to %d, got %d" % (len(names) - 1, number))
+        if len(names) < 3:
+            raise ValueError("remove class: want three or more classes, got %d" % len(names))
+        if statistics.counts[number]:
             raise ValueError(
-                "images: want at most %d with %d copies each" % (self.room // group, group - 1)
+                'class %d "%s" has %d images; remove them first'
+                % (number, names[number], statistics.counts[number])
             )
-        self._close_gap()
-        whole, row = layer1.WHOLE, 2 * layer1.inputs
-        x = memoryview(self._x)[: group * row]
-        self.embedding.encode(image, x[:row], whole)
-        if group > 1:
-            copies = memoryview(self._copies)[: (group - 1) * self.embedding.size]
-            ridge.copies(image, self.embedding.height, self.embedding.width, copies)
-            self.embedding.encode(copies, x[row:], whole)
-        at = 2 * layer1.outputs * group
-        layer1.forward(x, self._rows[n * at : (n + 1) * at], self._work)
-        self._change(self.names, self._images.labels + bytes([label]), None)
-
-    def remove(self, i):
-        """Takes image i away; those behind it move up. There is no network until the next
-        solve(), and a network that it gave before is of no more use."""
-        self._check_number(i)
-        self._close_gap()
-        labels = self._images.labels
-        labels = labels[:i] + labels[i + 1 :]
-        # Its rows stay until something needs those behind them.
-        gap = i if i < len(labels) else None
-        valid = min(self._valid, i * self.group)
-        self._learnt = self._updating = None
-        self._valid, self._checked = valid, (0, 0)
-        self._change(self.names, labels, gap)
-
-    def _close_gap(self):
-        """Moves the rows behind an image that was taken away up over its rows, an image at a
-        time. Stopped at any point it goes on where it was: what it copies stays below."""
-        at = 2 * self.layer1.outputs * self.group
-        while self._images.gap is not None:
-            names, labels, gap = self._images[2:]
-            end = gap + 1
-            self._rows[gap * at : end * at] = self._rows[end * at : (end + 1) * at]
-            self._change(names, labels, end if end < len(labels) else None)
-
-    def relabel(self, i, label):
-        """Gives image i another label."""
-        self._check_number(i)
-        self._check_label(label)
-        names, labels, gap = self._images[2:]
-        labels = bytearray(labels)
-        labels[i] = label
-        self._change(names, labels, gap)
-
-    def set_classes(self, names, labels):
-        """Other classes, and the labels (uint8) that all images have among them."""
-        if len(labels) != len(self):
-            raise ValueError("labels: want %d, got %d" % (len(self), len(labels)))
-        names = list(names)
-        for label in labels:
-            if label >= len(names):
-                raise ValueError("label: want 0 to %d, got %d" % (len(names) - 1, label))
-        self._change(names, bytearray(labels), self._images.gap)
-
-    def work(self, images):
-        """(features, rest): multiply-adds by their weight (see stage.py) that so many images more
-        cost: to add() them, and the next solve()."""
-        options, layer1 = self.options, self.layer1
-        n, begin, m, k = len(self) + images, self._valid, layer1.outputs, len(self.names)
-        plan, rows = options.class_layer.plan, n * self.group
-        first = layer1.plan(images * self.group, self.embedding, layer1.neurons, options, True)
-        gram, factor, solve = plan(rows, n, m, k, options).stages[:3]
-        gram_there, factor_there = plan(begin, n, m, k, options).stages[:2]
-        return (
-            sum(stage.work for stage in first.stages),
-            gram.work - gram_there.work + factor.work - factor_there.work + solve.work,
+        names.pop(number)
+        network = self.network
+        old, layer = network.layer, network.layer.like(len(names))
+        row = 2 * old.features
+        layer.w[: number * row] = old.w[: number * row]
+        layer.w[number * row :] = old.w[(number + 1) * row :]
+        layer.exponent, layer.v_exponent = old.exponent, old.v_exponent
+        kept = [c for c in range(old.classes) if c != number]
+        for c, neuron in enumerate(kept):
+            for at, label in enumerate(kept):
+                layer.v[c * layer.classes + at] = old.v[neuron * old.classes + label]
+        self._assign(
+            (self, "_solved", False),
+            (statistics, "held", statistics.without_class(number)),
+            (network, "layer", layer),
+            (network, "names", names),
+            # The labels found for the training images may name the class that is gone.
+            (network, "fitted", None),
+            (network, "loo_labels", None),
+            (network.info, "fitted_correct", 0),
+            (network.info, "loo_correct", None),
         )
 
     def solve(self):
-        """Learns what has changed: solve_steps(), all at once."""
+        """Solves the class layer anew from the statistics, with the label scale and lambda of the
+        network's training."""
         for _ in self.solve_steps():
             pass
 
     def solve_steps(self):
-        """A generator: learns what has changed, yielding the part done (0 to 1); then `network`
-        is that of all images there were when it began. ValueError where there are fewer than two
-        classes or one has no images, and where images were taken away meanwhile. Stopped at any
-        point another one goes on where it was."""
-        self._close_gap()
-        images = self._images
-        names, labels, group = images.names, images.labels, self.group
-        k, counts = len(names), [0] * len(names)
-        for label in labels:
-            counts[label] += 1
-        if k < 2:
-            raise ValueError("classes: want 2 or more, got %d" % k)
-        for c, count in enumerate(counts):
-            if not count:
-                raise ValueError('class %d "%s" has no images' % (c, names[c]))
-        m, n = images.layer1.outputs, len(labels) * group
-        of_rows = b"".join([bytes((label,)) * group for label in labels])
-        solver = KernelSolver(
-            self._gram,
-            self._factor,
-            self._work,
-            of_rows,
-            k,
-            images.options.label_scale,
-            images.options.lambdas[0],
-        )
-        begin = self._valid
-        work = max(packed(n) - packed(begin), 1)
-        self._updating = of_rows  # none but this one
-        while self._valid < n:
-            first, last = self._valid, min(self._valid + SLICE, n)
-            ridge.kernel(self._rows[: 2 * m * last], m, self._gram, self._work, first)
-            ridge.powers(self._gram, first, last)
-            yield 0.9 * (0.3 * packed(first) + 0.7 * packed(last) - packed(begin)) / work
-            self._check_updating(of_rows)
-            solver.factor_rows(first, last)
-            self._valid = last
-            yield 0.9 * (packed(last) - packed(begin)) / work
-            self._check_updating(of_rows)
-        network = Network.of_options(
-            self.embedding, names, images.options, len(labels), images.layer1
-        )
-        layer = network.layer
-        layer.rows = self._rows[: 2 * n * m]
-        solver.solve(layer)
-        # Rows that are appended change none of those above them.
-        rows, crc = self._checked
-        layer.gram_crc = crc32(memoryview(self._gram)[4 * packed(rows) : 4 * packed(n)], crc)
-        self._checked = n, layer.gram_crc
-        self._learnt = _Learnt(images, network, solver)
-        yield 1.0
-
-    def _check_updating(self, update):
-        if self._updating is not update:
+        """A generator: solve() in slices, yielding the part done (0 to 1). The network changes at
+        the very end."""
+        self._settle()
+        statistics, network = self.statistics, self.network
+        if statistics.classes < 2:
             raise ValueError(
-                "solve: images were taken away, or another solve_steps() began; begin again"
+                "classes: want 2 or more, got %d; add a class first" % statistics.classes
             )
-
-    def _check_learnt(self, learnt):
-        if self._learnt is not learnt:
-            raise ValueError("leave-one-out: images were taken away or learnt anew; begin again")
-
-    def leave_one_out_steps(self):
-        """A generator: fitted and leave-one-out labels of all images of `network`, as a Trainer
-        computes them, into it, yielding the part done. ValueError where there is no network, and
-        where images were taken away or learnt meanwhile."""
-        learnt = self._learnt
-        if not learnt:
-            raise ValueError("leave-one-out: there is no network; solve() first")
-        images, network, solver = learnt
-        labels, group = images.labels, 1 + images.options.copies
-        layer, info, n = network.layer, network.info, len(labels)
-        fitted, left_out = bytearray(n), LeftOut(n)
-        for last in layer.fitted_steps(solver, group, fitted):
-            yield last / n / 10
-            self._check_learnt(learnt)
-        for last in solver.leave_groups(left_out, group):
-            yield 0.1 + 0.9 * (last / n)
-            self._check_learnt(learnt)
-        network.fitted = fitted
-        info.fitted_correct = sum(1 for i in range(n) if fitted[i] == labels[i])
-        info.loo_correct = left_out.correct(labels)
-        network.loo_labels = left_out.predicted
-        network.residuals, network.margins = left_out.residuals, left_out.margins
-
-    def _check_label(self, label):
-        if not 0 <= label < len(self.names):
-            raise ValueError("label: want 0 to %d, got %d" % (len(self.names) - 1, label))
-
-    def _check_number(self, i):
-        if not 0 <= i < len(self):
-            raise ValueError("image: want 0 to %d, got %d" % (len(self) - 1, i))
-
-
-def _check(layer1, embedding, options):
-    check_kept(layer1, options, embedding)
-    if options.class_layer.NAME != "kernel" or options.choose_lambda:
-        raise ValueError(
-            "learning image by image wants a kernel class layer and a given lambda2, got %s"
-            % options.network
+        for c, count in enumerate(statistics.counts):
+            if count == 0:
+                raise ValueError(
+                    'class %d "%s" has no images; add some first' % (c, network.names[c])
+                )
+        info = network.info
+        layer = network.layer.like(statistics.classes)
+        solver = LinearSolver(statistics, layer.label_scale, self._factor, self._work)
+        for last in solver.factorise(layer.ridge_lambda):
+            yield packed(last) / packed(statistics.features)
+        solver.solve(layer)
+        layer.gram_crc = crc32(statistics.gram)
+        self._assign(
+            (network, "layer", layer),
+            (info, "images", statistics.images),
+            (info, "copies", 0),
+            (info, "fitted_correct", 0),
+            (info, "loo_correct", None),
+            (network, "fitted", None),
+            (network, "loo_labels", None),
+            (network, "residuals", None),
+            (network, "margins", None),
+            (self, "_solved", True),
         )
 
+    def save(self, path):
+        """Writes the model file with the statistics, so that one can learn on with it. ValueError
+        where the network is not that of all images, OSError where the disk is full."""
+        from .model import save
 
-# ---- old names, until the application has the new ones ----
-IncrementalKernelClassifier.update = IncrementalKernelClassifier.solve_steps
-IncrementalKernelClassifier.check = IncrementalKernelClassifier.leave_one_out_steps
-KernelLearner = IncrementalKernelClassifier
+        self._settle()
+        if not self._solved:
+            raise ValueError("save: images or classes have changed; solve() first")
+        save(self.network, path, self.statistics)
+
+
+class _Continued(IncrementalClassifier):
+    """An IncrementalClassifier that goes on with a network."""
+
+    def __init__(self, network, statistics, alloc):
+        self._begin(network, statistics, alloc)
+
+
+def _same(a, b):
+    """Whether two feature layers (or None) are the same."""
+    if a is None or b is None or a.NAME != b.NAME:
+        return a is b
+    return all(
+        mine[:5] == other[:5] and bytes(mine[5]) == bytes(other[5])
+        for mine, other in zip(a.arrays(), b.arrays())
+    )

@@ -31,17 +31,16 @@ from uff_checks import NAMES, Random, contents, image, mount, small_samples, umo
 
 from ridge import crc32
 from uff import (
+    Dataset,
     FileChanged,
     FormatError,
+    IncrementalClassifier,
     LabelEmbedding,
-    Learner,
-    Network,
     Options,
-    Samples,
-    SamplesFile,
-    Trainer,
+    model,
 )
-from uff.incremental import IncrementalKernelClassifier
+from uff.incremental_kernel import IncrementalKernelClassifier
+from uff.train import Trainer
 
 TROUBLES = (ValueError, MemoryError, OSError, OverflowError)
 FOLDER = "/ram"
@@ -189,7 +188,7 @@ def pictures(samples):
     """[(number of the picture, label)], and the names."""
     found = []
     for i in range(len(samples)):
-        pixels = bytes(samples.image(i))
+        pixels = bytes(samples[i])
         assert pixels == picture(pixels[0]), pixels
         found.append((pixels[0], samples.labels[i]))
     return found, list(samples.names)
@@ -205,7 +204,7 @@ def fill_tiny(samples):
 
 def tiny_disk():
     disk = new_disk(64)
-    fill_tiny(SamplesFile.create(PATH, TINY, TINY, NAMES[:3]))
+    fill_tiny(Dataset.create(PATH, TINY, TINY, NAMES[:3]))
     umount()
     return bytes(disk.data)
 
@@ -215,14 +214,14 @@ def sample_operations(in_file):
 
     def make():
         if not in_file:
-            return fill_tiny(Samples(TINY, TINY, NAMES[:3]))
+            return fill_tiny(Dataset(TINY, TINY, NAMES[:3]))
         disk_of(data)
-        return SamplesFile.open(PATH)
+        return Dataset.open(PATH)
 
     def see(samples):
         found = pictures(samples)
         if in_file:
-            again = SamplesFile.open(PATH)
+            again = Dataset.open(PATH)
             assert found == pictures(again), "the object is not what the file is"
             assert not (again.damaged or again.torn), "the file is damaged"
         return found
@@ -236,7 +235,7 @@ def sample_operations(in_file):
 
     def read(samples):
         samples.read_into(bytearray(11 * TINY * TINY), 0, 11)
-        return len(samples), samples.image(3)
+        return len(samples), samples[3]
 
     for name, do in (
         ("append", lambda samples: samples.append(picture(50), 2)),
@@ -251,7 +250,7 @@ def sample_operations(in_file):
     if in_file:
 
         def rescue(_):
-            SamplesFile.rescue(PATH, PATH + ".bad1")
+            Dataset.rescue(PATH, PATH + ".bad1")
 
         def damaged():
             samples = make()
@@ -262,23 +261,23 @@ def sample_operations(in_file):
 
         def see_rescued(_):
             try:
-                found = SamplesFile.open(PATH)
+                found = Dataset.open(PATH)
             except OSError:
                 raise AssertionError("there is no file")
             return pictures(found)
 
         def go_on_rescued(_):
-            go_on(SamplesFile.rescue(PATH, PATH + ".bad2")[0])
+            go_on(Dataset.rescue(PATH, PATH + ".bad2")[0])
 
         yield Operation("rescue", damaged, rescue, see_rescued, go_on_rescued)
 
         def create(_):
-            fill_tiny(SamplesFile.create(PATH + "2", TINY, TINY, NAMES[:3]))
+            fill_tiny(Dataset.create(PATH + "2", TINY, TINY, NAMES[:3]))
 
         def see_created(samples):
             return see(samples)
 
-        yield Operation("open", make, lambda _: SamplesFile.open(PATH), see, go_on)
+        yield Operation("open", make, lambda _: Dataset.open(PATH), see, go_on)
         yield Operation("create", make, create, see_created, go_on)
 
 
@@ -296,13 +295,13 @@ def learner_state(learner):
         bytes(layer.v),
         layer.exponent,
         tuple(network.names),
-        network.facts.images,
+        network.info.images,
     )
 
 
 def learner_operations():
     def learner(classes, numbers):
-        made = Learner.start(5, 5, NAMES[:classes])
+        made = IncrementalClassifier(5, 5, NAMES[:classes])
         for number in numbers:
             for label in range(classes):
                 made.add(image(label, number, 5, 5), label)
@@ -382,7 +381,7 @@ def training_operations():
 
         old, new = Trainer(samples, options).run(), Trainer(others, options).run()
         disk = new_disk(128)
-        old.save(MODEL)
+        model.save(old, MODEL)
         umount()
         data = bytes(disk.data)
 
@@ -390,17 +389,17 @@ def training_operations():
             disk_of(data)
 
         def saved(_):
-            return bits(Network.load(MODEL))
+            return bits(model.load(MODEL))
 
         def save_again(_, old=old, new=new):
             for network in (old, new):
-                network.save(MODEL)
+                model.save(network, MODEL)
                 assert saved(None) == bits(network), "the next save is not made"
 
         yield Operation(
-            "save " + kind, on_disk, lambda _, new=new: new.save(MODEL), saved, save_again
+            "save " + kind, on_disk, lambda _, new=new: model.save(new, MODEL), saved, save_again
         )
-        yield Operation("load " + kind, on_disk, lambda _: Network.load(MODEL), saved, save_again)
+        yield Operation("load " + kind, on_disk, lambda _: model.load(MODEL), saved, save_again)
     yield from kernel_learner_operations(are_short=False)
 
 
@@ -419,7 +418,7 @@ def kernel_learner_operations(are_short):
     def make():
         learner = IncrementalKernelClassifier(layer1, embedding, samples.names, options, 40)
         for i in range(len(samples)):
-            learner.add(samples.image(i), samples.labels[i])
+            learner.add(samples[i], samples.labels[i])
         return updated(learner)
 
     def updated(learner):
@@ -441,7 +440,7 @@ def kernel_learner_operations(are_short):
             last = getattr(learner, "seen", at_first)
             assert had in (None, last, now), "a network that is not as it was given"
             learner.seen = now
-            correct = checked(learner).network.facts.loo_correct
+            correct = checked(learner).network.info.loo_correct
         else:
             assert had is None, "a network of no images"
             now = correct = None
@@ -449,14 +448,14 @@ def kernel_learner_operations(are_short):
 
     def go_on(learner):
         for i in range(12 if not len(learner) else 0):
-            learner.add(samples.image(i % 9), i % len(learner.names))
+            learner.add(samples[i % 9], i % len(learner.names))
         before = see(learner)
         learner.add(image_of(1, 90), 1)
         assert see(learner) != before
         learner.remove(len(learner) - 1)
         assert see(learner) == before, "added and removed is not as before"
         learner.add(image_of(1, 90), 1)
-        first = samples.image(0), learner.labels[0]
+        first = samples[0], learner.labels[0]
         learner.remove(0)
         learner.add(*first)
         assert sorted(learner.labels) == sorted(before[1] + b"\1")
@@ -465,7 +464,7 @@ def kernel_learner_operations(are_short):
         for each in (fresh, learner):
             each.restart(layer1, samples.names, options)
             for i in range(9):
-                each.add(samples.image(i), samples.labels[i])
+                each.add(samples[i], samples.labels[i])
         assert see(learner) == see(fresh), "begun again it is another one"
 
     def with_one_more():
@@ -511,7 +510,7 @@ def bits(network):
 
 
 def pixels(samples):
-    return [bytes(samples.image(i)) for i in range(len(samples))], bytes(samples.labels)
+    return [bytes(samples[i]) for i in range(len(samples))], bytes(samples.labels)
 
 
 # ---- what the application knows ----
@@ -575,7 +574,7 @@ def kept(found):
     """What the drawings are, by object and by file."""
     samples = found.samples
     own = pixels(samples) + (tuple(samples.names),)
-    file = SamplesFile.open(FOLDER + "/drawings.uffs")
+    file = Dataset.open(FOLDER + "/drawings.uffs")
     assert own == pixels(file) + (tuple(file.names),), "the object is not what the file is"
     assert not file.lost, "the file is damaged"
     assert list(samples.names) == found.names and sum(found.counts()) == len(samples)
@@ -592,7 +591,7 @@ def check_network(found):
             verdict = found.predict(shape(kind, 50))
             assert found.names[verdict.label] == str(kind + 1), "it does not know a shape"
     if not found.stale:
-        assert found.network.facts.images == len(found.samples)
+        assert found.network.info.images == len(found.samples)
 
 
 models = {}
@@ -1024,7 +1023,7 @@ def little_memory(places):
     row = Row("1 to 59 KB of memory for a samples file of 2,000 images")
     new_disk(512)
     names = [NAMES[0], NAMES[1]]
-    samples = SamplesFile.create(PATH, TINY, TINY, names)
+    samples = Dataset.create(PATH, TINY, TINY, names)
     for number in range(2000):
         samples.append(picture(number % 250), number % 2)
     whole = contents(PATH)
@@ -1033,13 +1032,13 @@ def little_memory(places):
         ("relabel", lambda samples: samples.relabel(10, 1)),
         ("append", lambda samples: samples.append(picture(7), 1)),
         ("remove class", lambda samples: samples.remove_class(0)),
-        ("open", lambda samples: SamplesFile.open(PATH)),
+        ("open", lambda samples: Dataset.open(PATH)),
     ):
         for kilobytes in places.chosen(59):
             row.attempt()
             with open(PATH, "wb") as file:
                 file.write(whole)
-            samples = SamplesFile.open(PATH)
+            samples = Dataset.open(PATH)
             held = hold_all_but(1024 * (kilobytes + 1))
             try:
                 do(samples)
@@ -1048,12 +1047,12 @@ def little_memory(places):
             del held
             gc.collect()
             try:
-                found = bytes(samples.labels), samples.names, bytes(samples.image(15))
-                file = SamplesFile.open(PATH)
-                assert found == (bytes(file.labels), file.names, bytes(file.image(15)))
+                found = bytes(samples.labels), samples.names, bytes(samples[15])
+                file = Dataset.open(PATH)
+                assert found == (bytes(file.labels), file.names, bytes(file[15]))
                 assert not (file.damaged or file.torn)
                 samples.append(picture(9), 0)
-                assert len(samples) == len(SamplesFile.open(PATH)) == len(found[0]) + 1
+                assert len(samples) == len(Dataset.open(PATH)) == len(found[0]) + 1
             except Exception as error:
                 row.lose("%s, %d KB: %r" % (name, kilobytes, error))
     umount()
@@ -1274,7 +1273,7 @@ def two_programs(places):
         random = Random(places.random.below(1 << 20))
         disk_of(data)
         try:
-            programs = [SamplesFile.open(PATH), SamplesFile.open(PATH)]
+            programs = [Dataset.open(PATH), Dataset.open(PATH)]
             want = pictures(programs[0])
             for turn in range(12):
                 samples = programs[random.below(2)]
@@ -1304,7 +1303,7 @@ def two_programs(places):
                 except ValueError:  # of a number that it took for one of what is there
                     continue
                 want = found, names
-                assert pictures(SamplesFile.open(PATH)) == want, "turn %d" % turn
+                assert pictures(Dataset.open(PATH)) == want, "turn %d" % turn
         except Exception as error:
             row.lose("number %d: %r" % (number, error))
         umount()

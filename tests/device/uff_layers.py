@@ -8,7 +8,7 @@ from uff_checks import contents, image, planned, raises, run, scratch, small_sam
 
 import ridge
 from uff import Dataset, FormatError, LabelEmbedding, Options, model
-from uff.incremental import IncrementalKernelClassifier
+from uff.incremental_kernel import IncrementalKernelClassifier
 from uff.model import load_layer, save_layer
 from uff.train import Trainer
 
@@ -262,8 +262,8 @@ def test_what_was_taken_away_or_relabelled_was_never_there():
     finish(learner.solve_steps())
     finish(learner.leave_one_out_steps())
     other = learner_of(pairs, samples.names)
-    finish(other.update())
-    finish(other.check())
+    finish(other.solve_steps())
+    finish(other.leave_one_out_steps())
     got = saved(learner.network, folder + "/got.uffm")
     assert got == saved(other.network, folder + "/want.uffm")
     # A class that goes takes its images along; those behind it move down.
@@ -277,8 +277,8 @@ def test_what_was_taken_away_or_relabelled_was_never_there():
     finish(learner.leave_one_out_steps())
     two = [(p, c and c - 1) for p, c in pairs if c != 1]
     other = learner_of(two, [samples.names[0], samples.names[2]])
-    finish(other.update())
-    finish(other.check())
+    finish(other.solve_steps())
+    finish(other.leave_one_out_steps())
     got = saved(learner.network, folder + "/got.uffm")
     assert got == saved(other.network, folder + "/want.uffm")
     umount()

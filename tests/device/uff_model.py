@@ -250,7 +250,7 @@ def test_other_files_are_no_model_files():
         write(path, data)
         raises(FormatError, part, model.load, path)
     raises(OSError, "nothing.uffm", model.load, folder + "/nothing.uffm")
-    raises(OSError, "nowhere", trained()[0].save, folder + "/nowhere/a.uffm")
+    raises(OSError, "nowhere", model.save, trained()[0], folder + "/nowhere/a.uffm")
     umount()
 
 

@@ -172,7 +172,7 @@ def test_a_full_disk_keeps_the_old_model():
         large = Trainer(
             small_samples(2, height=16, width=16), Options(hidden=100)
         ).run()  # W1 alone is 48 KB
-        raises(OSError, "28", large.save, path)
+        raises(OSError, "28", model.save, large, path)
         assert contents(path) == old and not exists(path + ".new")
         model.load(path)
         model.save(trained(2), path)
@@ -457,7 +457,7 @@ def test_a_short_write_is_a_full_disk():
         samples = Dataset.create("s", SIDE, SIDE, ["a", "b"])
         samples.append(picture(1), 0)
         uff.files.open = lambda path, mode: Short(disk, path) if disk.open(path, mode) else None
-        raises(OSError, "28", trained(2).save, "m")
+        raises(OSError, "28", model.save, trained(2), "m")
         raises(OSError, "28", samples.append, picture(2), 0)
         raises(OSError, "28", Dataset.create, "t", SIDE, SIDE, ["a", "b"])
     with Installed(disk):
@@ -486,7 +486,7 @@ def test_what_cannot_be_read_back_does_not_replace_the_old_model():
         uff.files.open = lambda path, mode: (
             (Lying if "w" in mode else FakeFile)(disk, path) if disk.open(path, mode) else 0
         )
-        raises(OSError, "cannot be read back", trained(2).save, "m")
+        raises(OSError, "cannot be read back", model.save, trained(2), "m")
     with Installed(disk):
         assert loaded("m") == bytes(network.layer1.w)
 

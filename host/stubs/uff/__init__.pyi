@@ -7,7 +7,7 @@ from .embed import LabelEmbedding as LabelEmbedding
 from .errors import DoesNotFit as DoesNotFit
 from .errors import FileChanged as FileChanged
 from .errors import FormatError as FormatError
-from .learner import IncrementalClassifier as IncrementalClassifier
+from .incremental import IncrementalClassifier as IncrementalClassifier
 from .network import Network as Network
 from .network import Prediction as Prediction
 from .network import TrainingInfo as TrainingInfo

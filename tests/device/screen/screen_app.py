@@ -627,7 +627,7 @@ def test_another_program_that_writes_is_said_and_nothing_is_lost():
         await user.tap("class", 0)
         await user.tap("thumbnail", 0)
         samples = Dataset.open(folder + "/drawings.uffs")
-        samples.append(samples.image(0), 1)
+        samples.append(samples[0], 1)
         await user.tap("delete")
         assert "another program has changed it" in message(user)
         # The page showed a drawing by a number that may be another's now.
@@ -802,7 +802,7 @@ def test_what_is_kept_depends_on_the_reports_and_not_on_their_pace():
             user.press(x, y)
             user.lift(x, y)
             await user.settle()
-            found.append(bytes(user.recogniser.samples.image(0)))
+            found.append(bytes(user.recogniser.samples[0]))
 
         on_screen(script)
     assert found[0] == found[1]
