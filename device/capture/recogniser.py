@@ -529,7 +529,7 @@ class Recogniser:
         return list(self._likeness_to_others(self.network))
 
     def _likeness_to_others(self, network):
-        n, group = network.facts.images, 1 + network.facts.copies
+        n, group = network.info.images, 1 + network.info.copies
         if n < 2:
             return
         rows, row = network.layer.rows, 2 * network.layer.features

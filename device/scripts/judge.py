@@ -9,7 +9,7 @@ import job
 from boards import here
 from capture.recogniser import ONE, SAMPLES, SAVE, UNLIKE, Recogniser, forget
 
-from uff import SamplesFile
+from uff import Dataset
 
 JOB = {
     "drawings": "drawings.uffs",  # what it learns: images of 28 x 28
@@ -38,10 +38,10 @@ def judge():
         if stage == SAVE:  # it knows all by now, and no file is wanted
             break
     learning.close()
-    network, images = recogniser.network, SamplesFile.open(asked.asked)
+    network, images = recogniser.network, Dataset.open(asked.asked)
     said = []
     for i in range(len(images)):
-        verdict = recogniser.predict(images.image(i))
+        verdict = recogniser.predict(images[i])
         best, second = sorted(verdict.goodness)[-1:-3:-1]
         said.append(
             (
@@ -56,7 +56,7 @@ def judge():
         progress("judge", 0.5 + 0.5 * (i + 1) / len(images))
     job.result(
         images=len(recogniser.samples),
-        copies=network.facts.copies,
+        copies=network.info.copies,
         loo_accuracy=recogniser.accuracy,
         margins=list(network.margins),
         nearest=recogniser.likeness_to_others(),
