@@ -200,7 +200,7 @@ docs: $(SPHINX) ## Build the documentation's site: docs/build/index.html
 	@echo "docs: docs/build/index.html built"
 
 faults: $(READY) unix-faults ## Break everything on purpose (SEED=1, EVERY=1) and count what was lost
-	@$(BIN)/python tests/faults.py $(SEED:%=--seed %) $(EVERY:%=--every %)
+	@$(BIN)/python tests/campaigns/faults.py $(SEED:%=--seed %) $(EVERY:%=--every %)
 
 test: check unix unix-sanitized unix-faults ## Build all, check style, spelling and types, run all tests
 	@if $(MAKE) --no-print-directory arm-tools; then $(MAKE) --no-print-directory m7 m7-bench; \

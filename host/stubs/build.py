@@ -4,7 +4,7 @@
 
 Types of the library are those of host/stubs/uff, its docstrings and the version come from
 device/uff; the C modules' stubs are firmware_build/ridge/ridge.pyi and lcd/lcd.pyi as they are.
-tests/test_stubs.py compares them all with the modules.
+tests/device/test_stubs.py compares them all with the modules.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Faults on purpose, everywhere: allocations that fail, Ctrl-C between two bytecodes, power cuts,
 bad blocks, damaged files, full disks, two programs. Runs in the firmware unix-faults;
-tests/faults.py starts it and makes a table of its lines:
+tests/campaigns/faults.py starts it and makes a table of its lines:
 
     row TRIED LOST what was done
     lost how one was lost

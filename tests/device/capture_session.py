@@ -1,5 +1,5 @@
 """capture/session.py with small.ufft, long.ufft, wrong0.ufft and wrong1.ufft in the current
-directory, which tests/test_replay.py writes."""
+directory, which tests/device/test_replay.py writes."""
 
 import os
 

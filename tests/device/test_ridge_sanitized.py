@@ -12,7 +12,7 @@ import pytest
 from builds import FIRMWARE, write
 from core.cores import RIDGE
 
-SCRIPTS = Path(__file__).resolve().parent / "device"
+SCRIPTS = Path(__file__).resolve().parents[1] / "device"
 NAMES = ("ridge_arguments", "ridge_class_layer", "ridge_evil", "ridge_values")
 
 

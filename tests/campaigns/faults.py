@@ -3,7 +3,7 @@
 Runs tests/device/campaign.py in the firmware unix-faults and prints a table, "fault | how often
 tried | lost". Exit status 1 where anything was lost.
 
-    .venv/bin/python tests/faults.py --seed 2 --every 10 power_cuts bad_blocks
+    .venv/bin/python tests/campaigns/faults.py --seed 2 --every 10 power_cuts bad_blocks
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-TESTS = Path(__file__).resolve().parent
+TESTS = Path(__file__).resolve().parents[1]
 DEVICE = TESTS.parent / "device"
 FIRMWARE = Path(
     os.environ.get(

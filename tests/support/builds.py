@@ -6,7 +6,7 @@ import importlib.util
 from pathlib import Path
 from types import ModuleType
 
-FIRMWARE = Path(__file__).resolve().parent.parent / "firmware_build"
+FIRMWARE = Path(__file__).resolve().parents[2] / "firmware_build"
 
 
 def load(name: str) -> ModuleType:

@@ -21,7 +21,7 @@ from uff_host.formats.samples import Samples, write_samples
 from uff_host.patience import Patience
 from uff_host.targets.qemu import QEMU, QemuTarget, dying_with_parent, m7_firmware, qemu_command
 
-TOP = Path(__file__).resolve().parent.parent
+TOP = Path(__file__).resolve().parents[2]
 SILENCE_S = 60.0  # of every emulator, as uff_host/patience.py counts
 
 

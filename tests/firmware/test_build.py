@@ -17,7 +17,7 @@ from builds import load, script, write
 
 from uff_host import patience
 
-TOP = Path(__file__).resolve().parent.parent
+TOP = Path(__file__).resolve().parents[2]
 BUILD = TOP / "firmware_build"
 FILES = (
     "micropython_1.25.0+ds-1.dsc",

@@ -23,7 +23,7 @@ from builds import load, script, write
 
 from uff_host import patience
 
-TOP = Path(__file__).resolve().parent.parent
+TOP = Path(__file__).resolve().parents[2]
 BUILD = TOP / "firmware_build"
 BOARD = BUILD / "boards/STM32H747I_DISCO"
 UPSTREAM = "ports/stm32/boards/STM32H747I_DISCO"
@@ -257,7 +257,7 @@ def test_regions_have_the_same_names_in_c_python_and_the_linker_script() -> None
 def test_memory_is_given_cleared_and_within_bounds(tmp_path: Path) -> None:
     flags = ["-std=gnu99", "-Wall", "-Wextra", "-Werror", "-Wno-unused-variable", "-g"]
     flags += ["-fsanitize=undefined", "-fno-sanitize-recover=all", "-O1"]
-    folder = TOP / "tests/stm32"
+    folder = TOP / "tests/firmware/stm32"
     program = tmp_path / "test_memory"
     command = ["cc", *flags, f"-I{folder}/fake", f"-I{BOARD}", str(folder / "test_memory.c")]
     subprocess.run([*command, "-o", str(program)], check=True)
@@ -296,7 +296,7 @@ def test_boot_makes_and_keeps_file_systems(
     run_device: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
     write(tmp_path / "boot.json", f'"{BOARD / "_boot.py"}"')
-    done = run_device(TOP / "tests/stm32/boot.py", tmp_path)
+    done = run_device(TOP / "tests/firmware/stm32/boot.py", tmp_path)
     assert done.stdout.endswith("OK\n"), done.stdout + done.stderr
     said = dict(
         zip(
@@ -318,7 +318,7 @@ def test_boot_makes_and_keeps_file_systems(
 def test_board_gives_memory_and_goes_on_without_screen_and_touch(
     run_device: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
-    done = run_device(TOP / "tests/stm32/board.py", tmp_path)
+    done = run_device(TOP / "tests/firmware/stm32/board.py", tmp_path)
     assert done.stdout.endswith("OK\n"), done.stdout + done.stderr
     assert re.search(r"^No screen: .*\.$", done.stdout, re.MULTILINE)
     assert re.search(r"^No touch panel: .*\.$", done.stdout, re.MULTILINE)

@@ -26,7 +26,7 @@ from uff_host.formats.samples import (
     write_samples,
 )
 
-SCRIPTS = Path(__file__).resolve().parent.parent / "device" / "scripts"
+SCRIPTS = Path(__file__).resolve().parents[2] / "device" / "scripts"
 
 
 class Ran:

@@ -1,14 +1,14 @@
 """Faults against a running `uff board`, over loopback alone: what each tries, and what was lost.
 
-    .venv/bin/python tests/board_campaign.py             # the table, some minutes
-    .venv/bin/python tests/board_campaign.py --short     # the same faults, fewer times
-    .venv/bin/python tests/board_campaign.py "half-open requests" ...
+    .venv/bin/python tests/virtual_board/board_campaign.py            # the table, some minutes
+    .venv/bin/python tests/virtual_board/board_campaign.py --short    # the same, fewer times
+    .venv/bin/python tests/virtual_board/board_campaign.py "half-open requests" ...
 
 Each fault runs against a board of its own, under the limit of 1,024 descriptors that a shell
 gives. Lost is, each time counted: a touch of another page that was not drawn, a page that could
 not be opened, a reset after which the app did not start, memory that grew by more than 24 MB, a
 line in the terminal that should not be there, an exchange that did not end as it should.
-tests/test_board_campaign.py runs the short form. Ends with status 1 where something was lost.
+test_board_campaign.py runs the short form. Ends with status 1 where something was lost.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from board import Board, Page, open_page
 from uff_host import patience
 from uff_host.virtual_board import gate, server
 
-APP = Path(__file__).resolve().parent / "device" / "board_draw.py"
+APP = Path(__file__).resolve().parents[1] / "device" / "board_draw.py"
 DESCRIPTORS = 1024
 GROWTH_BYTES = 24 << 20
 PATIENCE_S = 60.0  # as patience.py counts; nothing here takes a second

@@ -35,7 +35,7 @@ from uff_host.handwriting.lesson import MODEL, SAMPLES, layout_of, replay, score
 from uff_host.targets.base import Result, Target
 from uff_host.targets.unix import UnixTarget
 
-DEVICE = Path(__file__).resolve().parent.parent / "device"
+DEVICE = Path(__file__).resolve().parents[2] / "device"
 DIGITS = "1234567890"
 
 SMALL = Session(

@@ -24,7 +24,7 @@ from core.layers import (
     phi,
 )
 
-SCRIPTS = Path(__file__).resolve().parent / "device"
+SCRIPTS = Path(__file__).resolve().parents[1] / "device"
 STUBS = RIDGE / "ridge.pyi"
 U = 2.0**-24
 UNIT, WEIGHT = 512, 16384

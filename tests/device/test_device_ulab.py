@@ -13,7 +13,7 @@ import pytest
 from uff_host.datasets import shapes
 from uff_host.formats.samples import read_samples, write_samples
 
-SCRIPTS = Path(__file__).resolve().parent.parent / "device" / "scripts"
+SCRIPTS = Path(__file__).resolve().parents[2] / "device" / "scripts"
 
 
 @pytest.fixture(scope="session")

@@ -33,7 +33,7 @@ from uff_host.formats.samples import (
     write_samples,
 )
 
-DEVICE = Path(__file__).parents[1] / "device" / "uff"
+DEVICE = Path(__file__).parents[2] / "device" / "uff"
 SIDE = 5
 PIXELS = SIDE * SIDE
 

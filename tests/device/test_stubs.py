@@ -17,7 +17,7 @@ from test_docs import BLOCKS, Block, statements
 
 from uff_host import patience
 
-TOP = Path(__file__).resolve().parent.parent
+TOP = Path(__file__).resolve().parents[2]
 STUBS = TOP / "host/stubs"
 LIBRARY = TOP / "device/uff"
 MODULES = sorted(path.stem for path in (STUBS / "uff").glob("*.pyi"))

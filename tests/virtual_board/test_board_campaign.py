@@ -1,5 +1,4 @@
-"""The short form of tests/board_campaign.py: no fault against a running `uff board` costs it
-anything."""
+"""The short form of board_campaign.py: no fault against a running board costs it anything."""
 
 from __future__ import annotations
 

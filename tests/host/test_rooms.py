@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-HOST = Path(__file__).parent.parent / "host"
+HOST = Path(__file__).parents[2] / "host"
 # Each room takes from those above it. A room is a folder or a module at the package's top.
 ROOMS = (
     "errors",

@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 from conftest import firmware
 from core.cores import RIDGE
+
 from fuzz import calls, files
 from fuzz.campaign import Calls, Campaign, repeat
 
-TESTS = Path(__file__).resolve().parent
+TESTS = Path(__file__).resolve().parents[1]
 SEED = 1
 CASES = 2500  # of each part: some 50 calls of every function
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-DEVICE = Path(__file__).resolve().parent.parent / "device"
+DEVICE = Path(__file__).resolve().parents[2] / "device"
 SOURCES = sorted(DEVICE.rglob("*.py"))
 
 

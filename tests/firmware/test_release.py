@@ -16,7 +16,7 @@ import pytest
 
 from uff_host import patience
 
-TOP = Path(__file__).resolve().parent.parent
+TOP = Path(__file__).resolve().parents[2]
 CHANGELOG = """# Changelog
 
 ## [Unreleased]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-SCRIPTS = sorted((Path(__file__).parent / "device").glob("uff_*.py"))
+SCRIPTS = sorted(Path(__file__).parent.glob("uff_*.py"))
 HEAP = "15M"  # of an emulated board
 HEAPS = {"uff_recogniser": "64M"}  # two applications at once
 

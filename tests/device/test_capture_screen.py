@@ -11,7 +11,7 @@ from pathlib import Path
 import m7
 import pytest
 
-TESTS = Path(__file__).parent
+TESTS = Path(__file__).parents[1]
 SCREEN = TESTS / "device" / "screen"
 SCRIPT = SCREEN / "screen_app.py"
 NAMES = re.findall(r"^def (test_\w+)\(", SCRIPT.read_text(), re.MULTILINE)

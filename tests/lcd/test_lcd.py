@@ -17,7 +17,7 @@ from lcd import mutants
 
 from uff_host import patience
 
-HERE = Path(__file__).resolve().parent
+HERE = Path(__file__).resolve().parents[1]
 LCD = HERE.parent / "firmware_build/lcd"
 MODEL = HERE / "lcd"
 CORE = [LCD / "lcd.c", LCD / "lcd_panels.c"]

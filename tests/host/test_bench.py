@@ -17,7 +17,7 @@ from uff_host.experiments.instructions.bench import ADAM, DESCENT, Bench, Row
 from uff_host.formats.samples import write_samples
 from uff_host.targets.qemu import QemuTarget
 
-TOP = Path(__file__).resolve().parent.parent
+TOP = Path(__file__).resolve().parents[2]
 CELL = (3, 12)
 EPOCH = "epoch of backpropagation"
 
