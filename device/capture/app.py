@@ -31,6 +31,10 @@ TROUBLES = (ValueError, MemoryError, OSError, OverflowError)
 NO_SPACE = 28  # errno
 LITTLE_MEMORY = "Not enough memory for this. What was kept stays; try fewer drawings.", True
 KEPT = "Kept.", False
+DONE = "It is done, but there was not enough memory to go on.", True
+UNKNOWN = "Not enough memory: see whether it was kept.", True
+# Made beforehand: there is no memory for another when it is raised.
+UNSURE = ValueError("see whether it was kept; there is not enough memory")
 
 
 class App:
@@ -245,13 +249,14 @@ class App:
         self._predict_anew()  # it shares raster and image
         self._raster.draw(self.drawing.strokes, self._image)
         self.edit(self.recogniser.add, self._image, label)
-        self.clear()
-        if self.warning():
-            return
         try:
+            self.clear()
+            if self.warning():
+                return
             step = "It learns it now." if self._learning is not None else self._next_step()
             self.say("Kept as “%s”. %s" % (self.recogniser.names[label], step))
         except MemoryError:
+            self._torn = True
             self._notice = KEPT
 
     def train_or_stop(self):
@@ -289,14 +294,22 @@ class App:
         if trouble is not None:
             if refused or not made:
                 raise trouble
-            self.say("It is done, but there was trouble: %s" % sentence(trouble, ""), True)
+            try:
+                self.say("It is done, but there was trouble: %s" % sentence(trouble, ""), True)
+            except MemoryError:
+                self._torn = True
+                self._notice = DONE
 
     def _whether_made(self, samples, before):
         gc.collect()
         try:
             return samples.version != before
         except TROUBLES as error:
-            raise ValueError("see whether it was kept; %s" % sentence(error, ""))
+            try:
+                unsure = ValueError("see whether it was kept; %s" % sentence(error, ""))
+            except MemoryError:
+                unsure = UNSURE
+            raise unsure
 
     def free_name(self):
         """The first number that names no class."""
@@ -552,7 +565,7 @@ class App:
                     gc.collect()
                 self.say(sentence(error), True)
             except MemoryError:
-                self._notice = LITTLE_MEMORY
+                self._notice = UNKNOWN if error is UNSURE else LITTLE_MEMORY
             return True
 
 
