@@ -515,7 +515,7 @@ def test_a_training_given_up_leaves_the_old_model():
     count = sum(1 for _ in found.learn())
     new = contents(path)
     assert new != old
-    for stop in range(1, count, 5):
+    for stop in range(1, count, max(5, count // 6)):
         write(path, old)
         steps = found.learn()
         for _ in range(stop):
