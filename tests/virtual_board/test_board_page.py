@@ -260,10 +260,12 @@ def test_draw_capture_train_recognise_and_delete(app: Board) -> None:
                     await someone.draw(hand.draw(character, number, field))
                     await someone.tap(f"class {label}")
             await until(lambda: counts(3, 3, 3))
-            assert not model.exists()
-            await someone.press("train")
+            await until(lambda: exists(model))  # it has learnt without being asked
+            await someone.settle()
+            learnt = model.read_bytes()
+            await someone.press("train")  # layer 1 too
             await page.reload()  # in mid-training
-            await until(lambda: exists(model))
+            await until(lambda: differs(model, learnt))
             await someone.settle()
             for label, character in ((1, "2"), (0, "1"), (2, "3")):
                 await someone.draw(hand.draw(character, 10, field))
