@@ -269,9 +269,9 @@ def test_workspace_of_the_default_network_fits_into_the_dtcm(
     micropython: Path, tmp_path: Path
 ) -> None:
     program = (
-        "from uff.plan import plan\n"
+        "from uff import LabelEmbedding, Options, Plan\n"
         "for images in (53, 600, 4000):\n"
-        "    print(plan(images, 28, 28, 10).work_bytes)\n"
+        "    print(Plan(images, LabelEmbedding(28, 28), 10, Options()).work_bytes)\n"
     )
     done = patience.run(
         [str(micropython), "-c", program],

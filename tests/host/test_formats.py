@@ -514,8 +514,7 @@ def test_predictions_are_read_back_and_other_sizes_refused():
 
 @pytest.mark.parametrize("module", [samples_file, model_file])
 def test_host_and_device_write_the_same_layout(module):
-    name = module.__name__.rpartition(".")[2]
-    source = DEVICE / f"{name}.py"
+    source = DEVICE / {samples_file: "dataset.py", model_file: "model.py"}[module]
     names = "HEADER|RECORD|START|VERSION_1|VERSION_2|LAYER|ARRAY"
     layouts = dict(re.findall(rf'^({names}) = ("[^"]+")', source.read_text(), re.M))
     assert layouts, f"{source} has no layout"
