@@ -8,7 +8,11 @@ import pytest
 
 from uff_host.targets.qemu import MEMORY_BYTES
 
-SCRIPTS = sorted((m7.TOP / "tests" / "device").glob("*.py"))
+SCRIPTS = sorted(
+    path
+    for path in (m7.TOP / "tests" / "device").glob("*.py")
+    if not path.name.startswith("test_")
+)
 HELPERS = ("uff_checks", "ridge_calls", "touch_bus")
 # What other tests give a screen, files or a job.
 DRIVEN = ("board_draw", "campaign", "capture_session", "hand_touch")
