@@ -225,7 +225,11 @@ def test_sources_of_cmsis_dsp_that_are_not_the_expected_ones_are_refused(tmp_pat
     pip.chmod(0o755)
     ran = subprocess.run(
         ["python3", fetch, tmp_path / "build", pip],
-        env={"PATH": "/usr/bin:/bin", "UFF_CACHE": str(tmp_path / "cache")},
+        env={
+            "PATH": "/usr/bin:/bin",
+            "PYTHONPATH": str(TOP / "host"),
+            "UFF_CACHE": str(tmp_path / "cache"),
+        },
         capture_output=True,
         text=True,
         check=False,
