@@ -92,6 +92,9 @@ async def _train(someone: Visitor, session: Session, picture: Path) -> None:
     """Press Train; of what the screen shows until it tells how well it has learnt, keep a frame
     from the middle. It all takes some hundredths of a second here, much of it to save."""
     glass, verdict = session.hardware.glass, Rectangle(*someone.place("verdict"))
+    model = session.folder / "drawings.uffm"
+    await someone.settle()
+    old = model.stat().st_mtime_ns
     before, seen, pages = glass.bytes_of(verdict), [glass.copy()], session.hardware.on_frame
 
     def look(part: Rectangle, answers: bool) -> None:
@@ -101,7 +104,7 @@ async def _train(someone: Visitor, session: Session, picture: Path) -> None:
 
     session.hardware.on_frame = look
     await someone.press("train")
-    if not await until_async((session.folder / "drawings.uffm").exists, LEARNS_S):
+    if not await until_async(lambda: model.stat().st_mtime_ns != old, LEARNS_S):
         raise DataError("The app has not learnt.")
     session.hardware.on_frame = pages
     seen[len(seen) // 2].write_png(picture)
