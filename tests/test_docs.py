@@ -288,7 +288,9 @@ with open("session.json") as file:
 def test_a_session_gives_what_it_says(page, tmp_path, run_device):
     """With the samples of `make demo`, where Fashion-MNIST has been fetched."""
     if not (files.cache_folder() / fashion_mnist.CACHED).is_file():
-        pytest.skip("Fashion-MNIST is not in the cache: `make demo` fetches it")
+        pytest.skip(
+            "the session uses Fashion-MNIST, which is not in the cache: `make demo` fetches it"
+        )
     data = demo.prepare(300, 0, None, progress.ignore)
     samples.write_samples(tmp_path / "train.uffs", data.train)
     said = [pair for block in SESSIONS if block.page == page for pair in statements(block)]

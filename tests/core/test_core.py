@@ -1128,7 +1128,7 @@ def test_leave_one_out_refuses_labels_and_leverages_it_cannot_use(cores: Cores) 
 
 def needs_m7() -> None:
     if missing := missing_for_m7():
-        pytest.skip(f"the kernels of a Cortex-M7 want {' and '.join(missing)}: make core-tools")
+        pytest.skip(f"not installed: {' and '.join(missing)} (make core-tools installs them)")
 
 
 def test_the_kernels_of_a_cortex_m7_run_under_the_sanitizers(cores: Cores) -> None:

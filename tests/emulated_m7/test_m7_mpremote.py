@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import select
-import shutil
 import signal
 import subprocess
 import sys
@@ -96,16 +95,12 @@ def test_a_waiting_board_uses_no_processor():
 
 def test_make_m7_run_prints_the_line_to_copy():
     m7.firmware()
-    if not shutil.which("make"):
-        pytest.skip("not installed: make")
     with m7.held(["make", "--no-print-directory", "-o", "m7", "m7-run"]) as port:
         assert mpremote(port, "exec", "print(3)").strip() == "3"
 
 
 def test_make_m7_repl_is_a_repl_that_ctrl_a_x_ends():
     m7.firmware()
-    if not shutil.which("make"):
-        pytest.skip("not installed: make")
     command = ["make", "--no-print-directory", "-o", "m7", "m7-repl"]
     process = subprocess.Popen(
         command, cwd=m7.TOP, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
