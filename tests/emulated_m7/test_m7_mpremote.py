@@ -7,11 +7,11 @@ import os
 import select
 import signal
 import subprocess
-import sys
 import time
 
 import m7
 import pytest
+from m7 import mpremote
 
 from uff_host import patience
 from uff_host.patience import computed
@@ -21,13 +21,6 @@ from uff_host.patience import computed
 def port():
     with m7.held() as pty:
         yield pty
-
-
-def mpremote(port, *arguments, cwd=None, status=0):
-    command = [sys.executable, "-m", "mpremote", "connect", port, *map(str, arguments)]
-    ran = patience.run(command, 60, cwd=cwd)
-    assert ran.returncode == status, ran.stdout + ran.stderr
-    return ran.stdout
 
 
 def test_exec_prints(port):

@@ -13,7 +13,7 @@ import m7
 import pytest
 from board import Board, Serial
 from conftest import DEVICE, DEVICE_TESTS
-from test_m7_mpremote import mpremote
+from m7 import mpremote
 
 from uff_host import patience
 from uff_host.targets.qemu import QemuTarget

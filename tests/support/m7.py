@@ -10,6 +10,7 @@ import select
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from uff_host import patience
 from uff_host.formats.samples import Samples, write_samples
 from uff_host.patience import Patience
 from uff_host.targets.qemu import QEMU, QemuTarget, dying_with_parent, m7_firmware, qemu_command
@@ -124,3 +126,11 @@ def at_progress(done: float, act: Callable[[], None]) -> Callable[[Any], None]:
             act()
 
     return on_progress
+
+
+def mpremote(port: str, *arguments: Any, cwd: Path | None = None, status: int = 0) -> str:
+    """What stock mpremote prints, connected to this port; it must end with this exit status."""
+    command = [sys.executable, "-m", "mpremote", "connect", port, *map(str, arguments)]
+    ran = patience.run(command, 60, cwd=cwd)
+    assert ran.returncode == status, ran.stdout + ran.stderr
+    return ran.stdout
