@@ -92,6 +92,18 @@ def test_make_m7_run_prints_the_line_to_copy():
         assert mpremote(port, "exec", "print(3)").strip() == "3"
 
 
+def _typed(process, keys, answer):
+    process.stdin.write(keys)
+    process.stdin.flush()
+    said, waiting = b"", patience.Patience(60, process.pid)
+    while answer not in said:
+        assert not waiting.over, said
+        if select.select([process.stdout], [], [], 0.1)[0]:
+            data = os.read(process.stdout.fileno(), 4096)
+            assert data, said
+            said += data
+
+
 def test_make_m7_repl_is_a_repl_that_ctrl_a_x_ends():
     m7.firmware()
     command = ["make", "--no-print-directory", "-o", "m7", "m7-repl"]
@@ -101,15 +113,10 @@ def test_make_m7_repl_is_a_repl_that_ctrl_a_x_ends():
     try:
         assert process.stdin is not None
         assert process.stdout is not None
-        said, waiting = b"", patience.Patience(60, process.pid)
-        process.stdin.write(b"print(6 * 7)\r\n")
-        process.stdin.flush()
-        while b"\n42\r\n" not in said:
-            assert not waiting.over, said
-            if select.select([process.stdout], [], [], 0.1)[0]:
-                data = os.read(process.stdout.fileno(), 4096)
-                assert data, said
-                said += data
+        # What comes before the UART listens stays in QEMU's buffer until the next key, so the prompt
+        # comes first.
+        _typed(process, b"", b">>> ")
+        _typed(process, b"print(6 * 7)\r\n", b"\n42\r\n")
         process.stdin.write(b"\x01x")
         process.stdin.flush()
         assert patience.until(lambda: process.poll() is not None, 60, process.pid)
