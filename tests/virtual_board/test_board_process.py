@@ -608,7 +608,7 @@ def test_a_mistake_in_the_server_is_one_line_and_it_goes_on(
 def test_the_page_loads_nothing_from_elsewhere(shared: Board) -> None:
     async def work() -> None:
         async with aiohttp.ClientSession() as client:
-            for name in ("", "board.css", "board.js", "terminal.js"):
+            for name in ("", "board.css", "board.js", "terminal.js", "transport.js"):
                 async with client.get(shared.url + name) as answer:
                     assert answer.status == 200
                     assert answer.headers["Connection"] == "close"

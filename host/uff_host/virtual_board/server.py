@@ -48,6 +48,7 @@ KINDS = {
     "board.css": ("board.css", "text/css"),
     "board.js": ("board.js", "text/javascript"),
     "terminal.js": ("terminal.js", "text/javascript"),
+    "transport.js": ("transport.js", "text/javascript"),
 }
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "

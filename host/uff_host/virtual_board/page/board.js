@@ -1,44 +1,32 @@
-// The page's side of the board: frames onto the canvas, pointers, buttons and keys to the server (see server.py).
+// The page's side of the board: frames onto the canvas, pointers, buttons and keys to the board, wherever that is
+// (transport.js).
 import { Terminal } from "./terminal.js";
+import { connect } from "./transport.js";
 
 const $ = (id) => document.getElementById(id);
 const screen = $("screen");
 const context = screen.getContext("2d", { alpha: false });
 
-// ---- the socket ----
+// ---- the board ----
 
-let socket = null;
-let patience = 250; // ms until the next try
 let heard = 0; // pieces of console
 
-function say(message) {
-  if (socket && socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
+function open() {
+  heard = 0;
+  fingers.clear();
+  terminal.clear();
+  $("away").hidden = true;
+  if (held) say({ button: true });
 }
 
-function connect() {
-  socket = new WebSocket(new URL("socket", location.href.replace(/^http/, "ws")));
-  socket.binaryType = "arraybuffer";
-  socket.onopen = () => {
-    patience = 250;
-    heard = 0;
-    fingers.clear();
-    terminal.clear();
-    $("away").hidden = true;
-    if (held) say({ button: true });
-  };
-  socket.onmessage = (event) => {
-    if (typeof event.data === "string") hear(JSON.parse(event.data));
-    else draw(event.data);
-  };
-  socket.onclose = (event) => {
-    $("away").hidden = false;
-    $("away").textContent = event.code === 1013 // try again later
-      ? `${event.reason}, and the board has no room for more. Close one.`
-      : "The board is off. Start it by `uff board`; a new start has a new address.";
-    $("status").textContent = "no connection";
-    setTimeout(connect, patience);
-    patience = Math.min(2 * patience, 4000);
-  };
+function away(sentence) {
+  $("away").hidden = false;
+  $("away").textContent = sentence;
+  $("status").textContent = "no connection";
+}
+
+function say(message) {
+  board.say(message);
 }
 
 function hear(message) {
@@ -189,4 +177,4 @@ function tell() {
 }
 
 window.board = { latencies, percentile, terminal, drawnAt: 0 }; // for tests
-connect();
+const board = connect({ open, hear, draw, away });
