@@ -31,7 +31,7 @@ def _module():
     if "STM32H747I-DISCO" in getattr(sys.implementation, "_machine", ""):
         from boards import stm32h747i_disco as module
     elif hasattr(os, "getenv") and os.getenv("UFF_BOARD_FD"):
-        from boards import virtual as module
+        import virtual_board as module
     else:
         from boards import headless as module
     return module

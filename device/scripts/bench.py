@@ -11,10 +11,8 @@ import gc
 import time
 from array import array
 
-import job
-
 import ridge
-from uff import Dataset, Options
+from uff import Dataset, Options, job
 from uff.contrast import Xorshift32
 from uff.embed import LabelEmbedding
 

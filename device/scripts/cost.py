@@ -11,8 +11,6 @@ import gc
 import json
 import time
 
-import job
-
 import ridge
 import uff.classlayer
 import uff.contrast
@@ -22,7 +20,7 @@ import uff.linear
 import uff.patch
 import uff.statistics
 import uff.train
-from uff import Dataset, Options, model
+from uff import Dataset, Options, job, model
 from uff.arena import free_bytes, held_bytes
 from uff.train import Trainer
 

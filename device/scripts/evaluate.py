@@ -6,9 +6,8 @@ Classes of samples and network belong together by their names, or with by_index 
 
 import time
 
-import job
-
 import uff
+from uff import job
 from uff.predictor import check_images, match_classes, predict_batches
 
 JOB = {

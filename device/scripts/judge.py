@@ -5,11 +5,10 @@ A host's study reads the result (`uff experiment digits`). The drawings of the b
 untouched.
 """
 
-import job
 from boards import here
 from capture.recogniser import ONE, SAMPLES, SAVE, UNLIKE, Recogniser, forget
 
-from uff import Dataset
+from uff import Dataset, job
 
 JOB = {
     "drawings": "drawings.uffs",  # what it learns: images of 28 x 28

@@ -8,7 +8,8 @@ import time
 
 import boards
 from drivers.touch import LIFT
-from job import Job, main, result
+
+from uff.job import Job, main, result
 
 
 def work():

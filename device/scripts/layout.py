@@ -1,11 +1,10 @@
 """Tells where the controls of the capture application lie on this board's screen: for each number
 of classes the page one draws on, and the other pages. Rectangles are [x, y, width, height]."""
 
-import job
 from boards import here
 from capture.layout import Layout
 
-from uff import MAX_CLASSES
+from uff import MAX_CLASSES, job
 
 JOB = {"width": 800, "height": 480}  # of the screen, where the board has none
 

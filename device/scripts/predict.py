@@ -11,7 +11,6 @@ whatever their labels.
 from array import array
 from math import frexp
 
-import job
 from boards import here
 from capture.layout import Layout
 from capture.pen import Drawing
@@ -21,6 +20,7 @@ from capture.session import Replay
 from drivers.touch import LIFT, PRESS
 
 import uff
+from uff import job
 
 JOB = {
     "model": None,

@@ -4,9 +4,8 @@ job.json."""
 import os
 import time
 
-import job
-
 import uff
+from uff import job
 from uff.arena import held_bytes
 from uff.model import load_layer
 

@@ -9,9 +9,8 @@ import gc
 import time
 from array import array
 
-import job
-
 import ridge
+from uff import job
 
 try:
     from ulab import numpy as np

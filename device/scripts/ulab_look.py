@@ -8,9 +8,8 @@ passed as float. Every line can be typed at the REPL as well.
 import time
 from array import array
 
-import job
-
 import uff
+from uff import job
 
 try:
     from ulab import numpy as np

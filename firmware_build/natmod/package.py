@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 
 DEVICE = Path(__file__).resolve().parent.parent.parent / "device"
-LIBRARY = ("job.py", "uff")
+LIBRARY = ("uff",)
 APP = ("capture", "drivers")
 DEFAULT = "armv7emsp"
 

@@ -1,18 +1,19 @@
-"""What device/scripts/selftest.py compares a board with: bounds of cycles, and hashes of weights.
+"""What the self-test compares a board with: bounds of cycles, and hashes of weights.
 
-    python host/tools/selftest_bounds.py          count on the emulated Cortex-M7, renew the script
+    python host/tools/selftest_bounds.py          count on the emulated Cortex-M7, renew
+                                                  device/bring_up/bounds.py
     python host/tools/selftest_bounds.py --check  say what would change; exit status 1 if anything
 
-The script's sections `kernels` and `training` run on the emulated Cortex-M7, whose instructions
-are counted; estimate.py turns them into cycles, at least and at most (`uff experiment cost` prints
-the model:
-nothing of it was measured on a board). Do this after every change of the kernels or of training.
+Its sections `kernels` and `training` run on the emulated Cortex-M7, whose instructions are
+counted; estimate.py turns them into cycles, at least and at most (`uff experiment cost` prints
+the model: nothing of it was measured on a board). Do this after every change of the kernels or of
+training.
 """
 
 from __future__ import annotations
 
 import argparse
-import ast
+import runpy
 import sys
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
@@ -25,10 +26,8 @@ from uff_host.experiments.instructions.estimate import Shape, Work
 from uff_host.formats.networks import kinds_of
 from uff_host.targets.qemu import QemuTarget, m7_firmware
 
-SCRIPT = Path(__file__).resolve().parents[2] / "device" / "scripts" / "selftest.py"
-BEGIN = "# ---- bounds and hashes"
-END = "# ---- end of bounds and hashes ----\n"
-# Of the script.
+DATA = Path(__file__).resolve().parents[2] / "device" / "bring_up" / "bounds.py"
+# Of the sections.
 M, Q, K, N, ROWS = 768, 500, 10, 64, 32
 PATCHED, FILTERS = 16, 32  # images of the patch kernels
 CLASSES, IMAGES, HIDDEN = 5, 60, 128
@@ -67,7 +66,7 @@ Tables = tuple[dict[str, tuple[int, int, int]], dict[str, tuple[str, int, int, i
 
 @lru_cache(maxsize=1)
 def kernel_work() -> dict[str, Work]:
-    """What each of the script's calls asks of the inner loops and of SDRAM."""
+    """What each of the calls asks of the inner loops and of SDRAM."""
     substitution = estimate._substitution(M)
     return {
         "encode": Work({}, stream(N * 784) + stream(2 * N * M, True)),
@@ -153,7 +152,7 @@ def training_bounds(run: Mapping[str, Any]) -> tuple[int, int]:
 
 
 def tables(kernels: Mapping[str, Any], training: Mapping[str, Any]) -> Tables:
-    """What the script carries, from what its two sections found on the emulated Cortex-M7.
+    """What bounds.py holds, from what its two sections found on the emulated Cortex-M7.
 
     Raises:
         ValueError: The sections did not count instructions.
@@ -186,35 +185,26 @@ def differences(old: Tables, new: Tables) -> list[str]:
     return said
 
 
-def carried(script: Path = SCRIPT) -> Tables:
-    """The tables that the script carries."""
-    found: dict[str, Any] = {}
-    for node in ast.parse(script.read_text()).body:
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            name = node.targets[0].id
-            if name in ("KERNELS", "TRAININGS"):
-                found[name] = ast.literal_eval(node.value)
-    return found["KERNELS"], found["TRAININGS"]
+def carried() -> Tables:
+    """The tables in the repository."""
+    names = runpy.run_path(str(DATA))
+    return names["KERNELS"], names["TRAININGS"]
 
 
-def written(text: str, new: Tables) -> str:
-    """The script's text with new tables in it."""
-    begin = text.index("\n", text.index(BEGIN)) + 1
+def written(new: Tables) -> str:
+    """The text of bounds.py."""
     kernels = "".join(f'    "{name}": {row},\n' for name, row in new[0].items())
     trainings = "".join(
         f'    "{name}": (\n' + "".join(f"        {_literal(part)},\n" for part in row) + "    ),\n"
         for name, row in new[1].items()
     )
     return (
-        text[:begin]
-        + "# Of each kernel: instructions, estimated cycles on the board: at least, at most.\n"
-        + "KERNELS = {\n"
-        + kernels
-        + "}\n# Of each training: SHA-256 of its weights, instructions, estimated ms: at least, at"
-        + " most.\nTRAININGS = {\n"
-        + trainings
-        + "}\n"
-        + text[text.index(END) :]
+        '"""Bounds and hashes, made by host/tools/selftest_bounds.py."""\n\n'
+        "# Of each kernel: instructions, estimated cycles on the board: at least, at most.\n"
+        f"KERNELS = {{\n{kernels}}}\n"
+        "# Of each training: SHA-256 of its weights, instructions, estimated ms: at least, at"
+        " most.\n"
+        f"TRAININGS = {{\n{trainings}}}\n"
     )
 
 
@@ -242,7 +232,7 @@ def main() -> int:
     said = differences(carried(), new)
     print("\n".join(said) or "nothing changed")
     if said and not check:
-        SCRIPT.write_text(written(SCRIPT.read_text(), new))
+        DATA.write_text(written(new))
     return int(bool(said) and check)
 
 

@@ -3,13 +3,14 @@ all, and its driver, into the application. Prints what it came to as a @result l
 
 import asyncio
 
-import job
 from boards.headless import MemoryDisplay
 from capture import app as application
 from capture.recogniser import Recogniser
 from capture.session import Replay
 from drivers.touch import LIFT, PRESS
 from touch_bus import Bench
+
+from uff import job
 
 FAULTS = ("nack", "ones", "origin", "count", "no id", "ghost", "vanish")
 

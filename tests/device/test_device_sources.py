@@ -76,7 +76,7 @@ def imports(path: Path, package: str) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("package", ["uff", "capture", "drivers", "boards"])
+@pytest.mark.parametrize("package", ["uff", "capture", "drivers", "boards", "virtual_board"])
 def test_no_modules_import_each_other(package: str) -> None:
     paths = [path for path in SOURCES if path.parent == DEVICE / package]
     assert paths

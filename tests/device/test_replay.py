@@ -241,7 +241,10 @@ def test_the_command_compares_what_was_recognised_and_brings_the_files(tmp_path,
 @pytest.mark.parametrize(
     ("script", "says"),
     [
-        ("capture", "capture: unix has no touchscreen; want a session to replay in job.json"),
+        (
+            "application",
+            "application: unix has no touchscreen; want a session to replay in job.json",
+        ),
         ("predict", "predict: there is no network for these drawings; draw and train first"),
     ],
 )

@@ -35,8 +35,6 @@ QUICK = {"march_bytes": 1 << 16, "write_kb": 16, "answer_s": 0.2, "rest_s": 0.1,
 
 # Runs the script with what a test has put in its place.
 EXEC = f"exec(open({str(SCRIPT)!r}).read())\n"
-# The script's functions without a run.
-FUNCTIONS = f"exec(open({str(SCRIPT)!r}).read().replace('job.main(main)', ''))\n"
 
 
 @pytest.fixture
@@ -121,14 +119,12 @@ def test_bounds_are_bounds():
         assert (lower, upper) == selftest_bounds.kernel_bounds(name, instructions)
 
 
-def test_new_tables_are_written_between_the_marks():
+def test_new_tables_are_written_as_data():
     tables = ({"a": (1, 2, 3)}, {"b": ("c", 4, 5, 6)})
-    text = selftest_bounds.written(SCRIPT.read_text(), tables)
     names: dict[str, object] = {}
-    exec(text[text.index("KERNELS") : text.index(selftest_bounds.END)], names)
+    exec(selftest_bounds.written(tables), names)
     assert (names["KERNELS"], names["TRAININGS"]) == tables
-    again = selftest_bounds.written(text, selftest_bounds.carried())
-    assert again == SCRIPT.read_text()
+    assert selftest_bounds.written(selftest_bounds.carried()) == selftest_bounds.DATA.read_text()
     assert selftest_bounds.differences(tables, ({}, tables[1])) == ["a: only in the old table"]
     assert selftest_bounds.differences(tables, ({"a": (1, 2, 9)}, {"b": ("d", 4, 5, 6)})) == [
         "a: 3 was, 9 is",
@@ -137,7 +133,7 @@ def test_new_tables_are_written_between_the_marks():
 
 
 def test_other_bits_are_a_failure(run):
-    code = FUNCTIONS + "TRAININGS = {'dual': ('00', 1, 2, 3)}\nmain()\n"
+    code = "from bring_up import training\ntraining.TRAININGS = {'dual': ('00', 1, 2, 3)}\n" + EXEC
     _, report = run(code, sections="training")
     part = report["sections"]["training"]
     assert part["state"] == "failed"
@@ -231,7 +227,7 @@ def test_upstream_clocks_are_told_as_what_they_amount_to(run):
 
 
 def test_the_kernels_cycles_are_set_beside_the_bounds(run):
-    code = stm() + FUNCTIONS + "KERNELS['encode'] = (1, 2, 3)\nmain()\n"
+    code = stm() + "from bring_up import kernels\nkernels.KERNELS['encode'] = (1, 2, 3)\n" + EXEC
     _, report = run(code, sections="kernels")
     found = report["sections"]["kernels"]["found"]
     assert found["unit"] == "cycles"
@@ -273,8 +269,9 @@ def test_the_arena_is_tested_and_used(run):
 
 
 def test_march_finds_stuck_and_coupled_bits_and_address_lines(run):
-    code = FUNCTIONS + (
-        """
+    code = """
+from bring_up.memory_loops import VIPER, compiled
+from bring_up.sdram import march
 class Test:
     def progress(self, what, done):
         pass
@@ -298,7 +295,6 @@ for spoil in (sound, stuck_0, stuck_1, coupled, address):
     found = march(Test(), broken(spoil), bytearray(8192))
     print(found["wrong"], found.get("first"))
 """
-    )
     said, _ = run(code)
     sound, stuck_0, stuck_1, coupled, address = said.splitlines()
     assert sound == "0 None"
@@ -385,7 +381,7 @@ def test_without_answers_and_touches_it_goes_on(run):
 
 def test_a_no_is_a_failure(run):
     # Keys come from a terminal; here from a function in their place.
-    code = BOARD + FUNCTIONS + "_keys = lambda: lambda: 'n'\nmain()\n"
+    code = BOARD + "from bring_up import selftest\nselftest._keys = lambda: lambda: 'n'\n" + EXEC
     _, report = run(code, sections="display")
     part = report["sections"]["display"]
     assert part["state"] == "failed"

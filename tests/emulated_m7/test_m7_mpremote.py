@@ -24,7 +24,7 @@ def port():
 
 
 def test_exec_prints(port):
-    assert mpremote(port, "exec", "import ridge, uff, job; print(1.5 * 2)").strip() == "3.0"
+    assert mpremote(port, "exec", "import ridge, uff.job; print(1.5 * 2)").strip() == "3.0"
 
 
 def test_run_prints_and_a_traceback_is_an_error(port, tmp_path):
@@ -113,8 +113,8 @@ def test_make_m7_repl_is_a_repl_that_ctrl_a_x_ends():
     try:
         assert process.stdin is not None
         assert process.stdout is not None
-        # What comes before the UART listens stays in QEMU's buffer until the next key, so the prompt
-        # comes first.
+        # What comes before the UART listens stays in QEMU's buffer until the next key, so the
+        # prompt comes first.
         _typed(process, b"", b">>> ")
         _typed(process, b"print(6 * 7)\r\n", b"\n42\r\n")
         process.stdin.write(b"\x01x")

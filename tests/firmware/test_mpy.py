@@ -111,7 +111,7 @@ def contents(folder: Path) -> set[str]:
 def test_package_json_lists_every_file_of_the_library() -> None:
     urls = json.loads((DEVICE / "package.json").read_text())["urls"]
     files = {path.relative_to(DEVICE).as_posix() for path in (DEVICE / "uff").rglob("*.py")}
-    assert sorted(urls) == [[name, name] for name in sorted({*files, "job.py"})], (
+    assert sorted(urls) == [[name, name] for name in sorted(files)], (
         "renew it: firmware_build/natmod/package.py --device"
     )
 
@@ -148,7 +148,7 @@ def test_a_built_package_holds_the_library_and_one_ridge(name: str, tmp_path: Pa
     need("arm-none-eabi-gcc", on="x86_64")
     make("mpy")
     Folder(tmp_path).install(BUILD / f"mpy/{name}.json")
-    assert contents(tmp_path) == {"ridge.mpy", *compiled("job.py", "uff")}
+    assert contents(tmp_path) == {"ridge.mpy", *compiled("uff")}
     arch = (tmp_path / "ridge.mpy").read_bytes()[2] >> 2  # MP_NATIVE_ARCH_...
     assert arch == {"package": 7, "package-armv7emdp": 8, "package-x64": 2}[name]
 

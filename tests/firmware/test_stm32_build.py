@@ -112,7 +112,7 @@ def test_clocks_are_those_of_st() -> None:
 
 
 def test_self_test_wants_the_clocks_that_are_set() -> None:
-    text = (TOP / "device/scripts/selftest.py").read_text()
+    text = (TOP / "device/bring_up/clocks.py").read_text()
     hz = clocks(ASSUMED | OWN)
     for wanted in (
         f'"sdram_khz": {hz["sdram"] / 1000:.0f}',
@@ -836,12 +836,12 @@ def test_firmware_has_what_the_device_code_uses(firmware: Firmware) -> None:
     for name in (
         "_boot.py",
         "main.py",
-        "job.py",
         "uff/train.py",
         "capture/app.py",
         "drivers/lcd.py",
     ):
         assert f'"{name}' in frozen, name
+    assert "virtual_board" not in frozen
 
 
 @needs_sources

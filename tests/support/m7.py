@@ -94,7 +94,8 @@ def squares(path: Path, each: int = 20, classes: int = 3, side: int = 12) -> Pat
 
 
 HOLD = """
-import job, time
+import time
+from uff import job
 class Progress(job.Progress):
     def __init__(self):
         super().__init__(0)

@@ -487,7 +487,7 @@ def test_the_checkout_cannot_be_changed_by_the_board(run_device: Run, tmp_path: 
     script.write_text(
         f"""
 import os, sys, vfs
-sys.path.append({str(DEVICE / "boards")!r})
+sys.path.append({str(DEVICE / "virtual_board")!r})
 from folders import ReadOnly
 vfs.mount(ReadOnly({str(tmp_path / "kept")!r}), "/checkout")
 sys.path.append("/checkout")

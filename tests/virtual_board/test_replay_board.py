@@ -122,7 +122,7 @@ def test_what_a_person_does_is_recorded_and_replays_to_the_same_drawings(
         port.prompt()
         port.send(b"\x01")
         port.until(b"CTRL-B to exit\r\n>")
-        port.send((SCRIPTS / "capture.py").read_bytes() + b"\x04")
+        port.send((SCRIPTS / "application.py").read_bytes() + b"\x04")
         port.until(b"Draw on the screen of virtual board. Ctrl-C here ends it.")
         asyncio.run(show(board, layout))
         port.send(b"\x03")

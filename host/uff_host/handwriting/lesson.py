@@ -15,7 +15,7 @@ from uff_host.handwriting.composer import Layout
 from uff_host.progress import OnProgress
 from uff_host.targets.base import Result, Target
 
-SAMPLES, MODEL = "replay-drawings.uffs", "replay-drawings.uffm"  # of device/scripts/capture.py
+SAMPLES, MODEL = "replay-drawings.uffs", "replay-drawings.uffm"  # of device/scripts/application.py
 DIGITS = "1234567890"  # the application begins with the classes 1, 2 and 3
 
 
@@ -75,13 +75,13 @@ def replay(
     job: dict[str, Any] | None = None,
     on_progress: OnProgress = progress.ignore,
 ) -> Result:
-    """Replay a session file in the application on a target; what capture.py reports.
+    """Replay a session file in the application on a target; what application.py reports.
 
     Args:
         target: Where.
         session: The file of touches.
         start: A samples file to begin with; by default there are no drawings.
-        job: Further parameters of device/scripts/capture.py.
+        job: Further parameters of device/scripts/application.py.
         on_progress: Gets how far it is.
 
     Raises:
@@ -92,7 +92,7 @@ def replay(
     if start is not None:
         target.put(start, SAMPLES, on_progress)
         asked["keep"] = True
-    return target.run("capture.py", asked, on_progress)
+    return target.run("application.py", asked, on_progress)
 
 
 def answers_path(session: Path) -> Path:

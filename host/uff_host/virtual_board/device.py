@@ -211,7 +211,7 @@ class Device:
                 tty.setraw(its_console, termios.TCSANOW)
                 os.set_blocking(console, False)
                 wires.setblocking(False)
-                start = self._library / "boards" / "power_on.py"
+                start = self._library / "virtual_board" / "power_on.py"
                 self._process = subprocess.Popen(
                     [str(self._firmware.resolve()), "-X", f"heapsize={self._heap}", str(start)],
                     cwd=self._folder,

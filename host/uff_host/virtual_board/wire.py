@@ -1,7 +1,7 @@
 """What passes between the virtual board's MicroPython and its hardware, the server.
 
 The device begins every exchange, as a microcontroller does with its peripherals. The packets of
-device/boards/virtual.py, little-endian:
+device/virtual_board/__init__.py, little-endian:
 
     <B       0                                       MicroPython hears Ctrl-C; before all others
     <BHHHH   'F', x, y, width, height; pixels        a part of the screen, RGB565 by rows

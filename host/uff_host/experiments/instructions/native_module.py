@@ -22,7 +22,7 @@ from uff_host.targets.base import Result
 from uff_host.targets.qemu import MEMORY_BYTES, QemuTarget, m7_firmware
 
 PACKAGE = "package.json"
-MODULES = ("ridge", "uff", "job")  # `job` is the scripts' side of the console
+MODULES = ("ridge", "uff", "uff.job")  # uff.job is the scripts' side of the console
 
 IMPORT = """
 import gc

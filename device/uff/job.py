@@ -11,10 +11,6 @@ import json
 import sys
 import time
 
-# The unix port looks for modules in the script's folder first; capture.py there would hide the
-# package capture.
-sys.path[:] = [folder for folder in sys.path if not folder.endswith("scripts")]
-
 
 class Job:
     """Parameters of a script: the given defaults, changed by job.json.

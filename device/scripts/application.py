@@ -11,13 +11,14 @@ import hashlib
 import time
 from binascii import hexlify
 
-import job
 from boards import here
 from boards.headless import MemoryDisplay
 from capture import app as application
 from capture.recogniser import MODEL, SAMPLES, Recogniser, forget
 from capture.session import Recorder, Replay
 from drivers.touch import PRESS
+
+from uff import job
 
 JOB = {
     "session": None,  # a file of touches to replay
@@ -64,7 +65,8 @@ def capture():
     if asked.session is None:
         if display is None or board.touch is None:
             raise ValueError(
-                "capture: %s has no touchscreen; want a session to replay in job.json" % board.name
+                "application: %s has no touchscreen; want a session to replay in job.json"
+                % board.name
             )
         files = board.folder if files is None else files
         touch = board.touch
