@@ -1,5 +1,5 @@
 // The MicroPython module `rivals`, only in the benchmark's image: backpropagation (backprop.c) and, where its sources were
-// there, CMSIS-DSP's matrix kernels. For device/scripts/bench.py, which gives arrays that it made itself: lengths are
+// there, CMSIS-DSP's matrix kernels. For device/scripts/dev/bench.py, which gives arrays that it made itself: lengths are
 // checked, nothing more.
 #include "backprop.h"
 #include "py/runtime.h"

@@ -48,7 +48,7 @@ def test_looking_with_ulab_finds_the_means_and_the_confusion_matrix(
     write_samples(tmp_path / "test.uffs", shapes.samples(11, seed=2, classes=3))
     result("train", hidden=40, network=network)
     evaluated = result("evaluate")
-    looked = result("ulab_look")
+    looked = result("dev/ulab_look")
     for key in ("images", "correct", "accuracy", "confusion"):
         assert looked[key] == evaluated[key], key
     test = read_samples(tmp_path / "test.uffs")
@@ -58,7 +58,7 @@ def test_looking_with_ulab_finds_the_means_and_the_confusion_matrix(
 
 
 def test_ridge_and_ulab_find_the_same_solution(result) -> None:
-    compared = result("ulab_compare", orders=[20, 100, 150], columns=5)
+    compared = result("dev/ulab_compare", orders=[20, 100, 150], columns=5)
     assert [row["order"] for row in compared["systems"]] == [20, 100, 150]
     for row in compared["systems"]:
         # 2^-23 times the condition number, below 20 here, with room for the order of sums
@@ -73,7 +73,7 @@ def test_ridge_and_ulab_find_the_same_solution(result) -> None:
     assert row["ridge_bytes"] < row["inv_bytes"]
 
 
-@pytest.mark.parametrize("name", ["ulab_look", "ulab_compare"])
+@pytest.mark.parametrize("name", ["dev/ulab_look", "dev/ulab_compare"])
 def test_without_ulab_the_scripts_say_so(
     has_ulab: bool, run_device, tmp_path: Path, name: str
 ) -> None:

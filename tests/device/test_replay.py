@@ -203,7 +203,7 @@ def test_a_session_of_another_screen_is_refused(unix, tmp_path):
 
 
 def test_small_screens_learn_the_same_way(unix, tmp_path):
-    layout = Layout.of(unix.run("layout.py", {"width": 480, "height": 272}))
+    layout = Layout.of(unix.run("dev/layout.py", {"width": 480, "height": 272}))
     session, asked, _ = lesson(layout, Hand(7), "1230", 5, 5)
     ran = Ran(unix, session, tmp_path, width=480, height=272)
     assert score(ran.result, asked).accuracy >= 0.9

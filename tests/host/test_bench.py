@@ -127,7 +127,7 @@ def test_the_loss_of_backpropagation_falls(library, data, adam: bool, rate: floa
 def test_on_unix_the_script_names_what_is_missing(run_device, tmp_path: Path) -> None:
     write_samples(tmp_path / "train.uffs", shapes.samples(4, 0, 2))
     (tmp_path / "job.json").write_text('{"order": 32, "neurons": 8}')
-    ran = run_device(TOP / "device" / "scripts" / "bench.py", tmp_path)
+    ran = run_device(TOP / "device" / "scripts" / "dev" / "bench.py", tmp_path)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "no counter of instructions" in ran.stdout
     assert "epoch of backpropagation, C, float32: left out, the module rivals is not" in ran.stdout
@@ -149,7 +149,7 @@ def counted(tmp_path_factory: pytest.TempPathFactory):
     with QemuTarget(bench.firmware(), counted=True) as target:
         target.put(path, "train.uffs")
         job = {"order": 64, "neurons": 20, "images": 32, "epochs": 4}
-        return target.run("bench.py", job)
+        return target.run("dev/bench.py", job)
 
 
 def test_rivals_find_the_factor_that_we_find(counted) -> None:

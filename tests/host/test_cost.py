@@ -235,7 +235,7 @@ def test_counting_changes_nothing_that_is_learnt(tmp_path: Path) -> None:
         job = {"network": "uff2", "hidden": 20}
         target.run("train.py", {**job, "leave_one_out": False})
         target.get("model.uffm", tmp_path / "trained.uffm")
-        target.run("cost.py", {**job, "model": "counted.uffm"})
+        target.run("dev/cost.py", {**job, "model": "counted.uffm"})
         target.get("counted.uffm", tmp_path / "counted.uffm")
     assert (tmp_path / "trained.uffm").read_bytes() == (tmp_path / "counted.uffm").read_bytes()
 

@@ -195,7 +195,7 @@ def test_a_field_without_room_is_refused():
 @pytest.fixture(scope="module")
 def layout(micropython: Path) -> Layout:
     with UnixTarget(micropython) as unix:
-        return Layout.of(unix.run("layout.py", {}))
+        return Layout.of(unix.run("dev/layout.py", {}))
 
 
 def presses(session: Session) -> list[tuple[int, int]]:

@@ -302,7 +302,7 @@ def test_a_study_and_tuning_are_two_commands(capsys):
 
 def test_the_layout_script_takes_the_size_of_a_screen(micropython):
     with UnixTarget(micropython) as unix:
-        small = unix.run("layout.py", {"width": 480, "height": 272})
+        small = unix.run("dev/layout.py", {"width": 480, "height": 272})
     assert (small["width"], small["height"]) == (480, 272)
     assert set(small["draw"]) == {str(n) for n in range(1, 17)}
     for n, page in small["draw"].items():

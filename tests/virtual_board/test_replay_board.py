@@ -50,7 +50,7 @@ def forget_job(board: Board) -> None:
 
 def test_each_script_runs_alone_by_mpremote(board: Board) -> None:
     forget_job(board)
-    said = board.mpremote("soft-reset", "run", str(SCRIPTS / "layout.py"))
+    said = board.mpremote("soft-reset", "run", str(SCRIPTS / "dev" / "layout.py"))
     assert "A screen of 800 x 480" in said
     assert "train" in said
     (board.folder / "drawings.uffm").unlink(missing_ok=True)
@@ -67,7 +67,7 @@ def test_a_session_comes_to_the_same_files_on_the_board(
     with SerialTarget(board.port) as target:
         assert layout_of(target) == layout
         with pytest.raises(DeviceError, match="none of"):
-            target.run("layout.py", {"hidden": 5})
+            target.run("dev/layout.py", {"hidden": 5})
         assert not (board.folder / "job.json").exists()
     told = ["replay", str(path), "--on", board.port, "--json", str(tmp_path / "x.json")]
     assert main.main([*told, "--model", str(tmp_path / "x.uffm")]) == 0

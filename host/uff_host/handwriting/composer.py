@@ -18,7 +18,7 @@ NEW_CLASSES = ("1", "2", "3")  # what the application begins with
 
 @dataclass
 class Layout:
-    """Where the controls are: the result of device/scripts/layout.py."""
+    """Where the controls are: the result of device/scripts/dev/layout.py."""
 
     width: int
     height: int

@@ -64,7 +64,7 @@ def score(result: Result, answers: list[int]) -> Score:
 
 def layout_of(target: Target) -> Layout:
     """Where the controls of a target's screen lie; 800x480 where it has none."""
-    return Layout.of(target.run("layout.py", {}))
+    return Layout.of(target.run("dev/layout.py", {}))
 
 
 def replay(

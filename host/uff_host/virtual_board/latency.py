@@ -1,7 +1,8 @@
 """Measures the virtual board: from a finger's move to the frame with its pixels, and full frames.
 
-device/scripts/latency.py runs on the board, its touches pass the simulated controller, the driver
-and the drawing as those of the app do. What a page adds (a socket, a canvas) is measured there.
+device/scripts/dev/latency.py runs on the board, its touches pass the simulated controller, the
+driver and the drawing as those of the app do. What a page adds (a socket, a canvas) is measured
+there.
 """
 
 from __future__ import annotations
@@ -47,7 +48,9 @@ async def measure(session: Session, touches: int = TOUCHES) -> Speed:
     Raises:
         DeviceError: The board does not answer, or a touch was not drawn within a second.
     """
-    code = (files.checkout() / "device" / "scripts" / "latency.py").read_text(encoding="utf-8")
+    code = (files.checkout() / "device" / "scripts" / "dev" / "latency.py").read_text(
+        encoding="utf-8"
+    )
     loop, hardware = asyncio.get_running_loop(), session.hardware
     drawn, wanted = asyncio.Event(), (0, 0)
 

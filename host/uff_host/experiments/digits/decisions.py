@@ -1,9 +1,9 @@
 """How well the capture application serves those who draw: accuracy, "not sure", "unlike anything
 drawn", "!" and "most like this", by its own code on a target.
 
-device/scripts/judge.py lets the application's recogniser learn drawings and judge others. Which
-decision follows from which numbers is said by device/capture/rules.py alone, which runs on the
-host too: `tune()` looks at other constants there with the numbers that the device gave.
+device/scripts/dev/judge.py lets the application's recogniser learn drawings and judge others.
+Which decision follows from which numbers is said by device/capture/rules.py alone, which runs on
+the host too: `tune()` looks at other constants there with the numbers that the device gave.
 
 Who draws: made-up hands, one at a time, by touches on the application's screen; and the many
 writers of MNIST. Constants are tuned on TUNING_HANDS and on images of MNIST's pool, and reported
@@ -104,7 +104,7 @@ def judge(
     for name, samples in (("drawings.uffs", drawings), ("asked.uffs", others)):
         write_samples(folder / name, samples)
         target.put(folder / name, name)
-    found = target.run("judge.py", {"own": own})
+    found = target.run("dev/judge.py", {"own": own})
     label, like, likeness, best, second, verdict = np.array(found["said"], np.float64).T
     suspects = np.zeros(len(drawings), bool)
     suspects[found["suspects"]] = True

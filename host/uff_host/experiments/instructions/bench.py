@@ -103,19 +103,19 @@ def count(
     runs: list[tuple[tuple[int, int], str, dict[str, Any]]] = []
     for number, cell in enumerate(cells):
         if number == 0:
-            runs.append((cell, "bench.py", {"parts": "kernels", "order": order}))
-            runs.append((cell, "bench.py", {"parts": "ulab"}))
-        runs.append((cell, "bench.py", {"parts": "backprop"}))
-        runs += [(cell, "cost.py", {"network": network}) for network in UFF_MEANS]
+            runs.append((cell, "dev/bench.py", {"parts": "kernels", "order": order}))
+            runs.append((cell, "dev/bench.py", {"parts": "ulab"}))
+        runs.append((cell, "dev/bench.py", {"parts": "backprop"}))
+        runs += [(cell, "dev/cost.py", {"network": network}) for network in UFF_MEANS]
         plain = {"network": "uff1", "kernels": "plain"}
-        runs.append((cell, "cost.py", plain))
+        runs.append((cell, "dev/cost.py", plain))
     for done, (cell, script, job) in enumerate(runs):
 
         def step(part: Progress, done: int = done) -> None:
             on_progress(Progress(part.stage, (done + part.done) / len(runs)))
 
         result = _run(draw, cell, script, job, step)
-        if script == "cost.py":
+        if script == "dev/cost.py":
             rows.append(_training(result, cell, bool(job.get("kernels"))))
             continue
         for values in result["rows"]:
@@ -136,7 +136,7 @@ def _run(
     on_progress: OnProgress,
 ) -> Result:
     # µFF trains as ever, in the arena; rivals have their arrays on the heap, and get all there is.
-    heap_bytes = None if script == "cost.py" else MEMORY_BYTES
+    heap_bytes = None if script == "dev/cost.py" else MEMORY_BYTES
     with (
         QemuTarget(firmware(), counted=True, heap_bytes=heap_bytes) as target,
         tempfile.TemporaryDirectory(prefix="uff-bench-") as folder,

@@ -1,7 +1,7 @@
 """What training costs on a Cortex-M7, counted in instructions on the emulated one.
 
 The counts are exact and the same in every run; the milliseconds beside them are an estimate
-(estimate.py). It runs device/scripts/cost.py.
+(estimate.py). It runs device/scripts/dev/cost.py.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def run(target: Target, samples: Samples, job: dict[str, Any], on_progress: OnPr
         path = Path(folder) / "train.uffs"
         write_samples(path, samples)
         target.put(path, "train.uffs")
-    result = target.run("cost.py", job, on_progress)
+    result = target.run("dev/cost.py", job, on_progress)
     if not result["counted"]:
         raise DeviceError(f"{target.name} does not count instructions; the emulated M7 does.")
     return result
