@@ -75,9 +75,9 @@ $(READY): | tools
 	    || { echo "setup: pip could not install the Python packages, see above" >&2; exit 1; }
 	@touch $@
 
-# JAX, for the convolutional rivals.
+# JAX, for the convolutional baselines.
 CNN := $(READY)-cnn
-cnn: $(CNN) ## Install what the convolutional rivals of `make table` need
+cnn: $(CNN) ## Install what the convolutional baselines of `make table` need
 $(CNN): $(READY)
 	@echo "setup: JAX into $(VENV)"
 	@$(PIP) -e 'host[cnn]'
@@ -130,7 +130,7 @@ unix-faults: $(READY) ## Build the same with faults on demand, for tests
 m7: $(READY) arm-tools ## Build MicroPython with µFF for a Cortex-M7, as QEMU emulates it
 	@$(FIRMWARE) $@
 
-m7-bench: $(READY) arm-tools ## Build the same with the rivals of the benchmark
+m7-bench: $(READY) arm-tools ## Build the same with the baselines of the benchmark
 	@$(FIRMWARE) $@
 
 mpy: $(READY) arm-compiler ## Build what mpremote installs on a MicroPython without our firmware

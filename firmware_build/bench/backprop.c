@@ -1,5 +1,5 @@
 // Backpropagation, see backprop.h. Both large products of a layer, X W forward and X' D for the gradient, are one kernel:
-// u' v over rows, in tiles of 4 x 4 sums (on Arm with FMA the same instructions as ridge_m7.c), so that the rival is not
+// u' v over rows, in tiles of 4 x 4 sums (on Arm with FMA the same instructions as ridge_m7.c), so that the baseline is not
 // beaten by slow loops.
 #include "backprop.h"
 

@@ -1,4 +1,4 @@
-// backprop: the rival that learns by gradient. A network inputs-hidden-classes (ReLU, softmax, cross entropy) in float32,
+// backprop: the baseline that learns by gradient. A network inputs-hidden-classes (ReLU, softmax, cross entropy) in float32,
 // trained in batches by plain gradient descent or by Adam. C99 on arrays of the caller, no allocation, as ridge.h.
 #ifndef BACKPROP_H
 #define BACKPROP_H

@@ -1,4 +1,4 @@
-"""The benchmark: the rivals compute what they should, and every row says what it counted."""
+"""The benchmark: the baselines compute what they should, and every row says what it counted."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_the_loss_of_backpropagation_falls(library, data, adam: bool, rate: floa
     assert losses[-1] < 0.5 * losses[0]
 
 
-# --- The script where rivals are missing ---------------------------------------------------------
+# --- The script where baselines are missing ------------------------------------------------------
 
 
 def test_on_unix_the_script_names_what_is_missing(run_device, tmp_path: Path) -> None:
@@ -130,7 +130,9 @@ def test_on_unix_the_script_names_what_is_missing(run_device, tmp_path: Path) ->
     ran = run_device(TOP / "device" / "scripts" / "dev" / "bench.py", tmp_path)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "no counter of instructions" in ran.stdout
-    assert "epoch of backpropagation, C, float32: left out, the module rivals is not" in ran.stdout
+    assert (
+        "epoch of backpropagation, C, float32: left out, the module baselines is not" in ran.stdout
+    )
     assert '"counted": false' in ran.stdout
 
 
@@ -152,7 +154,7 @@ def counted(tmp_path_factory: pytest.TempPathFactory):
         return target.run("dev/bench.py", job)
 
 
-def test_rivals_find_the_factor_that_we_find(counted) -> None:
+def test_baselines_find_the_factor_that_we_find(counted) -> None:
     missing = {means for _, means, _ in counted["absent"]}
     for name, means in (("cmsis_cholesky", "CMSIS-DSP"), ("ulab_cholesky", "ulab")):
         if means not in missing:
@@ -170,8 +172,8 @@ def test_every_row_was_counted_and_the_tuned_kernels_win(counted) -> None:
     assert all(row["instructions"] > 0 for row in counted["rows"])
     for task in (*bench.TASKS, *bench.OURS):
         ours = rows[task, "µFF"]["instructions"]
-        rivals = [row["instructions"] for (t, means), row in rows.items() if t == task]
-        assert ours == min(rivals), task
+        baselines = [row["instructions"] for (t, means), row in rows.items() if t == task]
+        assert ours == min(baselines), task
 
 
 # --- Showing -------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import pytest
 
 from uff_host.cli import main
 from uff_host.experiments.accuracy import table
-from uff_host.experiments.accuracy.baselines import RIVALS
+from uff_host.experiments.accuracy.baselines import BASELINES
 from uff_host.experiments.accuracy.baselines.lenet import training_macs
 from uff_host.experiments.accuracy.grid import Cell, Row
 from uff_host.experiments.chart import chart
@@ -22,7 +22,7 @@ EPOCH = Epoch(SMALL, 2000, 1000)
 
 
 def a_row(network: str, cell: Cell = SMALL, best: str = "defaults", **tried: float) -> Row:
-    settings = RIVALS[network].settings if network in RIVALS else ("defaults",)
+    settings = BASELINES[network].settings if network in BASELINES else ("defaults",)
     accuracies = dict.fromkeys(settings, 0.8) | tried
     return Row(network, cell.class_ids, cell.images, 2, 0.9, 0.0, (0.9, 0.9), best, accuracies)
 
@@ -39,7 +39,7 @@ def test_uff_is_where_its_training_was_counted():
 def test_backpropagation_has_its_best_accuracy_after_each_length_of_training():
     best = "encoded, rate 0.001, batch 32, 20 epochs"
     (longer,) = [
-        name for name in RIVALS["bp"].settings if name == "raw, rate 0.001, batch 32, 60 epochs"
+        name for name in BASELINES["bp"].settings if name == "raw, rate 0.001, batch 32, 60 epochs"
     ]
     row = a_row("bp", best=best, **{best: 0.95, longer: 0.85})
     assert chart.points([row], [], [EPOCH]) == [

@@ -1,4 +1,4 @@
-"""Convolutional rivals: the network, its gradient, its distortions, and what they learn."""
+"""Convolutional baselines: the network, its gradient, its distortions, and what they learn."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from uff_host.errors import DataError
-from uff_host.experiments.accuracy.baselines import RIVALS, Split
+from uff_host.experiments.accuracy.baselines import BASELINES, Split
 from uff_host.experiments.accuracy.baselines.convolutional import scores
 from uff_host.experiments.accuracy.baselines.lenet import (
     GROUP,
@@ -194,8 +194,8 @@ def test_few_images_get_steps_enough_and_all_come_equally_often():
     assert len(set(order[20:])) == 5
 
 
-def test_both_rivals_say_what_they_need():
+def test_both_baselines_say_what_they_need():
     for name in ("cnn", "cnn_aug"):
-        assert RIVALS[name].needs == ("jax", "optax")
-        assert RIVALS[name].missing() == []
-        assert isinstance(RIVALS[name].scores, partial)
+        assert BASELINES[name].needs == ("jax", "optax")
+        assert BASELINES[name].missing() == []
+        assert isinstance(BASELINES[name].scores, partial)

@@ -22,7 +22,7 @@ from uff_host.cli.experiment import table as cli_table
 from uff_host.datasets import fashion_mnist
 from uff_host.errors import DeviceError, UffError
 from uff_host.experiments.accuracy import grid, plot, record, results, table
-from uff_host.experiments.accuracy.baselines import RIVALS, Score
+from uff_host.experiments.accuracy.baselines import BASELINES, Score
 from uff_host.experiments.accuracy.grid import TITLES, Cell, Row, Task
 from uff_host.experiments.accuracy.results import Store
 from uff_host.formats.networks import NAMES
@@ -116,7 +116,7 @@ def a_row(network: str, cell: Cell = CELL, *accuracies: float) -> Row:
 # --- Rows ----------------------------------------------------------------------------------------
 
 
-def test_uff_comes_from_the_target_and_rivals_from_numpy(bench):
+def test_uff_comes_from_the_target_and_baselines_from_numpy(bench):
     rows = bench.rows(["uff2", "nearest_mean"])
     assert [row.network for row in rows] == ["uff2", "nearest_mean"]
     assert rows[0].accuracies == (1.0, pytest.approx(29 / 30))
@@ -191,7 +191,9 @@ def test_a_damaged_result_is_computed_again(bench):
     assert bench.rows(["uff2"], 1)[0].mean == 1.0
 
 
-def test_version_of_uff_changes_with_firmware_and_that_of_a_rival_does_not(tmp_path, monkeypatch):
+def test_version_of_uff_changes_with_firmware_and_that_of_a_baseline_does_not(
+    tmp_path, monkeypatch
+):
     firmware = tmp_path / "micropython"
     monkeypatch.setenv("UFF_UNIX", str(firmware))
     found = []
@@ -202,9 +204,9 @@ def test_version_of_uff_changes_with_firmware_and_that_of_a_rival_does_not(tmp_p
     assert found[0]["bp"] == found[1]["bp"]
 
 
-def test_version_of_a_rival_is_that_of_the_modules_it_uses():
+def test_version_of_a_baseline_is_that_of_the_modules_it_uses():
     def names(network: str) -> set[str]:
-        return {path.stem for path in results.rival_sources(RIVALS[network])}
+        return {path.stem for path in results.baseline_sources(BASELINES[network])}
 
     assert names("bp") == {"backpropagation", "adam", "inputs", "baseline"}
     assert names("elm") == {"random_neurons", "linear_ridge", "inputs", "baseline"}
@@ -253,7 +255,7 @@ def test_ctrl_c_keeps_what_is_finished_and_says_so(bench):
     assert threading.active_count() < 5
 
 
-def test_a_rival_that_breaks_is_named_with_what_it_said(bench, monkeypatch):
+def test_a_baseline_that_breaks_is_named_with_what_it_said(bench, monkeypatch):
     wider = Samples(["a", "b", "c"], np.ones((3, 9, 9), np.uint8), np.arange(3, dtype=np.uint8))
     monkeypatch.setattr(SmallSplits, "test", lambda self, ids: wider)
     with pytest.raises(UffError, match=r"random neurons .*seed 0.* status 1 .* ValueError: "):
@@ -363,16 +365,16 @@ def test_without_firmware_nothing_is_begun(command, capsys, monkeypatch, tmp_pat
     assert "build it by `make unix`" in capsys.readouterr().err
 
 
-# --- Rivals that cannot be computed here ---------------------------------------------------------
+# --- Baselines that cannot be computed here ------------------------------------------------------
 
 
 @pytest.fixture
 def without(tmp_path, monkeypatch) -> Callable[..., Path]:
-    """Takes away the packages of the convolutional rivals; writes the record of rows it gets."""
+    """Takes away the packages of the convolutional baselines; writes the rows it gets."""
     kept = tmp_path / "record.json"
     for name in ("cnn", "cnn_aug"):
-        absent = dataclasses.replace(RIVALS[name], needs=("no_such_package",))
-        monkeypatch.setitem(RIVALS, name, absent)
+        absent = dataclasses.replace(BASELINES[name], needs=("no_such_package",))
+        monkeypatch.setitem(BASELINES, name, absent)
     monkeypatch.setattr(record, "path", lambda: kept)
 
     def write(*rows: Row) -> Path:
@@ -385,7 +387,7 @@ def without(tmp_path, monkeypatch) -> Callable[..., Path]:
 ASKED = ("--classes", "3", "--images", "4,5", "--seeds", 2, "--networks", "uff2,cnn,ridge,cnn_aug")
 
 
-def test_recorded_rows_take_the_place_of_a_rival_and_are_marked(
+def test_recorded_rows_take_the_place_of_a_baseline_and_are_marked(
     command, without, tmp_path, capsys
 ):
     four, five = Cell((0, 1, 2), 4), Cell((0, 1, 2), 5)
@@ -424,7 +426,7 @@ def test_recorded_rows_are_not_shown_beside_images_of_another_set(
 
 
 @pytest.mark.parametrize("content", [None, "", "[1]", '[{"network": "cnn"}]', "{}"])
-def test_without_record_or_package_a_rival_alone_is_an_error(command, without, capsys, content):
+def test_without_record_or_package_a_baseline_alone_is_an_error(command, without, capsys, content):
     if content is not None:
         without().write_text(content)
     assert command("--classes", "3", "--images", "4", "--networks", "cnn") == 1
@@ -448,7 +450,7 @@ def test_markdown_has_the_best_in_bold_and_the_slides_beside():
     assert "mean ± standard deviation over 2 seeds" in text
 
 
-def test_markdown_names_the_setting_of_each_rival():
+def test_markdown_names_the_setting_of_each_baseline():
     row = grid.row("ridge", CELL, [[Score("a, lambda 1", 0.9), Score("b", 0.6)]])
     assert "| ridge on pixels | 3 x 5 | a, lambda 1 |" in table.as_markdown([row])
 
@@ -471,7 +473,7 @@ def test_any_number_of_panels_can_be_drawn(tmp_path, sets):
     assert (tmp_path / "picture.png").stat().st_size > 10_000
 
 
-def test_all_rivals_have_a_cost_and_a_title():
+def test_all_baselines_have_a_cost_and_a_title():
     for network in TITLES:
         assert Task(network, Cell((0, 1), 1), 0).expected_s > 0
-    assert TITLES.keys() == {*NAMES, *RIVALS}
+    assert TITLES.keys() == {*NAMES, *BASELINES}

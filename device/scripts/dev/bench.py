@@ -2,9 +2,9 @@
 see JOB below, changed by job.json.
 
 The means: ridge's tuned kernels and its plain ones; ulab, as a MicroPython user would write it
-today; CMSIS-DSP and backpropagation from the module rivals, which only the benchmark's image has
-(`make m7-bench`). What is not built in is left out with a sentence. Only the emulated Cortex-M7
-counts instructions; elsewhere the counts are none.
+today; CMSIS-DSP and backpropagation from the module baselines, which only the benchmark's image
+has (`make m7-bench`). What is not built in is left out with a sentence. Only the emulated
+Cortex-M7 counts instructions; elsewhere the counts are none.
 """
 
 import gc
@@ -30,9 +30,9 @@ try:
 except ImportError:
     ulab = None
 try:
-    import rivals
+    import baselines
 except ImportError:
-    rivals = None
+    baselines = None
 
 JOB = {
     "samples": "train.uffs",
@@ -46,7 +46,7 @@ JOB = {
 BATCH = 32
 PATCH = ridge.PATCH * ridge.PATCH
 NO_ULAB = "ulab is not built in"
-NO_RIVALS = "the module rivals is not built in; `make m7-bench` builds the image that has it"
+NO_BASELINES = "the module baselines is not built in; `make m7-bench` builds the image that has it"
 NO_CMSIS = "CMSIS-DSP was out of reach when this image was built"
 
 
@@ -239,7 +239,13 @@ def apart(ours, theirs, m):
 
 def cmsis(bench, x, n, w, m, q, few, system, factor, checks):
     tasks = ("Gram matrix", "projection", "Cholesky")
-    why = NO_RIVALS if rivals is None else NO_CMSIS if not hasattr(rivals, "mult_f32") else None
+    why = (
+        NO_BASELINES
+        if baselines is None
+        else NO_CMSIS
+        if not hasattr(baselines, "mult_f32")
+        else None
+    )
     if why:
         for task in tasks:
             bench.skip(task, "CMSIS-DSP", why)
@@ -252,21 +258,26 @@ def cmsis(bench, x, n, w, m, q, few, system, factor, checks):
     bench.run(
         tasks[0],
         f32,
-        lambda: rivals.mult_f32(b, m, n, a, m, out),
+        lambda: baselines.mult_f32(b, m, n, a, m, out),
         n * packed(m),
         n * m * m,
         4 * (m * m + 2 * n * m),
         whole_square,
     )
     bench.run(
-        tasks[2], f32, lambda: rivals.cholesky_f32(system, m, out), m * m * m // 6, None, 8 * m * m
+        tasks[2],
+        f32,
+        lambda: baselines.cholesky_f32(system, m, out),
+        m * m * m // 6,
+        None,
+        8 * m * m,
     )
     checks["cmsis_cholesky"] = apart(factor, out, m)
     a, b = array("f", w), transposed(x, few, m, "f")
     bench.run(
         tasks[1],
         f32,
-        lambda: rivals.mult_f32(a, q, m, b, few, out),
+        lambda: baselines.mult_f32(a, q, m, b, few, out),
         few * q * m,
         None,
         4 * (q * m + few * m),
@@ -276,7 +287,7 @@ def cmsis(bench, x, n, w, m, q, few, system, factor, checks):
     bench.run(
         tasks[0],
         q15,
-        lambda: rivals.mult_q15(b, m, n, x, m, out, work),
+        lambda: baselines.mult_q15(b, m, n, x, m, out, work),
         n * packed(m),
         n * m * m,
         2 * (m * m + 3 * n * m),
@@ -286,7 +297,7 @@ def cmsis(bench, x, n, w, m, q, few, system, factor, checks):
     bench.run(
         tasks[1],
         q15,
-        lambda: rivals.mult_q15(w, q, m, b, few, out, work),
+        lambda: baselines.mult_q15(w, q, m, b, few, out, work),
         few * q * m,
         None,
         2 * (q * m + 2 * few * m),
@@ -369,12 +380,12 @@ def ulab_training(bench, samples):
 
 def backprop(bench, asked, samples):
     task = "epoch of backpropagation"
-    if rivals is None:
-        bench.skip(task, "C, float32", NO_RIVALS)
+    if baselines is None:
+        bench.skip(task, "C, float32", NO_BASELINES)
         return None
     n, k, size, q = len(samples), len(samples.names), samples.height * samples.width, asked.neurons
     shape = (size, q, k, BATCH)
-    weight_bytes, work_bytes = rivals.sizes(shape)
+    weight_bytes, work_bytes = baselines.sizes(shape)
     images = read(samples, n)
     weights, gradient, work = (
         bytearray(weight_bytes),
@@ -388,7 +399,7 @@ def backprop(bench, asked, samples):
         ("gradient descent", None, 0.05),
         ("Adam", bytearray(2 * weight_bytes), asked.rate),
     ):
-        rivals.start(shape, 1, weights)
+        baselines.start(shape, 1, weights)
         random = Xorshift32(1)
         arrays = len(images) + 2 * weight_bytes + work_bytes + (2 * weight_bytes if moments else 0)
         losses[means] = []
@@ -400,7 +411,7 @@ def backprop(bench, asked, samples):
             loss = bench.run(
                 task,
                 means,
-                lambda given=(moments, work, rate, steps): rivals.epoch(
+                lambda given=(moments, work, rate, steps): baselines.epoch(
                     shape, images, samples.labels, order, weights, gradient, *given
                 ),
                 macs,

@@ -18,8 +18,8 @@ from uff_host.experiments.instructions import bench, cost
 def arguments(command: Parser) -> None:
     """The arguments of `uff experiment bench`."""
     command.explain(
-        "Counts the instructions of µFF and of its rivals on one emulated Cortex-M7. `make bench` "
-        "builds the image that holds them first.",
+        "Counts the instructions of µFF and of its baselines on one emulated Cortex-M7. `make "
+        "bench` builds the image that holds them first.",
         ("uff experiment bench --plot bench.png", "all, and a picture"),
         (
             "uff experiment bench --cells 3x100 --order 256 --json bench.json",

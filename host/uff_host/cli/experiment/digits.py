@@ -57,7 +57,7 @@ def arguments(command: Parser) -> None:
         "on hands and digits that nothing is reported for",
     )
     command.add_argument(
-        "--rivals",
+        "--baselines",
         action="store_true",
         help="train the convolutional networks too that MNIST's digits are also shown for "
         "(15 minutes the first time, then kept); otherwise their committed figures are shown",
@@ -97,16 +97,16 @@ def do(options: argparse.Namespace) -> None:
                 on_progress=_half(on_progress, 1),
             )
         )
-    rivals = (
+    trained = (
         baselines.train(data, report.IMAGES, count, options.console)
-        if options.rivals
+        if options.baselines
         else baselines.recorded(baselines.record(), report.IMAGES, count)
     )
     columns = ("learnt from", "accuracy, unseen", "least", "most", "leave-one-out")
     lines = [(row.name, *report._figures(row)) for row in found]
     options.console.print(screen.table("Ten digits", columns, lines))
-    if rivals:
-        options.console.print(report._beside(rivals))
+    if trained:
+        options.console.print(report._beside(trained))
     options.console.print(report.SOURCE, highlight=False)
     if options.json:
         kept: dict[str, dict[str, Any]] = {
@@ -117,7 +117,7 @@ def do(options: argparse.Namespace) -> None:
                 "settings": row.settings,
                 "recorded": row.recorded,
             }
-            for row in rivals
+            for row in trained
         }
         files.write_bytes(options.json, json.dumps(kept, indent=1).encode())
 

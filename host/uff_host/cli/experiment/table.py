@@ -13,7 +13,7 @@ from uff_host.console import screen
 from uff_host.datasets import fashion_mnist
 from uff_host.errors import DataError
 from uff_host.experiments.accuracy import grid, record, results, table
-from uff_host.experiments.accuracy.baselines import RIVALS
+from uff_host.experiments.accuracy.baselines import BASELINES
 from uff_host.experiments.accuracy.grid import TITLES, Cell
 from uff_host.experiments.accuracy.results import Store
 from uff_host.targets.connect import connect
@@ -22,9 +22,9 @@ from uff_host.targets.connect import connect
 def arguments(command: Parser) -> None:
     """The arguments of `uff experiment table`."""
     command.explain(
-        "Trains and tests µFF by the device's code in MicroPython, and its rivals in numpy on the "
-        "same images. Rivals are shown at the setting that is best on the test images, which "
-        "favours them. What is finished is kept: after Ctrl-C the same command goes on from "
+        "Trains and tests µFF by the device's code in MicroPython, and its baselines in numpy on "
+        "the same images. Baselines are shown at the setting that is best on the test images, "
+        "which favours them. What is finished is kept: after Ctrl-C the same command goes on from "
         "there. Networks: "
         + "; ".join(f"{name}: {title}" for name, title in TITLES.items())
         + ".",
@@ -86,7 +86,7 @@ def do(options: argparse.Namespace) -> None:
     console: Console = options.console
     wanted = wanted_cells(options)
     grid.check(options.networks, wanted, options.seeds)
-    absent = [name for name in options.networks if name in RIVALS and RIVALS[name].missing()]
+    absent = [name for name in options.networks if name in BASELINES and BASELINES[name].missing()]
     here = [name for name in options.networks if name not in absent]
     versions = results.versions(here, options.on)
     files.check_outputs(options.json, options.markdown, options.plot)

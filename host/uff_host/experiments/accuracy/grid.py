@@ -13,7 +13,7 @@ import numpy as np
 
 from uff_host.datasets.fashion_mnist import CLASS_NAMES, PER_CLASS, TEST_IMAGES
 from uff_host.errors import DataError
-from uff_host.experiments.accuracy.baselines import RIVALS, Score
+from uff_host.experiments.accuracy.baselines import BASELINES, Score
 from uff_host.formats.model import MAX_ROWS
 
 UFF = {
@@ -22,7 +22,7 @@ UFF = {
     "uff_conv": "µFF, patches",
     "uff_kernel": "µFF, patches and kernel",
 }
-TITLES = UFF | {name: rival.title for name, rival in RIVALS.items()}
+TITLES = UFF | {name: baseline.title for name, baseline in BASELINES.items()}
 DEFAULTS = "defaults"  # the one setting of µFF
 
 # Seconds of one core of a PC: a fixed part, per 1,000 training images, per 10^9 of their cubes

@@ -17,13 +17,13 @@ import numpy as np
 
 from uff_host import files
 from uff_host.errors import DeviceError
-from uff_host.experiments.accuracy.baselines import RIVALS, Rival, Score
+from uff_host.experiments.accuracy.baselines import BASELINES, Baseline, Score
 from uff_host.experiments.accuracy.grid import UFF, Task
 from uff_host.formats.samples import Samples
 from uff_host.targets.qemu import m7_firmware
 from uff_host.targets.unix import unix_firmware
 
-_RIVALS = "uff_host.experiments.accuracy.baselines"
+_BASELINES = "uff_host.experiments.accuracy.baselines"
 _FIRMWARE = {"unix": unix_firmware, "m7": m7_firmware}
 
 
@@ -107,17 +107,17 @@ def versions(networks: Iterable[str], on: str) -> dict[str, str]:
             instead = os.environ.get("MICROPYPATH", "")
             found[network] = f"{on} {instead} {_hash(sources)}"
         else:
-            needs = ("numpy", *RIVALS[network].needs)
+            needs = ("numpy", *BASELINES[network].needs)
             libraries = " ".join(f"{name} {metadata.version(name)}" for name in needs)
-            found[network] = f"{libraries} {_hash(rival_sources(RIVALS[network]))}"
+            found[network] = f"{libraries} {_hash(baseline_sources(BASELINES[network]))}"
     return found
 
 
-def rival_sources(rival: Rival) -> list[Path]:
-    """The modules of baselines/ that a rival's numbers come from: its own, and what these
+def baseline_sources(baseline: Baseline) -> list[Path]:
+    """The modules of baselines/ that a baseline's numbers come from: its own, and what these
     import from one another."""
     found: dict[str, Path] = {}
-    left = [getattr(rival.scores, "func", rival.scores).__module__]
+    left = [getattr(baseline.scores, "func", baseline.scores).__module__]
     while left:
         name = left.pop()
         if name in found:
@@ -128,9 +128,9 @@ def rival_sources(rival: Rival) -> list[Path]:
         found[name] = Path(spec.origin)
         for node in ast.walk(ast.parse(found[name].read_bytes())):
             if isinstance(node, ast.ImportFrom):
-                if node.module == _RIVALS:
-                    left += [f"{_RIVALS}.{alias.name}" for alias in node.names]
-                elif node.module and node.module.startswith(f"{_RIVALS}."):
+                if node.module == _BASELINES:
+                    left += [f"{_BASELINES}.{alias.name}" for alias in node.names]
+                elif node.module and node.module.startswith(f"{_BASELINES}."):
                     left.append(node.module)
     return sorted(found.values())
 

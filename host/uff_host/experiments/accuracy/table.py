@@ -17,7 +17,7 @@ from rich.table import Table
 from uff_host.console import screen
 from uff_host.datasets import fashion_mnist
 from uff_host.experiments.accuracy import grid
-from uff_host.experiments.accuracy.baselines import INSTALL, RIVALS, Score
+from uff_host.experiments.accuracy.baselines import BASELINES, INSTALL, Score
 from uff_host.experiments.accuracy.grid import TITLES, UFF, Cell, Row, Task
 from uff_host.experiments.accuracy.results import Splits, Store
 from uff_host.experiments.accuracy.workers import Workshop
@@ -66,7 +66,7 @@ def compute(
 
 def _about_absent(networks: Sequence[str], recorded: bool) -> str:
     """Which networks cannot be computed here, and what is shown instead."""
-    packages = dict.fromkeys(name for n in networks for name in RIVALS[n].missing())
+    packages = dict.fromkeys(name for n in networks for name in BASELINES[n].missing())
     return f"{', '.join(networks)}: not computed without {' and '.join(packages)}; {INSTALL} " + (
         "What the committed table has is shown instead." if recorded else "Nothing is shown."
     )
@@ -194,13 +194,13 @@ def accuracies(rows: Sequence[Row]) -> Table:
 
 
 def settings(rows: Sequence[Row]) -> Table:
-    """Which setting each rival is shown at."""
+    """Which setting each baseline is shown at."""
     view = Table(
-        title="Settings of the rivals, the best on the test images",
+        title="Settings of the baselines, the best on the test images",
         title_justify="left",
         title_style="bold",
     )
-    for column in ("rival", "cell", "of", "setting"):
+    for column in ("baseline", "cell", "of", "setting"):
         view.add_column(column)
     for row in sorted(rows, key=lambda row: list(TITLES).index(row.network)):
         if len(row.tried) > 1:
@@ -238,14 +238,14 @@ def as_markdown(rows: Sequence[Row]) -> str:
     lines.append("")
     deviation = " ± standard deviation" if rows[0].seeds > 1 else ""
     lines.append(f"Accuracy on the test images: mean{deviation} over {rows[0].seeds} seeds.")
-    rivals = [row for row in rows if len(row.tried) > 1]
-    if rivals:
+    baselines = [row for row in rows if len(row.tried) > 1]
+    if baselines:
         lines.append(
-            "Each rival is shown at the setting that is best on the test images themselves:"
+            "Each baseline is shown at the setting that is best on the test images themselves:"
         )
-        lines += ["", line(["rival", "cell", "setting"]), line(["---"] * 3)]
-        rivals.sort(key=lambda row: list(titles).index(row.network))
-        for row in rivals:
+        lines += ["", line(["baseline", "cell", "setting"]), line(["---"] * 3)]
+        baselines.sort(key=lambda row: list(titles).index(row.network))
+        for row in baselines:
             lines.append(line([row.title, _cell_name(row.cell), row.settings]))
     return "\n".join(lines) + "\n"
 

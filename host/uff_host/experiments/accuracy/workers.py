@@ -1,7 +1,7 @@
 """Works off the tasks of a table, a few at a time.
 
-µFF is trained and tested by the device's own scripts on a target; a rival by numpy in a process of
-its own. Both read the same two samples files.
+µFF is trained and tested by the device's own scripts on a target; a baseline by numpy in a process
+of its own. Both read the same two samples files.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Protocol
 
 from uff_host import files
 from uff_host.errors import DeviceError, UffError
-from uff_host.experiments.accuracy.baselines import RIVALS, Score
+from uff_host.experiments.accuracy.baselines import BASELINES, Score
 from uff_host.experiments.accuracy.grid import DEFAULTS, UFF, Task
 from uff_host.experiments.accuracy.results import Splits, Store
 from uff_host.formats.samples import write_samples
@@ -116,7 +116,7 @@ class Workshop:
         self._at_work(task, Progress("Starting", 0.0))
         if task.network in UFF:
             return [Score(DEFAULTS, self._uff_accuracy(task, train, test))]
-        return self._rival_scores(task, train, test)
+        return self._baseline_scores(task, train, test)
 
     def _files(self, task: Task, folder: Path) -> tuple[Path, Path]:
         """The two samples files of a task, written when they are first needed."""
@@ -153,9 +153,9 @@ class Workshop:
         except (KeyError, TypeError, ValueError, ZeroDivisionError):
             raise DeviceError("evaluate.py gave a result without a count of images.") from None
 
-    def _rival_scores(self, task: Task, train: Path, test: Path) -> list[Score]:
-        """Each setting of a rival, from a process of its own."""
-        rival = RIVALS[task.network]
+    def _baseline_scores(self, task: Task, train: Path, test: Path) -> list[Score]:
+        """Each setting of a baseline, from a process of its own."""
+        baseline = BASELINES[task.network]
         arguments = [task.network, str(train), str(test), "--seed", str(task.seed)]
         if self._splits.mirrored:
             arguments.append("--mirrored")
@@ -165,7 +165,7 @@ class Workshop:
                 raise _Stopped
             process = subprocess.Popen(
                 [sys.executable, "-m", "uff_host.experiments.accuracy.baselines", *arguments],
-                env=os.environ | _rival_environment(),
+                env=os.environ | _baseline_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -180,7 +180,7 @@ class Workshop:
                 word, _, rest = line.partition(" ")
                 if word == "@score":
                     scores.append(Score(**json.loads(rest)))
-                    of = len(rival.settings)
+                    of = len(baseline.settings)
                     stage = f"{len(scores)} of {of} settings"
                     self._at_work(task, Progress(stage, len(scores) / of))
                 elif line.strip():
@@ -196,15 +196,15 @@ class Workshop:
                 process.stdout.close()
         if self._stop.is_set():
             raise _Stopped
-        if process.returncode or len(scores) != len(rival.settings):
+        if process.returncode or len(scores) != len(baseline.settings):
             raise UffError(
-                f"{rival.title} ({task.cell}, seed {task.seed}) ended with status "
+                f"{baseline.title} ({task.cell}, seed {task.seed}) ended with status "
                 f"{process.returncode} at setting {len(scores) + 1}. {said}"
             )
         return scores
 
 
-def _rival_environment() -> dict[str, str]:
+def _baseline_environment() -> dict[str, str]:
     """One thread for matrices, in NumPy and in JAX, which keeps in the cache what it compiled."""
     names = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NPROC")
     package = str(Path(__file__).resolve().parents[1])

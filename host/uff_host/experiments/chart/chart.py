@@ -1,4 +1,4 @@
-"""Accuracy over the instructions of a training, µFF's and its rivals'.
+"""Accuracy over the instructions of a training, µFF's and its baselines'.
 
 Three other experiments have written what is joined here: table the accuracies, cost the
 instructions of µFF's trainings, bench those of an epoch of backpropagation. Nobody has trained the
@@ -73,7 +73,7 @@ def points(
 ) -> list[Point]:
     """What can be drawn: each network in each cell that has a row and a count.
 
-    Of rivals that were tried with several lengths of training, the best accuracy for each length.
+    Of baselines that were tried with several lengths of training, the best accuracy for each.
     """
     counted = {(done.network, done.cell): done.instructions for done in trainings}
     of_epoch = {epoch.cell: epoch for epoch in epochs}
@@ -103,7 +103,7 @@ def _of_backpropagation(row: Row, epoch: Epoch) -> list[Point]:
 
 
 def _of_convolution(row: Row, epoch: Epoch) -> list[Point]:
-    """Bounds: µFF's best kernel, and the rival's own float arithmetic as bench.py counts it."""
+    """Bounds: µFF's best kernel, and the baseline's own float arithmetic as bench.py counts it."""
     k = len(row.class_ids)
     n = k * row.images
     most = epoch.instructions / epoch.macs

@@ -17,7 +17,7 @@ from uff_host.datasets import mnist_digits
 from uff_host.datasets.own_images import Classes
 from uff_host.errors import DataError
 from uff_host.experiments.accuracy import grid, results, table
-from uff_host.experiments.accuracy.baselines import INSTALL, RIVALS
+from uff_host.experiments.accuracy.baselines import BASELINES, INSTALL
 from uff_host.experiments.accuracy.grid import TITLES, Cell
 from uff_host.experiments.accuracy.results import Store
 from uff_host.formats.samples import Samples
@@ -29,7 +29,7 @@ CLASS_IDS = tuple(range(len(mnist_digits.CLASS_NAMES)))
 
 @dataclass(frozen=True)
 class Figures:
-    """A rival's accuracy by each seed, at the setting that is best on the test images."""
+    """A baseline's accuracy by each seed, at the setting that is best on the test images."""
 
     network: str
     images: int  # of each digit
@@ -59,14 +59,14 @@ class DigitSplits:
 
 
 def train(data: Classes, images: Sequence[int], seeds: int, console: Console) -> list[Figures]:
-    """Figures of all rivals; what was trained before, with the same code, comes from the cache.
+    """Figures of all baselines; what was trained before, with the same code, comes from the cache.
 
     Raises:
-        DataError: A rival's packages are not installed.
-        UffError: A rival failed.
+        DataError: A baseline's packages are not installed.
+        UffError: A baseline failed.
         OSError: The cache cannot be written.
     """
-    if missing := [name for network in NETWORKS for name in RIVALS[network].missing()]:
+    if missing := [name for network in NETWORKS for name in BASELINES[network].missing()]:
         raise DataError(f"{' and '.join(dict.fromkeys(missing))}: not installed; {INSTALL}")
     splits = DigitSplits(data)
     versions = results.versions(NETWORKS, "")
@@ -77,16 +77,16 @@ def train(data: Classes, images: Sequence[int], seeds: int, console: Console) ->
 
 
 def _no_target() -> Target:
-    raise AssertionError("rivals need no target")
+    raise AssertionError("baselines need no target")
 
 
 def record() -> Path:
-    """Where `uff experiment digits --rivals --json` puts the figures that are committed."""
+    """Where `uff experiment digits --baselines --json` puts the figures that are committed."""
     return files.pictures() / "digits.json"
 
 
 def recorded(kept: Path, images: Sequence[int], seeds: int) -> list[Figures]:
-    """What the JSON of a report has of the rivals by as many seeds, and nothing where it is
+    """What the JSON of a report has of the baselines by as many seeds, and nothing where it is
     missing or is no such file."""
     try:
         rows = dict(json.loads(kept.read_text()))

@@ -117,8 +117,8 @@ def hand_rows(found: Handwriting) -> list[Row]:
     ]
 
 
-def _beside(rivals: Sequence[Figures]) -> Table:
-    """The rivals' figures, at the settings that are best on the test images."""
+def _beside(baselines: Sequence[Figures]) -> Table:
+    """The baselines' figures, at the settings that are best on the test images."""
     from uff_host.console import screen
 
     lines = [
@@ -128,7 +128,7 @@ def _beside(rivals: Sequence[Figures]) -> Table:
             f"{min(row.accuracies):.4f}",
             f"{max(row.accuracies):.4f}",
         )
-        for row in rivals
+        for row in baselines
     ]
     title = "The same, by backpropagation, each at its setting that is best on the test images"
     return screen.table(

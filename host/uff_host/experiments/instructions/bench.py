@@ -1,8 +1,8 @@
-"""µFF's training beside its rivals, all on one emulated Cortex-M7 and in one run.
+"""µFF's training beside its baselines, all on one emulated Cortex-M7 and in one run.
 
-Rivals: the same steps in plain C, with CMSIS-DSP and with ulab; a whole one-layer training in
+Baselines: the same steps in plain C, with CMSIS-DSP and with ulab; a whole one-layer training in
 ulab; an epoch of backpropagation in C. Counted are instructions, not time. The image that holds
-the rivals is built by `make m7-bench`.
+the baselines is built by `make m7-bench`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ TASKS = ("Gram matrix", "projection", "Cholesky", "solve")
 OURS = ("patch features", "kernel row")  # nobody else has them
 DESCENT, ADAM = "gradient descent", "Adam"
 EPOCH = "epoch of backpropagation"
-EPOCHS = 60  # of the rival in the table of accuracies
+EPOCHS = 60  # of the baseline in the table of accuracies
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Absent:
-    """A rival that was left out, and why."""
+    """A baseline that was left out, and why."""
 
     task: str
     means: str
@@ -60,7 +60,7 @@ class Absent:
 
 @dataclass(frozen=True)
 class Bench:
-    """All that was counted. checks: largest relative differences of the rivals' factors."""
+    """All that was counted. checks: largest relative differences of the baselines' factors."""
 
     rows: tuple[Row, ...]
     absent: tuple[Absent, ...]
@@ -74,10 +74,10 @@ class Bench:
                 return row
         return None
 
-    def epochs(self, network: str, rival: str, cell: tuple[int, int]) -> float | None:
+    def epochs(self, network: str, baseline: str, cell: tuple[int, int]) -> float | None:
         """How many epochs of backpropagation cost as much as training this network."""
         ours = self.find(TRAINING, UFF_MEANS[network], cell)
-        theirs = self.find(EPOCH, rival, cell)
+        theirs = self.find(EPOCH, baseline, cell)
         return ours.instructions / theirs.instructions if ours and theirs else None
 
 
@@ -135,7 +135,7 @@ def _run(
     job: dict[str, Any],
     on_progress: OnProgress,
 ) -> Result:
-    # µFF trains as ever, in the arena; rivals have their arrays on the heap, and get all there is.
+    # µFF trains as ever, in the arena; baselines have their arrays on the heap, and get all of it.
     heap_bytes = None if script == "dev/cost.py" else MEMORY_BYTES
     with (
         QemuTarget(firmware(), counted=True, heap_bytes=heap_bytes) as target,
@@ -209,12 +209,14 @@ def trainings(bench: Bench, cells: Sequence[tuple[int, int]]) -> Table:
 
 
 def sentences(bench: Bench, cells: Sequence[tuple[int, int]]) -> list[str]:
-    """What follows: epochs for one training, how far rivals' results are off, who is absent."""
+    """What follows: epochs for one training, how far baselines' results are off, who is absent."""
     lines = []
     for cell in cells:
         for network, title in UFF_MEANS.items():
-            pairs = [(rival, bench.epochs(network, rival, cell)) for rival in (DESCENT, ADAM)]
-            said = ", ".join(f"{n:.2f} ({rival})" for rival, n in pairs if n is not None)
+            pairs = [
+                (baseline, bench.epochs(network, baseline, cell)) for baseline in (DESCENT, ADAM)
+            ]
+            said = ", ".join(f"{n:.2f} ({baseline})" for baseline, n in pairs if n is not None)
             if said:
                 lines.append(
                     f"{title}, {cell[0]} x {cell[1]}: a whole training costs as much as this many "

@@ -47,7 +47,7 @@ def plot(bench: Bench, cells: Sequence[tuple[int, int]], path: Path) -> None:
     limits = [panel.get_xlim() for panel in below]
     for panel in below:  # one scale, so that the panels compare
         panel.set_xlim(min(low for low, _ in limits), max(high for _, high in limits))
-    figure.suptitle("µFF and its rivals: instructions counted on one emulated Cortex-M7")
+    figure.suptitle("µFF and its baselines: instructions counted on one emulated Cortex-M7")
     png.write_figure(figure, path)
 
 
@@ -83,7 +83,7 @@ def _steps(panel: Axes, bench: Bench) -> None:
 
 
 def _trainings(panel: Axes, bench: Bench, cell: tuple[int, int]) -> None:
-    """Bars across: whole trainings, and the rival by epochs."""
+    """Bars across: whole trainings, and the baseline by epochs."""
     bars: list[tuple[str, int, str]] = []
     plain = f"{UFF_MEANS['uff1']}, plain C"
     for means in (*UFF_MEANS.values(), plain, "ulab"):
@@ -94,11 +94,11 @@ def _trainings(panel: Axes, bench: Bench, cell: tuple[int, int]) -> None:
             )
             name = "one layer in ulab" if means == "ulab" else means
             bars.append((name, row.instructions, colour))
-    for rival in (DESCENT, ADAM):
-        row = bench.find(EPOCH, rival, cell)
+    for baseline in (DESCENT, ADAM):
+        row = bench.find(EPOCH, baseline, cell)
         if row:
-            bars.append((f"backpropagation, 1 epoch, {rival}", row.instructions, "#009E73"))
-            if rival == ADAM:
+            bars.append((f"backpropagation, 1 epoch, {baseline}", row.instructions, "#009E73"))
+            if baseline == ADAM:
                 many = EPOCHS * row.instructions
                 bars.append((f"backpropagation, {EPOCHS} x that", many, "#009E73"))
     names, counts, colours = zip(*bars, strict=True)

@@ -15,7 +15,7 @@ from uff_host.experiments.accuracy.baselines.backpropagation import (
     PLAIN_BACKPROPAGATION,
     REGULARISED_BACKPROPAGATION,
 )
-from uff_host.experiments.accuracy.baselines.baseline import INSTALL, Rival, Score, Split
+from uff_host.experiments.accuracy.baselines.baseline import INSTALL, Baseline, Score, Split
 from uff_host.experiments.accuracy.baselines.convolutional import (
     CONVOLUTIONAL,
     DISTORTED_CONVOLUTIONAL,
@@ -26,9 +26,9 @@ from uff_host.experiments.accuracy.baselines.linear_ridge import LINEAR_RIDGE
 from uff_host.experiments.accuracy.baselines.nearest_mean import NEAREST_MEAN
 from uff_host.experiments.accuracy.baselines.random_neurons import RANDOM_NEURONS
 
-RIVALS: dict[str, Rival] = {
-    rival.name: rival
-    for rival in (
+BASELINES: dict[str, Baseline] = {
+    baseline.name: baseline
+    for baseline in (
         PLAIN_BACKPROPAGATION,
         REGULARISED_BACKPROPAGATION,
         FORWARD_FORWARD,
@@ -41,4 +41,4 @@ RIVALS: dict[str, Rival] = {
     )
 }
 
-__all__ = ["INSTALL", "RIVALS", "Rival", "Score", "Split"]
+__all__ = ["BASELINES", "INSTALL", "Baseline", "Score", "Split"]

@@ -1,8 +1,8 @@
 """Backpropagation: pixels - 500 ReLU - softmax, cross-entropy, Adam, learning rate down to zero.
 
-Two rivals come from it. `bp` is the network as such, with weight decay. `bp_reg` adds what keeps a
-network from learning few images by heart: dropout and label smoothing. A microcontroller that can
-train the first can train the second; the slides do not say that theirs did.
+Two baselines come from it. `bp` is the network as such, with weight decay. `bp_reg` adds what
+keeps a network from learning few images by heart: dropout and label smoothing. A microcontroller
+that can train the first can train the second; the slides do not say that theirs did.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import numpy as np
 
 from uff_host.experiments.accuracy.baselines.adam import Adam, cosine
 from uff_host.experiments.accuracy.baselines.baseline import (
+    Baseline,
     Float32,
     Labels,
-    Rival,
     Score,
     Split,
     one_hot,
@@ -147,10 +147,10 @@ def scores(settings: tuple[Setting, ...], split: Split, seed: int) -> Iterator[S
         yield Score(str(setting), split.accuracy(network.outputs(test)))
 
 
-PLAIN_BACKPROPAGATION = Rival(
+PLAIN_BACKPROPAGATION = Baseline(
     "bp", "backpropagation", tuple(map(str, PLAIN)), partial(scores, PLAIN)
 )
-REGULARISED_BACKPROPAGATION = Rival(
+REGULARISED_BACKPROPAGATION = Baseline(
     "bp_reg",
     "backpropagation, dropout + smoothing",
     tuple(map(str, REGULARISED)),

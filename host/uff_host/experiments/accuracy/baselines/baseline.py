@@ -1,7 +1,8 @@
-"""What a rival is: the data it gets, the scores it gives, and the settings it is tried at.
+"""What a baseline is: the data it gets, the scores it gives, and the settings it is tried at.
 
-Every rival is tried at all its settings on the test images, and a table shows the setting of the
-best mean. That favours the rival: µFF itself has one setting, and nothing of it saw a test image.
+Every baseline is tried at all its settings on the test images, and a table shows the setting of
+the best mean. That favours the baseline: µFF itself has one setting, and nothing of it saw a test
+image.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ class Score(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Rival:
+class Baseline:
     """A network to compare with.
 
     `scores(split, seed)` trains and tests at one setting after the other, in the order of

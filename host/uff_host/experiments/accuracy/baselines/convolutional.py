@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from uff_host.errors import DataError
-from uff_host.experiments.accuracy.baselines.baseline import Rival, Score, Split
+from uff_host.experiments.accuracy.baselines.baseline import Baseline, Score, Split
 from uff_host.experiments.accuracy.baselines.inputs import inputs
 from uff_host.experiments.accuracy.baselines.lenet import LEAST_SIDE, Distortion, Setting
 
@@ -47,10 +47,10 @@ def scores(settings: tuple[Setting, ...], split: Split, seed: int) -> Iterator[S
 
 
 NEEDS = ("jax", "optax")
-CONVOLUTIONAL = Rival(
+CONVOLUTIONAL = Baseline(
     "cnn", "convolutional network", tuple(map(str, PLAIN)), partial(scores, PLAIN), NEEDS
 )
-DISTORTED_CONVOLUTIONAL = Rival(
+DISTORTED_CONVOLUTIONAL = Baseline(
     "cnn_aug",
     "convolutional network, distortions",
     tuple(map(str, DISTORTED)),

@@ -17,7 +17,13 @@ from typing import Literal
 import numpy as np
 
 from uff_host.experiments.accuracy.baselines.adam import Adam, cosine
-from uff_host.experiments.accuracy.baselines.baseline import Float32, Labels, Rival, Score, Split
+from uff_host.experiments.accuracy.baselines.baseline import (
+    Baseline,
+    Float32,
+    Labels,
+    Score,
+    Split,
+)
 from uff_host.experiments.accuracy.baselines.inputs import Form, inputs
 from uff_host.reference import kept_pixels
 
@@ -162,4 +168,4 @@ def scores(split: Split, seed: int) -> Iterator[Score]:
         yield Score(str(setting), split.accuracy(layer.goodness(test)))
 
 
-FORWARD_FORWARD = Rival("ff", "Forward-Forward by gradient", tuple(map(str, GRID)), scores)
+FORWARD_FORWARD = Baseline("ff", "Forward-Forward by gradient", tuple(map(str, GRID)), scores)

@@ -1,6 +1,6 @@
-"""The forms in which rivals get their pixels. All are float32 (n, pixels), nothing is cut off.
+"""The forms in which baselines get their pixels. All are float32 (n, pixels), nothing is cut off.
 
-A rival may have what µFF has (square roots at unit length) and what µFF does not have (pixels
+A baseline may have what µFF has (square roots at unit length) and what µFF does not have (pixels
 standardised by the training images); each is tried where it helps.
 """
 

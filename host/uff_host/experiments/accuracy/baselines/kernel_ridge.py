@@ -9,7 +9,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from uff_host.experiments.accuracy.baselines.baseline import Float32, Float64, Rival, Score, Split
+from uff_host.experiments.accuracy.baselines.baseline import (
+    Baseline,
+    Float32,
+    Float64,
+    Score,
+    Split,
+)
 from uff_host.experiments.accuracy.baselines.inputs import inputs
 from uff_host.experiments.accuracy.baselines.linear_ridge import targets
 
@@ -58,4 +64,4 @@ def scores(split: Split, seed: int) -> Iterator[Score]:
             yield Score(next(settings), split.accuracy(output))
 
 
-KERNEL_RIDGE = Rival("krr", "RBF kernel ridge", SETTINGS, scores)
+KERNEL_RIDGE = Baseline("krr", "RBF kernel ridge", SETTINGS, scores)

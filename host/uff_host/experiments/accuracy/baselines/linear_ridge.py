@@ -10,9 +10,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from uff_host.experiments.accuracy.baselines.baseline import (
+    Baseline,
     Float32,
     Float64,
-    Rival,
     Score,
     Split,
     one_hot,
@@ -62,4 +62,4 @@ def scores(split: Split, seed: int) -> Iterator[Score]:
         yield Score(setting, split.accuracy(ridge_scores(train, wanted, test, ridge)))
 
 
-LINEAR_RIDGE = Rival("ridge", "ridge on pixels", SETTINGS, scores)
+LINEAR_RIDGE = Baseline("ridge", "ridge on pixels", SETTINGS, scores)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from uff_host.experiments.accuracy.baselines.baseline import Rival, Score, Split
+from uff_host.experiments.accuracy.baselines.baseline import Baseline, Score, Split
 from uff_host.experiments.accuracy.baselines.inputs import inputs
 
 SETTINGS = ("encoded",)
@@ -21,4 +21,4 @@ def scores(split: Split, seed: int) -> Iterator[Score]:
     yield Score(SETTINGS[0], split.accuracy(2 * test @ means.T - (means * means).sum(axis=1)))
 
 
-NEAREST_MEAN = Rival("nearest_mean", "nearest class mean", SETTINGS, scores)
+NEAREST_MEAN = Baseline("nearest_mean", "nearest class mean", SETTINGS, scores)

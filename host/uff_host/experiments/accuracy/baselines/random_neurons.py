@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from uff_host.experiments.accuracy.baselines.baseline import Rival, Score, Split
+from uff_host.experiments.accuracy.baselines.baseline import Baseline, Score, Split
 from uff_host.experiments.accuracy.baselines.inputs import inputs
 from uff_host.experiments.accuracy.baselines.linear_ridge import ridge_scores, targets
 
@@ -32,4 +32,4 @@ def scores(split: Split, seed: int) -> Iterator[Score]:
         yield Score(setting, split.accuracy(ridge_scores(hidden, wanted, test_hidden, ridge)))
 
 
-RANDOM_NEURONS = Rival("elm", "500 random neurons + ridge", SETTINGS, scores)
+RANDOM_NEURONS = Baseline("elm", "500 random neurons + ridge", SETTINGS, scores)

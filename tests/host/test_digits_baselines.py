@@ -1,4 +1,4 @@
-"""The rivals of `uff experiment digits`: the same images, kept results, committed figures."""
+"""The baselines of `uff experiment digits`: the same images, kept results, committed figures."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from rich.console import Console
 from uff_host.datasets import mnist_digits
 from uff_host.datasets.own_images import Classes
 from uff_host.errors import DataError
-from uff_host.experiments.accuracy.baselines import RIVALS, Score, Split
+from uff_host.experiments.accuracy.baselines import BASELINES, Score, Split
 from uff_host.experiments.digits import baselines, report
 from uff_host.experiments.digits.baselines import DigitSplits, Figures
 
 
 @pytest.fixture
 def data(monkeypatch, tmp_path) -> Classes:
-    """Ten classes of noise, each with a bright row of its own; rivals that need no training."""
+    """Ten classes of noise, each with a bright row of its own; baselines that need no training."""
     monkeypatch.setattr(mnist_digits, "TEST_IMAGES", 10)
     monkeypatch.setattr(baselines, "NETWORKS", ("nearest_mean", "ridge"))
     monkeypatch.setenv("UFF_CACHE", str(tmp_path / "cache"))
@@ -31,18 +31,18 @@ def data(monkeypatch, tmp_path) -> Classes:
     return Classes(list(images.astype(np.uint8)), list(mnist_digits.CLASS_NAMES))
 
 
-def test_rivals_are_trained_on_the_images_of_the_report_and_kept(data):
+def test_baselines_are_trained_on_the_images_of_the_report_and_kept(data):
     screen = io.StringIO()
     console = Console(file=screen, width=200)
     found = baselines.train(data, (2, 4), 2, console)
     assert [(row.network, row.images, len(row.accuracies)) for row in found] == [
         ("nearest_mean", 2, 2), ("ridge", 2, 2), ("nearest_mean", 4, 2), ("ridge", 4, 2),
     ]  # fmt: skip
-    assert found[1].settings in RIVALS["ridge"].settings
+    assert found[1].settings in BASELINES["ridge"].settings
     for row in found:
         for seed, accuracy in enumerate(row.accuracies):
             split = Split.of(*mnist_digits.split(data, row.images, seed))
-            assert Score(row.settings, accuracy) in RIVALS[row.network].scores(split, seed)
+            assert Score(row.settings, accuracy) in BASELINES[row.network].scores(split, seed)
     assert baselines.train(data, (2, 4), 2, console) == found
     assert "8 of 8 results are known already." in screen.getvalue()
 
@@ -52,8 +52,8 @@ def test_digits_are_never_mirrored(data):
 
 
 def test_without_the_packages_a_sentence_says_how_to_get_them(data, monkeypatch):
-    absent = dataclasses.replace(RIVALS["ridge"], needs=("no_such_package",))
-    monkeypatch.setitem(RIVALS, "ridge", absent)
+    absent = dataclasses.replace(BASELINES["ridge"], needs=("no_such_package",))
+    monkeypatch.setitem(BASELINES, "ridge", absent)
     with pytest.raises(DataError, match="no_such_package: not installed; the extra `cnn`"):
         baselines.train(data, (2,), 1, Console(file=io.StringIO()))
 

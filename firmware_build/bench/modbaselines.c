@@ -1,10 +1,10 @@
-// The MicroPython module `rivals`, only in the benchmark's image: backpropagation (backprop.c) and, where its sources were
+// The MicroPython module `baselines`, only in the benchmark's image: backpropagation (backprop.c) and, where its sources were
 // there, CMSIS-DSP's matrix kernels. For device/scripts/dev/bench.py, which gives arrays that it made itself: lengths are
 // checked, nothing more.
 #include "backprop.h"
 #include "py/runtime.h"
 
-#ifdef RIVALS_CMSIS
+#ifdef BASELINES_CMSIS
 #include "dsp/matrix_functions.h"
 #endif
 
@@ -86,7 +86,7 @@ static mp_obj_t epoch(size_t n_args, const mp_obj_t *args) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(epoch_obj, 10, 10, epoch);
 
-#ifdef RIVALS_CMSIS
+#ifdef BASELINES_CMSIS
 static void check(arm_status status) {
     if (status != ARM_MATH_SUCCESS) {
         mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("CMSIS-DSP: status %d"), (int)status);
@@ -137,11 +137,11 @@ static MP_DEFINE_CONST_FUN_OBJ_3(cholesky_f32_obj, cholesky_f32);
 #endif
 
 static const mp_rom_map_elem_t globals_table[] = {
-    { MP_ROM_QSTR(MP_QSTR___name__), MP_ROM_QSTR(MP_QSTR_rivals) },
+    { MP_ROM_QSTR(MP_QSTR___name__), MP_ROM_QSTR(MP_QSTR_baselines) },
     { MP_ROM_QSTR(MP_QSTR_sizes), MP_ROM_PTR(&sizes_obj) },
     { MP_ROM_QSTR(MP_QSTR_start), MP_ROM_PTR(&start_obj) },
     { MP_ROM_QSTR(MP_QSTR_epoch), MP_ROM_PTR(&epoch_obj) },
-#ifdef RIVALS_CMSIS
+#ifdef BASELINES_CMSIS
     { MP_ROM_QSTR(MP_QSTR_mult_f32), MP_ROM_PTR(&mult_f32_obj) },
     { MP_ROM_QSTR(MP_QSTR_mult_q15), MP_ROM_PTR(&mult_q15_obj) },
     { MP_ROM_QSTR(MP_QSTR_cholesky_f32), MP_ROM_PTR(&cholesky_f32_obj) },
@@ -149,9 +149,9 @@ static const mp_rom_map_elem_t globals_table[] = {
 };
 static MP_DEFINE_CONST_DICT(globals, globals_table);
 
-const mp_obj_module_t rivals_module = {
+const mp_obj_module_t baselines_module = {
     .base = { &mp_type_module },
     .globals = (mp_obj_dict_t *)&globals,
 };
 
-MP_REGISTER_MODULE(MP_QSTR_rivals, rivals_module);
+MP_REGISTER_MODULE(MP_QSTR_baselines, baselines_module);

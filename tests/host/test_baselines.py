@@ -1,4 +1,4 @@
-"""The rivals learn what can be learned, and always the same from the same seed."""
+"""The baselines learn what can be learned, and always the same from the same seed."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from uff_host.experiments.accuracy.baselines import (
-    RIVALS,
-    Rival,
+    BASELINES,
+    Baseline,
     Split,
     __main__,
     backpropagation,
@@ -26,7 +26,9 @@ from uff_host.formats.samples import Samples, write_samples
 
 K = 3
 SIDE = 8
-IN_NUMPY = [name for name, rival in RIVALS.items() if not rival.needs]  # test_convolutional.py
+IN_NUMPY = [
+    name for name, baseline in BASELINES.items() if not baseline.needs
+]  # test_convolutional.py
 
 
 def some_samples(n: int, seed: int, noise: int = 60) -> Samples:
@@ -44,11 +46,11 @@ def a_split(n: int = 12) -> Split:
 
 
 @pytest.mark.parametrize("name", IN_NUMPY)
-def test_every_rival_learns_at_every_setting(name):
-    rival = RIVALS[name]
+def test_every_baseline_learns_at_every_setting(name):
+    baseline = BASELINES[name]
     # Forward-Forward needs more steps than the others, backpropagation takes longest for a step
-    scores = list(rival.scores(a_split(40 if name == "ff" else 12), 0))
-    assert tuple(score.setting for score in scores) == rival.settings
+    scores = list(baseline.scores(a_split(40 if name == "ff" else 12), 0))
+    assert tuple(score.setting for score in scores) == baseline.settings
     assert min(score.accuracy for score in scores) > 0.9
 
 
@@ -56,29 +58,29 @@ def test_every_rival_learns_at_every_setting(name):
 def test_same_seed_gives_same_scores(name):
     # noise enough that another seed would be seen
     split = Split.of(some_samples(6, 0, 200), some_samples(40, 1, 200))
-    first, second = (list(RIVALS[name].scores(split, 3)) for _ in range(2))
+    first, second = (list(BASELINES[name].scores(split, 3)) for _ in range(2))
     assert first == second
 
 
 @pytest.mark.parametrize("name", ["bp", "bp_reg", "ff", "elm"])
 def test_another_seed_gives_other_networks(name):
     split = Split.of(some_samples(6, 0, 200), some_samples(40, 1, 200))
-    first, second = (list(RIVALS[name].scores(split, seed)) for seed in range(2))
+    first, second = (list(BASELINES[name].scores(split, seed)) for seed in range(2))
     assert first != second
 
 
 @pytest.mark.parametrize("name", IN_NUMPY)
-def test_blank_and_equal_images_break_no_rival(name):
+def test_blank_and_equal_images_break_no_baseline(name):
     images = np.zeros((6, SIDE, SIDE), np.uint8)
     samples = Samples(["a", "b", "c"], images, np.arange(6, dtype=np.uint8) % K)
     with np.errstate(all="raise", under="ignore"):
-        scores = list(RIVALS[name].scores(Split.of(samples, samples), 0))
+        scores = list(BASELINES[name].scores(Split.of(samples, samples), 0))
     assert all(0 <= score.accuracy <= 1 for score in scores)
 
 
 def test_settings_have_names_of_their_own():
-    for rival in RIVALS.values():
-        assert len(set(rival.settings)) == len(rival.settings)
+    for baseline in BASELINES.values():
+        assert len(set(baseline.settings)) == len(baseline.settings)
 
 
 @pytest.mark.parametrize("form", ["raw", "encoded", "centred", "standardised"])
@@ -165,7 +167,7 @@ def test_dual_and_primal_ridge_are_one_solution():
     np.testing.assert_allclose(dual, primal, rtol=1e-9)
 
 
-def test_a_rival_runs_as_a_process_on_two_samples_files(tmp_path: Path):
+def test_a_baseline_runs_as_a_process_on_two_samples_files(tmp_path: Path):
     train, test = some_samples(12, 0), some_samples(40, 1)
     write_samples(tmp_path / "train.uffs", train)
     write_samples(tmp_path / "test.uffs", test)
@@ -181,15 +183,15 @@ def test_a_rival_runs_as_a_process_on_two_samples_files(tmp_path: Path):
         [*command, "--seed", "4"], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     lines = [line.removeprefix("@score ") for line in done.stdout.splitlines()]
-    expected = RIVALS["elm"].scores(Split.of(train, test), 4)
+    expected = BASELINES["elm"].scores(Split.of(train, test), 4)
     assert [json.loads(line) for line in lines] == [score._asdict() for score in expected]
 
 
-def test_a_rival_whose_packages_are_missing_says_how_to_get_them(monkeypatch, capsys):
-    absent = dataclasses.replace(RIVALS["elm"], needs=("numpy", "no_such_package"))
-    monkeypatch.setitem(RIVALS, "elm", absent)
+def test_a_baseline_whose_packages_are_missing_says_how_to_get_them(monkeypatch, capsys):
+    absent = dataclasses.replace(BASELINES["elm"], needs=("numpy", "no_such_package"))
+    monkeypatch.setitem(BASELINES, "elm", absent)
     assert absent.missing() == ["no_such_package"]
-    monkeypatch.setattr(sys, "argv", ["rivals", "elm", "train.uffs", "test.uffs"])
+    monkeypatch.setattr(sys, "argv", ["baselines", "elm", "train.uffs", "test.uffs"])
     with pytest.raises(SystemExit) as end:
         __main__.main()
     assert end.value.code == 2
@@ -197,17 +199,19 @@ def test_a_rival_whose_packages_are_missing_says_how_to_get_them(monkeypatch, ca
 
 
 @pytest.mark.parametrize("mirrored", [False, True])
-def test_a_rival_hears_whether_mirrored_images_are_of_their_class(tmp_path, monkeypatch, mirrored):
+def test_a_baseline_hears_whether_mirrored_images_are_of_their_class(
+    tmp_path, monkeypatch, mirrored
+):
     heard = []
 
     def listen(split: Split, seed: int):
         heard.append((split.mirrored, seed))
         yield from ()
 
-    monkeypatch.setitem(RIVALS, "elm", Rival("elm", "", (), listen))
+    monkeypatch.setitem(BASELINES, "elm", Baseline("elm", "", (), listen))
     write_samples(tmp_path / "a.uffs", some_samples(2, 0))
     paths = [str(tmp_path / "a.uffs")] * 2
     options = ["--seed", "2", *["--mirrored"] * mirrored]
-    monkeypatch.setattr(sys, "argv", ["rivals", "elm", *paths, *options])
+    monkeypatch.setattr(sys, "argv", ["baselines", "elm", *paths, *options])
     __main__.main()
     assert heard == [(mirrored, 2)]
