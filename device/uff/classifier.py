@@ -31,7 +31,7 @@ class Classifier(Predictor):
 
     __doc__ = (
         "clf.plan(dataset), fit(dataset), fit_steps(dataset), predict(image), score(dataset), "
-        "save(path); clf.names, options, info, loo_accuracy, fitted_accuracy"
+        "merge(other), save(path); clf.names, options, info, loo_accuracy, fitted_accuracy"
     )
 
     def __init__(
@@ -117,6 +117,21 @@ class Classifier(Predictor):
         if self._statistics:
             network.statistics, network.statistics1 = trainer.statistics, trainer.statistics1
         self.network = network
+
+
+    def merge(self, other):
+        """Adds all that another classifier or model file (path) has learnt, exactly, and solves
+        the class layer anew; both have statistics and one layer 1, kept from elsewhere. See
+        IncrementalClassifier.merge(), which also takes it out again. Returns the classifier.
+        ValueError, OverflowError: nothing changed."""
+        from .incremental import IncrementalClassifier
+
+        learner = IncrementalClassifier.open(self)
+        learner.merge(other)
+        learner.solve()
+        self.network.statistics = learner.statistics
+        self._options = None
+        return self
 
 
 def load(path, arena=None):

@@ -109,6 +109,8 @@ class LinearClassLayer(ClassLayer):
         yield b"GRAM", "i", 2 * UNIT_BITS, 1, len(gram) // 4, gram
         yield b"SUMS", "i", UNIT_BITS, k, self.features, statistics.sums
         yield b"CNT ", "i", 0, 1, k, statistics.counts
+        if statistics.offsets is not None:
+            yield b"OFFS", "q", 0, 1, k, bytes(array("q", statistics.offsets))
 
     def wanted(self, rows):
         """tag -> (typecode, exponent, rows, columns, needed) of the arrays that load() takes."""
@@ -122,21 +124,26 @@ class LinearClassLayer(ClassLayer):
         }
 
     def load(self, arrays):
-        """Takes the arrays of a model file: tag -> (buffer, exponent). Returns the Statistics in
-        it that can learn on, or None."""
-        self.w, self.exponent = arrays[b"W2  "]
-        v, self.v_exponent = arrays[b"V2  "]
-        self.v = array("i", v)
-        if self.v_exponent != self.exponent + UNIT_BITS:
-            raise ValueError("exponents of w and v: want 9 more for v")
+        """Takes the arrays of a model file: tag -> (buffer, exponent); without weights in a file
+        of statistics alone. Returns the Statistics in it that can learn on, or None."""
+        if b"W2  " in arrays:
+            self.w, self.exponent = arrays[b"W2  "]
+            v, self.v_exponent = arrays[b"V2  "]
+            self.v = array("i", v)
+            if self.v_exponent != self.exponent + UNIT_BITS:
+                raise ValueError("exponents of w and v: want 9 more for v")
         if self.dual or b"GRAM" not in arrays:
             return None
+        gram, bits = arrays[b"GRAM"]
+        sums, sums_bits = arrays[b"SUMS"]
         return Statistics(
             self.features,
             self.classes,
-            gram=arrays[b"GRAM"][0],
-            sums=arrays[b"SUMS"][0],
+            gram=gram,
+            sums=sums,
             counts=array("i", arrays[b"CNT "][0]),
+            offsets=list(array("q", arrays[b"OFFS"][0])) if b"OFFS" in arrays else None,
+            scale=(2 * UNIT_BITS - bits, UNIT_BITS - sums_bits),
         )
 
 
@@ -174,12 +181,19 @@ class LinearSolver:
         self._total = array("f", bytes(4 * statistics.features))
         self._targets = array("f", bytes(4 * statistics.features * k))
         ridge.class_targets(statistics.sums, statistics.counts, ratio, self._total, self._targets)
+        gram_bits, sums_bits = statistics.scale
+        if sums_bits:
+            by = ldexp(1.0, sums_bits)
+            for numbers in (self._total, self._targets):
+                for i in range(len(numbers)):
+                    numbers[i] *= by
         # Arguments by name, not by **: a dictionary of them would be made in each call.
         if self.dual:
             scale, diagonal, v = ldexp(1.0, -2 * UNIT_BITS), lambda_abs / k, None
             rank1 = self.label_scale * self.label_scale / k
         else:
-            scale, diagonal, v = ldexp(float(k), -2 * UNIT_BITS), lambda_abs, self._total
+            scale = ldexp(float(k), gram_bits - 2 * UNIT_BITS)
+            diagonal, v = lambda_abs, self._total
             rank1 = -ratio * k
         for first in range(0, self.order, ridge.PANEL):
             last = min(first + ridge.PANEL, self.order)

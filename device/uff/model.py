@@ -7,6 +7,9 @@ then finds the new one under its other name.
 
 Version 1 holds a network with a linear class layer, alone or behind a contrast layer, trained
 without copies; such networks are written so, for older readers. Version 2 holds a table of layers.
+Version 3 holds what merging makes of many boards where the others cannot: statistics alone,
+statistics of more than 8,191 images (which a host adds up and a board passes over), and those of
+classes in another order than they were learnt in.
 """
 
 from array import array
@@ -31,7 +34,8 @@ from .files import (
 from .layers import CLASS_LAYERS, FEATURE_LAYERS, layer_of_kind
 from .linear import LinearClassLayer
 from .network import Network, TrainingInfo
-from .stage import MAX_COPIES, MAX_IMAGES
+from .stage import MAX_COPIES, MAX_IMAGES, packed
+from .statistics import Statistics
 
 MAGIC = b"UFFM"
 # magic, version, header bytes, file bytes; then
@@ -48,9 +52,12 @@ LAYER = "<BBHIffI"
 # tag, typecode (a letter), exponent, 0, rows, columns; then the elements and padding
 ARRAY = "<4sBbHII"
 DUAL1, DUAL2, LAMBDA_CHOSEN, STATISTICS, KEPT = 1, 2, 4, 8, 16
+ALONE, SCALED = 32, 64  # version 3: statistics without weights; scaled down to be solved
+MOST_IMAGES = 0x7FFFFFFF  # version 3
+SUMMED_IMAGES = 1 << 21  # of which class sums fit int32
 NOT_COMPUTED = 0xFFFFFFFF
 LEAST, MOST = 1 / (1 << 20), 1 << 20  # of lambdas and label scale: more than any training takes
-SIZES = {"B": 1, "h": 2, "i": 4}
+SIZES = {"B": 1, "h": 2, "i": 4, "q": 8}
 CHUNK = 4096
 
 # layer: a trained feature layer; embedding: LabelEmbedding of its images; notes: bytes or None.
@@ -74,22 +81,67 @@ def _arrays(network, statistics, statistics1):
         yield from network.layer.statistics_arrays(statistics)
 
 
-def _version(network):
-    """1 where that can hold the network, else 2."""
+def _version(network, statistics=None, alone=False):
+    """1 or 2 where that can hold the network, else 3."""
     info = network.info
+    if alone or info.images > MAX_IMAGES:
+        return 3
+    if isinstance(statistics, Statistics) and statistics.offsets is not None:
+        return 3
     old = isinstance(network.layer, LinearClassLayer) and not (info.copies or info.kept)
     old = old and (network.layer1 is None or isinstance(network.layer1, ContrastLayer))
     return 1 if old else 2
 
 
-def _header(network, statistics):
+def _scale(images):
+    """Bits by which (Gram matrix, class sums) of so many images are scaled down to int32."""
+    gram = sums = 0
+    while images > MAX_IMAGES << gram:
+        gram += 1
+    while images > SUMMED_IMAGES << sums:
+        sums += 1
+    return gram, sums
+
+
+def _statistics_head(network, statistics):
+    """The header of a file of statistics alone: it tells of the sums, not of how they came."""
+    layer1, layer, embedding = network.layer1, network.layer, network.embedding
+    layers = [each for each in (layer1, layer) if each]
+    head = pack(
+        VERSION_2,
+        len(layers),
+        len(network.names),
+        MAX_CLASSES,
+        STATISTICS | ALONE | (layer1 is not None) * KEPT,
+        embedding.height,
+        embedding.width,
+        0,
+        0,
+        statistics.images,
+        0,
+        0,
+        NOT_COMPUTED,
+    )
+    for each in layers:
+        crc = crc32(statistics.gram) if each is layer else each.gram_crc
+        head += _row(each, crc)
+    return head
+
+
+def _row(layer, crc):
+    """What the table of layers says of one."""
+    numbers = layer.neurons, layer.inputs, layer.ridge_lambda, layer.parameter
+    return pack(LAYER, layer.KIND, layer.dual, *numbers, crc)
+
+
+def _header(network, version, statistics):
     """The header behind START, without the names."""
     info, embedding = network.info, network.embedding
     layer1, layer, k = network.layer1, network.layer, len(network.names)
     loo = NOT_COMPUTED if info.loo_correct is None else info.loo_correct
     flags = info.lambda_chosen * LAMBDA_CHOSEN | (statistics is not None) * STATISTICS
     flags |= info.kept * KEPT
-    if _version(network) == 1:
+    if version == 1:
         crcs = (layer1.gram_crc, layer.gram_crc) if layer1 else (layer.gram_crc, 0)
         return pack(
             VERSION_1,
@@ -128,24 +180,15 @@ def _header(network, statistics):
         loo,
     )
     for each in layers:
-        head += pack(
-            LAYER,
-            each.KIND,
-            each.dual,
-            each.neurons,
-            each.inputs,
-            each.ridge_lambda,
-            each.parameter,
-            each.gram_crc,
-        )
+        head += _row(each, each.gram_crc)
     return head
 
 
-def save(network, path, statistics=None, statistics1=None):
+def save(network, path, statistics=None, statistics1=None, alone=False):
     """Writes network to path. statistics, statistics1: of class layer and layer 1, if they are to
-    be kept too. OSError where the disk is full or the file cannot be read back: the old file
-    stays."""
-    for _ in save_steps(network, path, statistics, statistics1):
+    be kept too; alone: those of a linear class layer without its weights. OSError where the disk
+    is full or the file cannot be read back: the old file stays."""
+    for _ in save_steps(network, path, statistics, statistics1, alone):
         pass
 
 
@@ -167,21 +210,27 @@ def save_layer(layer1, embedding, path, notes=None):
         pass
 
 
-def save_steps(network, path, statistics=None, statistics1=None):
+def save_steps(network, path, statistics=None, statistics1=None, alone=False):
     """A generator: save() in slices of 4 KB, yielding the part done (0 to 1). Closing it, or any
     error, leaves the old file."""
     names = pack_names(network.names)
-    head = _header(network, statistics)
+    version = _version(network, statistics, alone)
+    if alone:
+        head = _statistics_head(network, statistics)
+        arrays = list(network.layer1.arrays()) if network.layer1 else []
+        arrays += network.layer.statistics_arrays(statistics)
+    else:
+        head = _header(network, version, statistics)
+        arrays = list(_arrays(network, statistics, statistics1))
+        _check_arrays(network, version, arrays)
     used = calcsize(START) + len(head) + len(names)
     head_bytes = used + len(padding(used))
-    arrays = list(_arrays(network, statistics, statistics1))
     total = head_bytes + 4
     for _, typecode, _, rows, columns, _ in arrays:
         size = rows * columns * SIZES[typecode]
         total += calcsize(ARRAY) + size + len(padding(size))
-    head = pack(START, MAGIC, _version(network), head_bytes, total) + head + names
+    head = pack(START, MAGIC, version, head_bytes, total) + head + names
     head += padding(len(head))
-    _check_arrays(network, arrays)
     new = path + ".new"
     finish_replacing(path, _whole)  # else a second power cut could cost the only model there is
     saved = False
@@ -211,10 +260,12 @@ def save_steps(network, path, statistics=None, statistics1=None):
     replace(new, path)
 
 
-def _check_arrays(network, arrays):
+def _check_arrays(network, version, arrays):
     """ValueError where load() would not take what save() is about to write."""
     if network.layer and not network.info.images:
         raise ValueError("save: the network has learnt nothing yet; train it first")
+    if version == 3:
+        return
     _check_rows(network.info.images * (1 + network.info.copies))
     wanted = _wanted(network)
     for tag, typecode, _, rows, columns, _ in arrays:
@@ -265,8 +316,8 @@ def _checking(file, path):
     magic, version, head_bytes, total = unpack(START, head)
     if magic != MAGIC:
         raise FormatError("%s: not a model file (it starts with %r)" % (path, magic))
-    if version not in (1, 2):
-        raise FormatError("%s: model format %d; this reads 1 and 2" % (path, version))
+    if version not in (1, 2, 3):
+        raise FormatError("%s: model format %d; this reads 1 to 3" % (path, version))
     size = file.seek(0, 2)
     least = len(head) + calcsize(VERSION_1 if version == 1 else VERSION_2)
     if size != total or head_bytes < least or total < head_bytes + 4:
@@ -298,10 +349,10 @@ def _whole(path):
     return True
 
 
-def load(path):
+def load(path, alone=False):
     """The Network in a model file, with `statistics` and `statistics1` where the file holds
-    them and one can learn on with them. FormatError where it is damaged, OSError where there is
-    none."""
+    them and one can learn on with them. alone: of a file of statistics alone too, as a network
+    that has learnt nothing yet. FormatError where it is damaged, OSError where there is none."""
     finish_replacing(path, _whole)
     with open_file(path, "rb") as file:
         version, head_bytes, total = _check(file, path)
@@ -309,7 +360,14 @@ def load(path):
             network, flags = _read_header(file, version, head_bytes, total)
             if network.layer is None:
                 raise ValueError("it holds a feature layer alone; want a whole network")
-            _read_network(file, network, flags, head_bytes, total)
+            if flags & ALONE and not alone:
+                raise ValueError(
+                    "it holds statistics alone; IncrementalClassifier.open() learns on with them"
+                )
+            if version == 3:
+                _read_merged(file, network, flags, head_bytes, total)
+            else:
+                _read_network(file, network, flags, head_bytes, total)
         except (ValueError, IndexError) as error:
             raise FormatError("%s: %s" % (path, error))
     discard(path + ".new")  # what was given up, or it could rise again
@@ -328,12 +386,13 @@ def read_layer(file, name):
     """load_layer() of an open file, such as io.BytesIO; name: for messages."""
     version, head_bytes, total = _check(file, name)
     try:
-        network, _ = _read_header(file, version, head_bytes, total)
+        network, flags = _read_header(file, version, head_bytes, total)
         layer1 = network.layer1
         if layer1 is None:
             raise ValueError("it holds no feature layer")
         tags = [b"NOTE"] + list(_of_layer(layer1, 0, False))
-        found = _read_arrays(file, _wanted(network), head_bytes, total, tags)
+        wanted = _wanted(network) if version < 3 else _wanted_3(network, flags)
+        found = _read_arrays(file, wanted, head_bytes, total, tags)
         layer1.load(found)
         notes = found[b"NOTE"][0] if b"NOTE" in found else None
         return KeptLayer(layer1, network.embedding, notes)
@@ -345,7 +404,7 @@ def _read_header(file, version, head_bytes, total):
     """(Network without its arrays, flags); nothing is made that the file cannot hold."""
     file.seek(calcsize(START))
     head = file.read(head_bytes - calcsize(START))
-    return (_read_1 if version == 1 else _read_2)(head, total)
+    return (_read_1, _read_2, _read_3)[version - 1](head, total)
 
 
 def _check_rows(rows):
@@ -434,6 +493,50 @@ def _read_2(head, total):
     return network, flags
 
 
+def _read_3(head, total):
+    """A network from the header of version 3; where its statistics are alone, images are of
+    them."""
+    fields = unpack_from(VERSION_2, head, 0)
+    count, classes, label_pixels, flags, height, width, copies, zero = fields[:8]
+    images, seed, fitted, loo = fields[8:]
+    if count not in (1, 2) or label_pixels != MAX_CLASSES or zero:
+        raise ValueError("want 1 or 2 layers and %d label pixels" % MAX_CLASSES)
+    if copies or seed or fitted or loo != NOT_COMPUTED:
+        raise ValueError("merged, marks of a training")
+    at = calcsize(VERSION_2)
+    if len(head) < at + count * calcsize(LAYER):
+        raise ValueError("the table of layers is cut short")
+    table = [unpack_from(LAYER, head, at + i * calcsize(LAYER)) for i in range(count)]
+    alone, wide = bool(flags & ALONE), images > MAX_IMAGES
+    if flags & ~(STATISTICS | KEPT | ALONE | SCALED) or bool(flags & KEPT) != (count == 2):
+        raise ValueError("flags %d cannot be" % flags)
+    if (flags & SCALED and not (alone and wide)) or (alone and not flags & STATISTICS):
+        raise ValueError("flags %d cannot be" % flags)
+    if not (alone or wide or flags & STATISTICS):
+        raise ValueError("it is no network of format 3")
+    if not 0 < images <= MOST_IMAGES:
+        raise ValueError("images: want 1 to %d, got %d" % (MOST_IMAGES, images))
+    embedding = LabelEmbedding(height, width)
+    layer1, features = None, embedding.features
+    if count == 2:
+        kind = layer_of_kind(table[0][0], FEATURE_LAYERS)
+        kind.check(table[0][2])
+        layer1 = kind(embedding, table[0][2])
+        _fill(layer1, table[0])
+        features = layer1.outputs
+    if layer_of_kind(table[-1][0], CLASS_LAYERS) is not LinearClassLayer or table[-1][1]:
+        raise ValueError("want a linear class layer in primal form")
+    if flags & STATISTICS:
+        _check_room(2 * packed(features), total)
+    if not 1 <= classes <= MAX_CLASSES:
+        raise ValueError("classes: want 1 to %d, got %d" % (MAX_CLASSES, classes))
+    _check_room(classes * features, total)
+    layer = LinearClassLayer(features, classes)
+    _fill(layer, table[-1])
+    names = head[at + count * calcsize(LAYER) :]
+    return _network(embedding, names, layer1, layer, (images, 0, 0, 0, loo), flags)
+
+
 def _fill(layer, row):
     """Takes what the table says of a layer."""
     _, form, outputs, inputs, ridge_lambda, parameter, crc = row
@@ -461,7 +564,7 @@ def _network(embedding, packed_names, layer1, layer, counts, flags):
     if packed_names != plain + bytes(-len(plain) % 4):  # all before them is whole words
         raise ValueError("the header is longer than its class names")
     network = Network(embedding, names, layer1, layer)
-    if layer.classes < 2:
+    if layer.classes < 2 and not flags & ALONE:
         raise ValueError("want 2 or more classes, got %d" % layer.classes)
     info = network.info
     info.images, info.copies, info.seed, info.fitted_correct, loo = counts
@@ -492,6 +595,60 @@ def _wanted(network):
     if network.layer:
         wanted[b"FIT "] = wanted[b"LOO "] = ("B", 0, 1, images, False)
     return wanted
+
+
+def _wanted_3(network, flags):
+    """Likewise, of a file of version 3."""
+    images, layer = network.info.images, network.layer
+    wanted = {}
+    if network.layer1:
+        wanted.update(_of_layer(network.layer1, 0, False))
+    wanted.update(_of_layer(layer, 0, flags & STATISTICS))
+    if flags & ALONE:
+        del wanted[b"W2  "], wanted[b"V2  "]
+    if flags & STATISTICS:
+        wide = images > MAX_IMAGES and not flags & SCALED
+        scale = _scale(images) if flags & SCALED else (0, 0)
+        for tag, bits in ((b"GRAM", scale[0]), (b"SUMS", scale[1]), (b"CNT ", 0)):
+            code, exponent, rows, columns, _ = wanted[tag]
+            if tag != b"CNT ":
+                code, exponent = "q" if wide else "i", exponent - bits
+            wanted[tag] = code, exponent, rows, columns, True
+        wanted[b"OFFS"] = "q", 0, 1, layer.classes, False
+    return wanted
+
+
+def _read_merged(file, network, flags, at, total):
+    """The arrays of version 3. Sums in int64 are passed over: a board cannot learn on with
+    them."""
+    wanted, info, layer = _wanted_3(network, flags), network.info, network.layer
+    tags = list(wanted) + [b"NOTE"]
+    wide = flags & STATISTICS and wanted[b"GRAM"][0] == "q"
+    if wide:
+        tags = [tag for tag in tags if tag not in (b"GRAM", b"SUMS")]
+    found = _read_arrays(file, wanted, at, total, tags)
+    if b"NOTE" in found and flags & ALONE:
+        raise ValueError("statistics alone with a note")
+    if flags & STATISTICS:
+        counts = array("i", found[b"CNT "][0])
+        if min(counts) < 0 or sum(counts) != info.images:
+            raise ValueError("counts: want %d images, got %r" % (info.images, list(counts)))
+        offsets = array("q", found[b"OFFS"][0]) if b"OFFS" in found else None
+        if offsets is None and not (flags & ALONE or info.images > MAX_IMAGES):
+            raise ValueError("it is no network of format 3")
+        for c, offset in enumerate(offsets or ()):
+            if not 0 <= c * counts[c] + offset < MAX_CLASSES * max(counts[c], 1):
+                raise ValueError("offsets: %d of %d images cannot be" % (offset, counts[c]))
+        if offsets is not None and not any(offsets):
+            raise ValueError("offsets: all are 0")
+    network.notes = found[b"NOTE"][0] if b"NOTE" in found else None
+    if network.layer1:
+        network.layer1.load(found)
+    if wide:
+        found.pop(b"CNT ")
+    network.statistics = layer.load(found)
+    if flags & ALONE:
+        info.images = 0
 
 
 def _statistics_tags(layer):

@@ -424,16 +424,17 @@ static mp_obj_t mod_trace(mp_obj_t g_in) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(mod_trace_obj, mod_trace);
 
-// merge(a, b)
-static mp_obj_t mod_merge(mp_obj_t a_in, mp_obj_t b_in) {
+// merge(a, b, remove=False)
+static mp_obj_t mod_merge(size_t n_args, const mp_obj_t *args) {
+    const bool remove = get_flag(n_args, args, 2);
     BUFFERS_FROM_HERE;
-    const struct array a = get_output(a_in, "merge: a", 'i');
-    const struct array b = get_input(b_in, "merge: b", 'i');
+    const struct array a = get_output(args[0], "merge: a", 'i');
+    const struct array b = get_input(args[1], "merge: b", 'i');
     want_len(&b, a.len, "as a");
     apart(&a, &b);
-    return none_or_raise(ridge_merge((int32_t *)a.data, (const int32_t *)b.data, a.len), "merge");
+    return none_or_raise(ridge_merge((int32_t *)a.data, (const int32_t *)b.data, a.len, remove), "merge");
 }
-static MP_DEFINE_CONST_FUN_OBJ_2(mod_merge_obj, mod_merge);
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_merge_obj, 2, 3, mod_merge);
 
 // project(x, w, m, h, work)
 static mp_obj_t mod_project(size_t n_args, const mp_obj_t *args) {

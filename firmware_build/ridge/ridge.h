@@ -97,8 +97,9 @@ int ridge_class_sums(const int16_t *x, const uint8_t *labels, size_t n, size_t m
 // Sum of the diagonal of g packed (m,m).
 int64_t ridge_trace(const int32_t *g, size_t m);
 
-// a += b, both int32 (count): statistics of two boards merged. OVERFLOW where an element would leave int32.
-int ridge_merge(int32_t *a, const int32_t *b, size_t count);
+// a += b, or a -= b with remove, both int32 (count): statistics of two boards merged, or parted again. OVERFLOW where an
+// element would leave int32; a is unchanged then.
+int ridge_merge(int32_t *a, const int32_t *b, size_t count, int remove);
 
 // h (n,q) = unit length of relu(x w^T), x (n,m), w (q,m), in units of 1/512. work: ridge_project_work_len(n, m, q).
 // OVERFLOW where a row of x is too long: m * sum x^2 must stay below 2^32 - 3 (an encoded row has sum x^2 near 2^18),

@@ -130,8 +130,9 @@ def crc32(data: _Buffer, crc: int = 0) -> int:
 def trace(g: _Buffer) -> int:
     """Sum of the diagonal of g, i packed(m)."""
 
-def merge(a: _Buffer, b: _Buffer) -> None:
-    """a += b, both i of one length: Gram matrices, sums or counts of two boards.
+def merge(a: _Buffer, b: _Buffer, remove: bool = False) -> None:
+    """a += b, or a -= b with remove, both i of one length: Gram matrices, sums or counts of two
+    boards.
 
     OverflowError: an element would leave int32; a is unchanged.
     """

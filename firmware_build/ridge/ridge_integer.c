@@ -175,15 +175,16 @@ int64_t ridge_trace(const int32_t *g, size_t m) {
     return sum;
 }
 
-int ridge_merge(int32_t *a, const int32_t *b, size_t count) {
+int ridge_merge(int32_t *a, const int32_t *b, size_t count, int remove) {
+    const int64_t sign = remove ? -1 : 1;
     for (size_t i = 0; i < count; ++i) {
-        const int64_t sum = (int64_t)a[i] + b[i];
+        const int64_t sum = a[i] + sign * b[i];
         if (sum > INT32_MAX || sum < INT32_MIN) {
             return RIDGE_ERR_OVERFLOW;
         }
     }
     for (size_t i = 0; i < count; ++i) {
-        a[i] += b[i];
+        a[i] = (int32_t)(a[i] + sign * b[i]);
     }
     return RIDGE_OK;
 }

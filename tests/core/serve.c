@@ -153,7 +153,7 @@ static int64_t call(const char *name, const struct argument *a) {
     } else if (!strcmp(name, "trace")) {
         return ridge_trace(A(0), Z(1));
     } else if (!strcmp(name, "merge")) {
-        return ridge_merge(A(0), A(1), Z(2));
+        return ridge_merge(A(0), A(1), Z(2), I(3));
     } else if (!strcmp(name, "project")) {
         return ridge_project(A(0), Z(1), Z(2), A(3), Z(4), A(5), A(6));
     } else if (!strcmp(name, "extent")) {

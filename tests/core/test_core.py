@@ -309,12 +309,20 @@ def test_trace_is_exact(cores: Cores, rng: np.random.Generator) -> None:
 def test_merge_adds_or_changes_nothing(cores: Cores, rng: np.random.Generator) -> None:
     a, b = (rng.integers(-(2**30), 2**30, 50).astype(np.int32) for _ in range(2))
     a[:2], b[:2] = [INT32_MAX, -(2**31)], [0, 0]
-    answer = cores.call("merge", a, b, 50)
-    assert answer.result == OK
-    assert same(answer[0], a + b)
-    for first, second in [(INT32_MAX, 1), (-(2**31), -1), (-1, -(2**31))]:
+    for remove, sign in ((0, 1), (1, -1)):
+        answer = cores.call("merge", a, b, 50, remove)
+        assert answer.result == OK
+        assert same(answer[0], a + sign * b)
+    for first, second, remove in [
+        (INT32_MAX, 1, 0),
+        (-(2**31), -1, 0),
+        (-1, -(2**31), 0),
+        (INT32_MAX, -1, 1),
+        (-(2**31), 1, 1),
+        (0, -(2**31), 1),
+    ]:
         a[49], b[49] = first, second
-        answer = cores.call("merge", a, b, 50)
+        answer = cores.call("merge", a, b, 50, remove)
         assert answer.result == OVERFLOW
         assert same(answer[0], a)
 

@@ -82,7 +82,9 @@ def calls():
     yield call
     call()
     yield Call("kernel", [x, M, k, None, 4], [2, 3], 3, [2])
-    yield Call("merge", [g, ("i", array("i", range(-9, PACKED - 9)))], [0])
+    other = ("i", array("i", range(-9, PACKED - 9)))
+    yield Call("merge", [g, other], [0])
+    yield Call("merge", [g, other, True], [0])
     sums, counts = zeros("i", K * M), zeros("i", K)
     call = Call("class_sums", [x, labels, sums, counts], [2, 3])
     yield call

@@ -146,7 +146,9 @@ def test_kernel_is_exact_from_its_first_row_on(of: Of) -> None:
 
 def test_merge_and_class_sums_are_exact(of: Of) -> None:
     for call in of("merge"):
-        assert np.array_equal(call.out[0], call.args[0] + call.args[1])
+        a, b, *remove = call.args
+        assert np.array_equal(call.out[0], a - b if remove else a + b)
+    assert {len(call.args) for call in of("merge")} == {2, 3}
     for call in of("class_sums"):
         x, labels, sums, counts, *remove = call.args
         sign = -1 if remove and remove[0] else 1

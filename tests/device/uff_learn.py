@@ -32,6 +32,14 @@ def frozen(each=6):
     return IncrementalClassifier.from_network(trainer.run(), trainer.statistics)
 
 
+def keeping(each=6, seed=0):
+    """Likewise, of a first layer that came from elsewhere."""
+    samples = small_samples(each)
+    layer1 = Trainer(samples, Options(hidden=HIDDEN, solver="primal", seed=seed)).run().layer1
+    trainer = Trainer(samples, Options(hidden=HIDDEN, solver="primal"), layer1=layer1)
+    return IncrementalClassifier.from_network(trainer.run(), trainer.statistics)
+
+
 def added(learner, numbers, classes=3):
     for number in numbers:
         for label in range(classes):
@@ -71,7 +79,7 @@ def test_two_halves_merged_are_the_whole():
 
 
 def test_two_boards_with_one_first_layer_merge_to_the_whole():
-    whole, half, other = frozen(), frozen(), frozen()
+    whole, half, other = keeping(), keeping(), keeping()
     other.statistics = added(
         IncrementalClassifier.from_network(other.network), range(100, 105)
     ).statistics
@@ -314,21 +322,34 @@ def lit_elsewhere(learner, pixels):
 def test_networks_that_differ_do_not_merge():
     one = added(started(), range(3))
     before = state(one)
-    raises(ValueError, "different classes", one.merge, added(started(4), range(3), 4))
-    raises(ValueError, "different first layers", one.merge, frozen())
-    trainer = Trainer(small_samples(6), Options(hidden=HIDDEN, solver="primal", seed=9))
+    raises(ValueError, "different first layers", one.merge, keeping())
+    raises(ValueError, "different first layers", keeping().merge, keeping(seed=9))
+    raises(ValueError, "layer 1 was trained on images of one board", frozen().merge, frozen())
     raises(
         ValueError,
-        "different first layers",
-        frozen().merge,
-        IncrementalClassifier.from_network(trainer.run()),
+        "want images of 8 x 8, got 4 x 16",
+        one.merge,
+        IncrementalClassifier(4, 16, NAMES[:3]),
     )
-    assert state(one) == before
+    for options, part in (
+        (Options(network="uff1", lambda2=0.5), "want lambda2 of 0.1"),
+        (Options(network="uff1", label_scale=0.3), "want label_scale of 0.5"),
+    ):
+        other = IncrementalClassifier(HEIGHT, WIDTH, NAMES[:3], options)
+        raises(ValueError, part, one.merge, added(other, range(3)))
+    twins = IncrementalClassifier(HEIGHT, WIDTH, ["bar", "bar"])
+    raises(ValueError, "two classes of one name: bar, bar", one.merge, twins)
+    many = IncrementalClassifier(HEIGHT, WIDTH, ["class %d" % i for i in range(14)])
+    for label in range(14):
+        many.add(image(label, 0), label)
+    raises(ValueError, "classes: want 1 to 16, got 17", one.merge, many)
+    assert state(one) == before and one.network.names == NAMES[:3]
 
 
 def test_more_images_than_exact_sums_hold_do_not_merge():
     one, other = added(started(), range(1)), added(started(), range(1))
     other.statistics.counts[0] = 8190
+    other.statistics.gram[:4] = b"\0\0\0\x01"
     before = state(one)
     raises(OverflowError, "want at most 8191", one.merge, other)
     assert state(one) == before

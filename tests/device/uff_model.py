@@ -245,7 +245,7 @@ def test_other_files_are_no_model_files():
     for data, part in (
         (b"", "0 bytes are no model file"),
         (b"UFFS" + bytes(100), "not a model file"),
-        (b"UFFM\x03\x00" + bytes(100), "model format 3; this reads 1 and 2"),
+        (b"UFFM\x04\x00" + bytes(100), "model format 4; this reads 1 to 3"),
     ):
         write(path, data)
         raises(FormatError, part, model.load, path)

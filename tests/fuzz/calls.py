@@ -361,7 +361,7 @@ FUNCTIONS: dict[str, Function] = {
     "trace": Function({"m": M}, (Array("g", "i", "packed(m)", ints),), references.trace),
     "merge": Function(
         {"n": (0, 300)},
-        (Array("a", "i", "n", ints, "both"), Array("b", "i", "n", ints)),
+        (Array("a", "i", "n", ints, "both"), Array("b", "i", "n", ints), flag("remove")),
         references.merge,
     ),
     "project": Function(

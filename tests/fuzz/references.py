@@ -178,7 +178,8 @@ def trace(v: Values) -> Want:
 
 
 def merge(v: Values) -> Want:
-    total = v["a"].astype(np.int64) + v["b"]
+    b = v["b"].astype(np.int64)
+    total = v["a"] + (-b if v.get("remove") else b)
     if np.any(total != wrapped(total)):
         return Want("OverflowError")
     return Want(arrays={"a": total.astype(np.int32)})

@@ -3,7 +3,7 @@ from typing import Literal
 
 from .arena import Alloc, ArenaLike
 from .dataset import Dataset
-from .network import Layer
+from .network import Layer, Network
 from .plan import Options, Plan
 from .predictor import Predictor
 
@@ -31,5 +31,6 @@ class Classifier(Predictor):
         self, dataset: Dataset, progress: Callable[[str, float], object] | None = None
     ) -> Classifier: ...
     def fit_steps(self, dataset: Dataset) -> Iterator[tuple[str, float]]: ...
+    def merge(self, other: Predictor | Network | str) -> Classifier: ...
 
 def load(path: str, arena: ArenaLike | None = None) -> Classifier: ...

@@ -9,13 +9,23 @@ class KeptLayer(NamedTuple):
     embedding: LabelEmbedding
     notes: bytearray | None
 
-def save(network: Network, path: str, statistics: Any = None, statistics1: Any = None) -> None: ...
+def save(
+    network: Network,
+    path: str,
+    statistics: Any = None,
+    statistics1: Any = None,
+    alone: bool = False,
+) -> None: ...
 def save_layer(
     layer1: Layer, embedding: LabelEmbedding, path: str, notes: bytes | None = None
 ) -> None: ...
 def save_steps(
-    network: Network, path: str, statistics: Any = None, statistics1: Any = None
+    network: Network,
+    path: str,
+    statistics: Any = None,
+    statistics1: Any = None,
+    alone: bool = False,
 ) -> Iterator[float]: ...
-def load(path: str) -> Network: ...
+def load(path: str, alone: bool = False) -> Network: ...
 def load_layer(path: str) -> KeptLayer: ...
 def read_layer(file: BinaryIO, name: str) -> KeptLayer: ...
