@@ -23,6 +23,7 @@ ROOMS = (
     "png",
     "pictures",
     "targets",
+    "merging",
     "verification",
     "handwriting",
     "virtual_board",

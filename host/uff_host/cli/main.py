@@ -50,6 +50,8 @@ COMMANDS: dict[str, Command | Group] = {
     "train": Command("train a network in MicroPython", "train"),
     "evaluate": Command("test a model in MicroPython", "evaluate"),
     "predict": Command("say what pictures show, in MicroPython", "predict"),
+    "merge": Command("make one model of what many boards have learnt", "merge"),
+    "receipt": Command("say by SHA-256 what a model is made of", "receipt"),
     "verify": Command("check on the host what a target computed", "verify"),
     "board": Command("a virtual board in a web page", "board"),
     "lesson": Command("write a session of touches: a made-up person teaches digits", "lesson"),

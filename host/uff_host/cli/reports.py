@@ -10,6 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from uff_host.console.screen import table
+from uff_host.merging.receipt import Part, Receipt
+from uff_host.merging.sums import Sums
 from uff_host.published import FIGURES
 from uff_host.targets.base import Result
 from uff_host.verification import Report
@@ -53,6 +55,31 @@ def training_facts(result: Result) -> str:
         f"{result['memory_bytes']:,} bytes of arrays, "
         f"{result['peak_bytes']:,} bytes of memory at most, model {result['model_bytes']:,} bytes"
     )
+
+
+def classes_of(sums: Sums) -> Table:
+    """Images of each class, in the order of the model."""
+    rows = [(name, f"{sums.classes[name].images:,}") for name in sums.names()]
+    return table("Merged", ("class", "images"), rows)
+
+
+def receipt(told: Receipt) -> str:
+    """A receipt for people, a line for each hash."""
+    lines = [
+        f"model    {told.model}",
+        f"layer 1  {told.layer1 or 'none: the class layer sees the pixels'}",
+        f"sums     {told.whole.sums}  {_part(told.whole)}",
+        *(f"part     {part.sums}  {_part(part)}" for part in told.parts),
+        *(f"without  {part.sums}  {_part(part)}" for part in told.without),
+    ]
+    if not told.parts:
+        lines.append("It was not merged, or its receipt does not lie beside it.")
+    return "\n".join(lines)
+
+
+def _part(part: Part) -> str:
+    each = ", ".join(f"{name} {count:,}" for name, count in part.classes.items())
+    return f"{part.images:,} images ({each})"
 
 
 def confusion(names: Sequence[str], counts: Sequence[Sequence[int]]) -> Table:

@@ -3,9 +3,11 @@
 Little-endian: a header, the class names, tagged arrays, and a CRC over all of it. Arrays
 hold integers; a stored integer is the value times two to the power of the array's exponent.
 
-There are two versions. Version 1 holds the networks uff1 and uff2, both layers trained, without
+There are three versions. Version 1 holds the networks uff1 and uff2, both layers trained, without
 copies; all others are version 2, whose header has a row for each layer. A version 2 file may also
-hold a feature layer alone, for other networks to keep.
+hold a feature layer alone, for other networks to keep. Version 3 holds what merging makes of many
+boards where the others cannot: statistics of a linear class layer without its weights, statistics
+of more than 8,191 images, and those of classes in another order than they were learnt in.
 """
 
 from __future__ import annotations
@@ -55,13 +57,17 @@ FLAG_DUAL2 = 2
 FLAG_LAMBDA_CHOSEN = 4
 FLAG_STATISTICS = 8
 FLAG_KEPT = 16  # the feature layer came from elsewhere, the class layer alone was trained
+FLAG_ALONE = 32  # version 3: statistics without weights
+FLAG_SCALED = 64  # version 3: statistics scaled down to int32, to be solved
 
-DTYPES = {"h": "<i2", "i": "<i4", "B": "u1"}
+DTYPES = {"h": "<i2", "i": "<i4", "q": "<i8", "B": "u1"}
 TYPECODES = {np.dtype(dtype): code for code, dtype in DTYPES.items()}
 
 MAX_COPIES = 15
 MAX_NEURONS = 4096  # of a contrast layer
 MAX_ROWS = 8191  # 512^2 each on the diagonal of an int32 Gram matrix
+MOST_IMAGES = 2**31 - 1  # of statistics in int64
+SUMMED_IMAGES = 2**21  # of which class sums fit int32: a feature is 573 at most
 PATCH = 36  # elements of a patch
 PATCH_SIDE = 9  # of an image, at least
 PATCH_CHANNELS = 32  # outputs of a filter: 4 x 4 cells, two signs
@@ -110,7 +116,9 @@ class Model:
 
     layers: at most one feature layer, then a class layer; or a feature layer alone, for which
     there are no classes. kept: the feature layer was trained elsewhere. copies: of each image,
-    trained on beside it. loo_correct is None when it was not computed.
+    trained on beside it. loo_correct is None when it was not computed. alone: statistics of the
+    class layer without its weights; scaled: those scaled down to int32 (scale_of()), of more than
+    8,191 images, for a target to solve.
     """
 
     height: int
@@ -124,6 +132,8 @@ class Model:
     loo_correct: int | None
     lambda_chosen: bool = False
     kept: bool = False
+    alone: bool = False
+    scaled: bool = False
     arrays: dict[bytes, Array] = field(default_factory=dict)
 
     @property
@@ -160,6 +170,9 @@ class Model:
     @property
     def version(self) -> int:
         """Of the file that holds it."""
+        many = self.n_images > MAX_ROWS and self.kinds[-1] == "linear"
+        if self.alone or many or b"OFFS" in self.arrays:
+            return 3
         old = self.kinds in (NAMES["uff1"], NAMES["uff2"]) and not self.copies and not self.kept
         return 1 if old else 2
 
@@ -263,8 +276,47 @@ _ARRAYS: dict[str, Callable[[Layer, int], tuple[Wanted, Wanted]]] = {
 }
 
 
+def scale_of(images: int) -> tuple[int, int]:
+    """Bits by which (Gram matrix, class sums) of so many images are scaled down to fit int32.
+
+    As many as make 2^bits times 8,191 images, or 2^21, so that what is left has as many bits as
+    the sums of a training may have.
+    """
+    gram = sums = 0
+    while images > MAX_ROWS << gram:
+        gram += 1
+    while images > SUMMED_IMAGES << sums:
+        sums += 1
+    return gram, sums
+
+
+def _merged_arrays(model: Model) -> Wanted:
+    """Those of a file of version 3."""
+    wanted: Wanted = {}
+    if model.feature_layer:
+        wanted |= _ARRAYS[model.feature_layer.kind](model.feature_layer, 0)[0]
+    weights, statistics = _linear_arrays(model.class_layer, 0)
+    if not model.alone:
+        wanted |= weights
+        if b"NOTE" in model.arrays:
+            wanted[b"NOTE"] = ("B", 0, 1, model.arrays[b"NOTE"].data.size)
+    if model.has_statistics or model.alone:
+        wide = model.n_images > MAX_ROWS and not model.scaled
+        bits = scale_of(model.n_images) if model.scaled else (0, 0)
+        for tag, by in zip((b"GRAM", b"SUMS"), bits, strict=True):
+            _, exponent, rows, columns = statistics[tag]
+            assert exponent is not None
+            statistics[tag] = ("q" if wide else "i", exponent - by, rows, columns)
+        wanted |= statistics
+    if b"OFFS" in model.arrays:
+        wanted[b"OFFS"] = ("q", 0, 1, model.n_classes)
+    return wanted
+
+
 def expected_arrays(model: Model) -> Wanted:
     """What `model` must hold, in the order of the file."""
+    if model.version == 3:
+        return _merged_arrays(model)
     weights: Wanted = {}
     statistics: Wanted = {}
     for layer in model.layers:
@@ -316,6 +368,8 @@ def _flags(model: Model) -> int:
         FLAG_LAMBDA_CHOSEN * model.lambda_chosen
         | FLAG_STATISTICS * model.has_statistics
         | FLAG_KEPT * model.kept
+        | FLAG_ALONE * model.alone
+        | FLAG_SCALED * model.scaled
     )
 
 
@@ -396,10 +450,20 @@ def read_model(path: Path) -> Model:
 
     Raises:
         FormatError: It is no model file, damaged, its parts do not fit each other, or it holds a
-            feature layer alone.
+            feature layer or statistics alone.
         OSError: It cannot be read.
     """
     return unpack_model(_read(path), str(path))
+
+
+def read_statistics(path: Path) -> Model:
+    """Read a file of a whole network, or of statistics alone.
+
+    Raises:
+        FormatError: As read_model(), but for statistics alone.
+        OSError: It cannot be read.
+    """
+    return unpack_statistics(_read(path), str(path))
 
 
 def read_layer(path: Path) -> Model:
@@ -458,7 +522,19 @@ def unpack_model(data: bytes, what: str = "model file") -> Model:
 
     Raises:
         FormatError: It is no model file, damaged, its parts do not fit each other, or it holds a
-            feature layer alone.
+            feature layer or statistics alone.
+    """
+    model = unpack_statistics(data, what)
+    if model.alone:
+        raise FormatError(f"{what} holds statistics alone; `uff merge` makes a network of them.")
+    return model
+
+
+def unpack_statistics(data: bytes, what: str = "model file") -> Model:
+    """Likewise, but of statistics alone too.
+
+    Raises:
+        FormatError: As unpack_model(), but for statistics alone.
     """
     model = _unpack(data, what)
     if model.is_feature_layer:
@@ -469,7 +545,7 @@ def unpack_model(data: bytes, what: str = "model file") -> Model:
 def _unpack(data: bytes, what: str) -> Model:
     version, total = _unpack_start(data, what)
     start, header_size = struct.calcsize(START), struct.unpack_from(START, data)[2]
-    unpack, fields = (_unpack_1, VERSION_1) if version == 1 else (_unpack_2, VERSION_2)
+    fields = VERSION_1 if version == 1 else VERSION_2
     fixed = start + struct.calcsize(fields)
     if total != len(data):
         raise FormatError(
@@ -483,7 +559,10 @@ def _unpack(data: bytes, what: str) -> Model:
     if not fixed <= header_size <= total - 4 or header_size % 4:
         raise FormatError(f"{what}: a header of {header_size} bytes cannot be.")
     arrays = _unpack_arrays(data[header_size : total - 4], what)
-    return unpack(data[start:header_size], arrays, what)
+    head = data[start:header_size]
+    if version == 1:
+        return _unpack_1(head, arrays, what)
+    return _unpack_2(head, arrays, version, what)
 
 
 def _unpack_start(data: bytes, what: str) -> tuple[int, int]:
@@ -491,8 +570,8 @@ def _unpack_start(data: bytes, what: str) -> tuple[int, int]:
     if len(data) < struct.calcsize(START) or data[:4] != MAGIC:
         raise FormatError(f"{what} is no model file: it does not begin with {MAGIC.decode()}.")
     _, version, _, total = struct.unpack_from(START, data)
-    if version not in (1, 2):
-        raise FormatError(f"{what} has version {version} of the model file, this reads 1 and 2.")
+    if version not in (1, 2, 3):
+        raise FormatError(f"{what} has version {version} of the model file, this reads 1 to 3.")
     return version, total
 
 
@@ -562,7 +641,7 @@ def _unpack_1(head: bytes, arrays: dict[bytes, Array], what: str) -> Model:
     )
 
 
-def _unpack_2(head: bytes, arrays: dict[bytes, Array], what: str) -> Model:
+def _unpack_2(head: bytes, arrays: dict[bytes, Array], version: int, what: str) -> Model:
     (
         n_layers,
         n_classes,
@@ -611,9 +690,11 @@ def _unpack_2(head: bytes, arrays: dict[bytes, Array], what: str) -> Model:
             loo_correct=None if loo_correct == NOT_COMPUTED else loo_correct,
             lambda_chosen=bool(flags & FLAG_LAMBDA_CHOSEN),
             kept=bool(flags & FLAG_KEPT),
+            alone=bool(flags & FLAG_ALONE),
+            scaled=bool(flags & FLAG_SCALED),
             arrays=arrays,
         ),
-        2,
+        version,
         flags,
         what,
     )
@@ -693,7 +774,8 @@ def check(model: Model, what: str) -> None:
             "a feature layer alone, but fields of a whole network are set.",
         )
     else:
-        need(2 <= model.n_classes <= MAX_CLASSES, f"{model.n_classes} classes cannot be.")
+        least = 1 if model.alone else 2
+        need(least <= model.n_classes <= MAX_CLASSES, f"{model.n_classes} classes cannot be.")
         need(model.n_images > 0, "it was trained on no image.")
     need(
         not model.kept or model.feature_layer is not None,
@@ -706,8 +788,10 @@ def check(model: Model, what: str) -> None:
         f"images of {model.height}x{model.width} leave no pixels beside the label pixels.",
     )
     need(0 <= model.copies <= MAX_COPIES, f"{model.copies} copies, wanted 0 to {MAX_COPIES}.")
+    if model.version == 3:
+        _check_merged(model, need)
     need(
-        model.n_rows <= MAX_ROWS,
+        model.n_rows <= MAX_ROWS or model.version == 3,
         f"{model.n_images} images with {model.copies} copies are {model.n_rows} rows, "
         f"wanted {MAX_ROWS} at most.",
     )
@@ -728,10 +812,34 @@ def check(model: Model, what: str) -> None:
         need(int(rows.min()) >= 0, "array b'ROWS' holds features below 0.")
         _check_rows("ROWS", rows, MOST_SQUARES, need)
     if not alone:
-        more = model.exponent("V2") - model.exponent("W2")
+        more = 9 if model.alone else model.exponent("V2") - model.exponent("W2")
         # A kernel layer's sums of alpha and phi are shifted right by 30 - more.
         fits = -33 <= more <= 30 if model.class_layer.kind == "kernel" else more == 9
         need(fits, "the exponents of W2 and V2 do not belong together.")
+
+
+def _check_merged(model: Model, need: Need) -> None:
+    """The fields of a file of version 3."""
+    need(
+        not (model.copies or model.seed or model.fitted_correct or model.lambda_chosen)
+        and model.loo_correct is None,
+        "statistics were merged, but fields of a training are set.",
+    )
+    need(
+        model.class_layer.kind == "linear" and not model.class_layer.dual,
+        "statistics are merged of a linear class layer in primal form.",
+    )
+    need(
+        model.kept == (model.feature_layer is not None),
+        "a feature layer beside merged statistics must have been kept.",
+    )
+    need(model.n_images <= MOST_IMAGES, f"{model.n_images} images, wanted {MOST_IMAGES} at most.")
+    need(
+        not model.scaled or (model.alone and model.n_images > MAX_ROWS),
+        f"statistics of {model.n_images} images, not alone or not many, are scaled down.",
+    )
+    if b"OFFS" in model.arrays:
+        need(model.has_statistics, "there are offsets without statistics.")
 
 
 def _check_layer(layer: Layer, inputs: int, model: Model, need: Need) -> None:
@@ -803,9 +911,24 @@ def _check_arrays(model: Model, need: Need) -> None:
             )
     if b"CNT " in model.arrays:
         counts = model.arrays[b"CNT "].data
+        total = int(counts.sum(dtype=np.int64))
+        merged = model.version == 3
         need(
-            int(counts.min()) >= 0 and int(counts.sum(dtype=np.int64)) <= MAX_ROWS,
-            f"it counts {counts[0].tolist()} images of its classes, wanted {MAX_ROWS} at most.",
+            int(counts.min()) >= 0 and (total == model.n_images if merged else total <= MAX_ROWS),
+            f"it counts {counts[0].tolist()} images of its classes, wanted "
+            + (f"{model.n_images}." if merged else f"{MAX_ROWS} at most."),
+        )
+    if b"OFFS" in model.arrays:
+        _check_offsets(model, need)
+
+
+def _check_offsets(model: Model, need: Need) -> None:
+    offsets = [int(value) for value in model.array("OFFS")[0]]
+    need(any(offsets), "its offsets are all 0.")
+    for c, (offset, count) in enumerate(zip(offsets, model.array("CNT")[0], strict=True)):
+        need(
+            0 <= c * int(count) + offset < MAX_CLASSES * max(int(count), 1),
+            f"an offset of {offset} for {count} images cannot be.",
         )
 
 

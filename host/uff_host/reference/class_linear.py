@@ -124,6 +124,23 @@ class LinearProblem(ClassProblem):
 problem = LinearProblem
 
 
+def solve_sums(
+    square: Float64, sums: Float64, counts: Float64, ridge: float, strength: float
+) -> tuple[ClassLayer, float, Float64]:
+    """The primal solution from sums over images, whoever has seen them: Gram matrix (m, m), class
+    sums (k, m), both of features as they are, counts (k,). Returns the layer, s^2 / mu, and the
+    sum of all features (m,)."""
+    k, m = sums.shape
+    n, s = float(counts.sum()), strength
+    lambda_abs = ridge * k * n * (1 + s * s) / (m + k)
+    g, targets, total = s * s / (s * s * n + lambda_abs), n / (k * counts), sums.sum(axis=0)
+    system = k * square + lambda_abs * np.eye(m) - g * k * np.outer(total, total)
+    wanted = targets[:, None] * (sums - g * counts[:, None] * total)
+    w: npt.NDArray[Any] = np.linalg.solve(system, wanted.T).T
+    v = g * (np.diag(targets * counts) - (w @ total)[:, None])
+    return ClassLayer(np.ascontiguousarray(w), v), g, total
+
+
 def square_of(f: Int16, dual: bool) -> Int32:
     """The matrix that the layer is solved from: of the rows, or of their features."""
     return kernel(f) if dual else gram(f)

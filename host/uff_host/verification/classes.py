@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from uff_host.formats.model import Layer
+from uff_host.formats.model import Layer, Model
 from uff_host.reference import class_layer, training
 from uff_host.reference.arithmetic import Int16
 from uff_host.reference.class_layer import ClassLayer, ClassProblem
 from uff_host.verification.case import ROUNDING, Case
+from uff_host.verification.report import Report
 
 # Leave-one-out goodness is about 1 for a sure label. Where a label differed, float64 saw the two
 # labels at most 0.008 apart (9 images in all); from 250 images on less than 0.0001. An image whose
@@ -20,13 +21,17 @@ V_PART = 2.0**-21  # a few roundings of a label weight itself
 
 
 def weights(
-    layer: Layer, case: Case, solved: ClassLayer, float32: float, v_float32: float
+    layer: Layer,
+    model: Model,
+    report: Report,
+    solved: ClassLayer,
+    float32: float,
+    v_float32: float,
 ) -> None:
     """Compare exponents and integer weights.
 
     float32: what it may add to the rounding of w2, in steps; v_float32: to a label weight.
     """
-    report, model = case.report, case.model
     integers = training.CLASS_LAYERS[layer.kind].integers
     e, v_exponent = model.exponent("W2"), model.exponent("V2")
     near = [integers(ClassLayer(solved.w * by, solved.v * by)) for by in NEARLY_ONE]

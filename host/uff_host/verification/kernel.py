@@ -36,5 +36,5 @@ def check(layer: Layer, f: Int16, case: Case) -> None:
     terms = math.sqrt(float((solved.w * solved.w).sum(axis=1).max()) * problem.rows)
     v_float32 = SPREADS * spread(system, solved.w.T, np.full((1, problem.rows), s2))
     v_float32 += V_TERMS * FLOAT32 * s2 * terms
-    classes.weights(layer, case, solved, STEPS + SPREADS * moved, v_float32)
+    classes.weights(layer, case.model, case.report, solved, STEPS + SPREADS * moved, v_float32)
     classes.leave_one_out(layer, problem, case)
