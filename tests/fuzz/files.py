@@ -9,20 +9,21 @@ again), and the host reads what has become of it.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import resource
 import struct
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from uff_host import reference
-from uff_host.errors import FormatError
+from uff_host.errors import DataError, FormatError
 from uff_host.formats import model as models
 from uff_host.formats import samples as samples_files
 from uff_host.formats import touch_recording as sessions
@@ -34,11 +35,13 @@ from uff_host.formats.model import (
     pack_model,
     read_layer,
     unpack_model,
+    unpack_statistics,
 )
 from uff_host.formats.networks import KINDS as KINDS_OF_LAYERS
 from uff_host.formats.networks import kinds_of
 from uff_host.formats.samples import pack_header, pack_record, unpack_samples
 from uff_host.formats.touch_recording import Report, Session, pack_session, unpack_session
+from uff_host.merging import sums as merging
 from uff_host.reference.encoding import kept_pixels
 
 from . import references
@@ -47,8 +50,15 @@ from .calls import Verdict
 Rng = np.random.Generator
 Case = dict[str, Any]
 
-KINDS = ("samples", "model", "session", "model", "layer")
-ENDINGS = {"samples": ".uffs", "model": ".uffm", "session": ".ufft", "layer": ".uffm"}
+KINDS = ("samples", "model", "session", "model", "layer", "merged")
+ENDINGS = {
+    "samples": ".uffs",
+    "model": ".uffm",
+    "session": ".ufft",
+    "layer": ".uffm",
+    "merged": ".uffm",
+}
+OF_MODELS = ("model", "layer", "merged")
 DEVICE_ERRORS = dict.fromkeys(ENDINGS, "FormatError") | {"session": "ValueError"}
 EDITS = ("append", "relabel", "delete", "name", "remove", "")
 MEMORY_KB = 200_000  # more than any file here makes of the host's reader
@@ -118,6 +128,33 @@ def a_layer(rng: Rng) -> bytes:
     return pack_model(layer_alone(made))
 
 
+def a_merged(rng: Rng) -> bytes:
+    """Statistics alone, of few images or of many, scaled down or not; or a network with such."""
+    made = trained(rng)
+    while made.class_layer.kind != "linear" or made.class_layer.dual or not made.has_statistics:
+        made = trained(rng)
+    made = replace(made, kept=made.feature_layer is not None, class_names=NAMES[: made.n_classes])
+    sums = merging.of_model(made, "it")
+    if rng.random() < 0.5:
+        for each in sums.classes.values():
+            each.numbers = int(rng.integers(16)) * each.images
+    while rng.random() < 0.4 and sums.images < 2**18:
+        for _ in range(12):
+            sums = sums.plus(sums)
+    alone = sums.model()
+    if rng.random() < 0.6:
+        return pack_model(alone if rng.random() < 0.7 else sums.scaled())
+    weights = {tag: made.arrays[tag] for tag in (b"W2  ", b"V2  ")}
+    network = replace(alone, alone=False, arrays=alone.arrays | weights)
+    if rng.random() < 0.3:
+        network.arrays = {
+            tag: array
+            for tag, array in network.arrays.items()
+            if tag not in (b"GRAM", b"SUMS", b"CNT ", b"OFFS")
+        }
+    return pack_model(network)
+
+
 def a_session(rng: Rng) -> bytes:
     width, height = (int(rng.integers(1, 900)) for _ in range(2))
     count = int(rng.integers(0, 90))
@@ -129,7 +166,13 @@ def a_session(rng: Rng) -> bytes:
     return pack_session(Session(width, height, reports))
 
 
-MAKERS = {"samples": a_samples_file, "model": a_model, "session": a_session, "layer": a_layer}
+MAKERS = {
+    "samples": a_samples_file,
+    "model": a_model,
+    "session": a_session,
+    "layer": a_layer,
+    "merged": a_merged,
+}
 
 
 # ---- their layout ----
@@ -163,7 +206,7 @@ def fields(kind: str, data: bytes) -> list[Field]:
     found, at = _struct(models.START, 0)
     more, at = _struct(models.VERSION_1 if version == 1 else models.VERSION_2, at)
     found += more
-    if version == 2:
+    if version > 1:
         for _ in range(2):
             if at + struct.calcsize(models.LAYER) <= header:
                 row, at = _struct(models.LAYER, at)
@@ -214,7 +257,7 @@ def renew(kind: str, data: bytearray, lengths: bool) -> None:
             crc = zlib.crc32(data[start : start + step - 4], zlib.crc32(struct.pack("<I", index)))
             struct.pack_into("<I", data, start + step - 4, crc)
         return
-    if kind in ("model", "layer") and lengths:
+    if kind in OF_MODELS and lengths:
         struct.pack_into("<I", data, 8, len(data))
     if kind == "session" and lengths:
         count = (len(data) - 20) // struct.calcsize(sessions.RECORD)
@@ -232,6 +275,7 @@ INTERESTING = {
     "b": [-128, -1, 0, 1, 14, 18, 127],
     "h": [-32768, -1, 0, 1, 32767],
     "i": [-(2**31), -1, 0, 1, 2**28, 2**31 - 1],
+    "q": [-(2**63), -1, 0, 1, 2**31, 2**45, 2**63 - 1],
 }
 STEPS = (-16, -2, -1, 1, 1, 2, 16)
 
@@ -298,7 +342,7 @@ def change_parts(rng: Rng, kind: str, data: bytearray) -> None:
 
 
 def _parts(kind: str, data: bytes) -> list[tuple[int, int]]:
-    if kind in ("model", "layer"):
+    if kind in OF_MODELS:
         head = struct.calcsize(models.ARRAY)
         return [(at, at + head + (size + 3) // 4 * 4) for at, size in _model_arrays(data)]
     if kind == "session":
@@ -478,6 +522,28 @@ def _layer_held(layer: Layer) -> list[Any]:
     return [*sizes, _bits(layer.ridge), _bits(layer.parameter), layer.gram_crc]
 
 
+def _merged_held(data: bytes) -> dict[str, Any]:
+    """As the device tells it, which passes sums in int64 over."""
+    model = unpack_statistics(data)
+    with contextlib.suppress(DataError):
+        merging.of_model(model, "it")
+    arrays = dict(model.arrays)
+    if model.has_statistics and model.array("GRAM").dtype == np.int64:
+        for tag in (b"GRAM", b"SUMS", b"CNT ", b"OFFS"):
+            arrays.pop(tag, None)
+    return {
+        "names": [name.encode().hex() for name in model.class_names],
+        "sizes": [model.height, model.width],
+        "images": 0 if model.alone else model.n_images,
+        "kept": model.kept,
+        "layers": [_layer_held(layer) for layer in model.layers],
+        "arrays": {
+            tag.decode().strip(): zlib.crc32(stored.data.tobytes())
+            for tag, stored in arrays.items()
+        },
+    }
+
+
 def _only_layer_held(data: bytes, path: Path) -> dict[str, Any]:
     """Of a file that the host's reader of layers takes."""
     path.write_bytes(data)
@@ -508,4 +574,5 @@ HELD: dict[str, Callable[[bytes, Path], Any]] = {
     "model": lambda data, _: _model_held(data),
     "session": lambda data, _: _session_held(data),
     "layer": lambda data, path: _only_layer_held(data, path.with_suffix(".layer")),
+    "merged": lambda data, _: _merged_held(data),
 }

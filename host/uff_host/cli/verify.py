@@ -12,10 +12,11 @@ from uff_host.cli.main import fail
 from uff_host.cli.samples_input import read
 from uff_host.console import screen
 from uff_host.errors import DataError
+from uff_host.formats.model import MAGIC as MODEL
 from uff_host.formats.model import Model, pack_model, read_layer, read_model, read_statistics
 from uff_host.formats.predictions import read_predictions
 from uff_host.merging import receipt as receipts
-from uff_host.merging.merge import is_samples
+from uff_host.merging.merge import begins
 from uff_host.merging.merge import read as read_source
 from uff_host.merging.solve import solve, without_statistics
 from uff_host.merging.sums import Setting, sha256
@@ -70,9 +71,10 @@ def arguments(command: Parser) -> None:
 
 def do(options: argparse.Namespace) -> int:
     """`uff verify`"""
+    if bool(options.predictions) != bool(options.test):
+        raise DataError("--predictions and --test belong together: give both or neither.")
     sources, model = options.sources, read_statistics(options.model)
-    with sources[0].open("rb") as stream:
-        of_parts = len(sources) > 1 or not is_samples(stream.read(4))
+    of_parts = len(sources) > 1 or begins(sources[0], MODEL)
     if of_parts or options.receipt or options.without or learnt_on(model):
         return _merged(options, model)
     options.samples = sources[0]
@@ -112,8 +114,6 @@ def _merged(options: argparse.Namespace, model: Model) -> int:
 
 def _trained(options: argparse.Namespace) -> int:
     """Against the samples that it was trained on."""
-    if bool(options.predictions) != bool(options.test):
-        raise DataError("--predictions and --test belong together: give both or neither.")
     samples = read(options, options.samples)
     model = read_model(options.model)
     test = predictions = None

@@ -453,7 +453,7 @@ def read_model(path: Path) -> Model:
             feature layer or statistics alone.
         OSError: It cannot be read.
     """
-    return unpack_model(_read(path), str(path))
+    return unpack_model(read_bytes(path), str(path))
 
 
 def read_statistics(path: Path) -> Model:
@@ -463,7 +463,7 @@ def read_statistics(path: Path) -> Model:
         FormatError: As read_model(), but for statistics alone.
         OSError: It cannot be read.
     """
-    return unpack_statistics(_read(path), str(path))
+    return unpack_statistics(read_bytes(path), str(path))
 
 
 def read_layer(path: Path) -> Model:
@@ -474,7 +474,7 @@ def read_layer(path: Path) -> Model:
         FormatError: It is no model file, damaged, or has no feature layer.
         OSError: It cannot be read.
     """
-    return unpack_layer(_read(path), str(path))
+    return unpack_layer(read_bytes(path), str(path))
 
 
 def unpack_layer(data: bytes, what: str = "layer file") -> Model:
@@ -511,8 +511,13 @@ def layer_alone(model: Model) -> Model:
     )
 
 
-def _read(path: Path) -> bytes:
-    """The bytes of a file, no more than its header tells of."""
+def read_bytes(path: Path) -> bytes:
+    """The bytes of a file, no more than its header tells of.
+
+    Raises:
+        FormatError: It does not begin as a model file, or goes on behind its end.
+        OSError: It cannot be read.
+    """
     start = struct.calcsize(START)
     return files.read_as_told(path, start, lambda head: _unpack_start(head, str(path))[1])
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from uff_host import files, progress
 from uff_host.errors import DataError
-from uff_host.formats.model import Model, pack_model, unpack_statistics
+from uff_host.formats.model import Model, pack_model, read_bytes, unpack_statistics
 from uff_host.formats.samples import MAGIC as SAMPLES
 from uff_host.formats.samples import unpack_samples
 from uff_host.merging import receipt
@@ -72,9 +72,16 @@ def named(patterns: Iterable[str]) -> list[Path]:
     return found
 
 
-def is_samples(data: bytes) -> bool:
-    """Whether a file says that it holds samples."""
-    return data.startswith(SAMPLES)
+def begins(path: Path, magic: bytes) -> bool:
+    """Whether a regular file begins so; of others nothing is read, as that would be gone.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    if not path.is_file():
+        return False
+    with path.open("rb") as stream:
+        return stream.read(len(magic)) == magic
 
 
 def read(path: Path, setting: Setting | None = None) -> Source:
@@ -83,8 +90,8 @@ def read(path: Path, setting: Setting | None = None) -> Source:
     Raises:
         DataError, FormatError, OSError: As sums.of_model() and receipt.of_file().
     """
-    data = files.read_whole(path)
-    if is_samples(data):
+    if begins(path, SAMPLES):
+        data = files.read_whole(path)
         if setting is None:
             raise DataError(f"{path} holds samples; a model file with statistics is wanted first.")
         samples = unpack_samples(data, str(path))
@@ -94,6 +101,7 @@ def read(path: Path, setting: Setting | None = None) -> Source:
             for image, label in zip(samples.images, samples.labels, strict=True)
         )
         return Source(str(path), sums, Receipt.of(data, sums), images)
+    data = read_bytes(path)
     sums = exact.of_model(unpack_statistics(data, str(path)), str(path))
     return Source(str(path), sums, receipt.of_file(path, data, sums))
 
@@ -105,9 +113,10 @@ def receipt_of(path: Path) -> Receipt:
         DataError: There are neither statistics nor a receipt of this very file.
         FormatError, OSError: As read().
     """
-    data = files.read_whole(path)
-    if unpack_statistics(data, str(path)).has_statistics:
-        return read(path).receipt
+    data = read_bytes(path)
+    model = unpack_statistics(data, str(path))
+    if model.has_statistics:
+        return receipt.of_file(path, data, exact.of_model(model, str(path)))
     beside = receipt.place(path)
     if not beside.is_file():
         raise DataError(f"{path} holds no statistics, and there is no receipt {beside}.")

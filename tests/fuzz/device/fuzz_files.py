@@ -134,6 +134,44 @@ def learn(network, image, path):
     return ""
 
 
+def merged(case):
+    network = load(case["path"], alone=True)
+    statistics, layers = network.statistics, [network.layer1] if network.layer1 else []
+    stored = [array for each in layers for array in each.arrays()]
+    alone = not network.info.images
+    stored += [] if alone else network.layer.arrays()
+    if statistics:
+        stored += network.layer.statistics_arrays(statistics)
+    arrays = {str(tag, "ascii").strip(): data for tag, _, _, _, _, data in stored}
+    if network.notes is not None:
+        arrays["NOTE"] = network.notes
+    found = {
+        "names": [text(name.encode()) for name in network.names],
+        "sizes": [network.embedding.height, network.embedding.width],
+        "images": network.info.images,
+        "kept": network.info.kept,
+        "layers": [layer_in(each) for each in layers + [network.layer]],
+        "arrays": {tag: crc32(bytes(data)) for tag, data in arrays.items()},
+    }
+    return {"held": found, "learnt": part(network, case["path"])}
+
+
+def part(network, path):
+    """The file merged with itself, taken out and solved, or the sentence there is instead."""
+    try:
+        learner = IncrementalClassifier.open(network)
+        if learner.statistics.scale == (0, 0):
+            learner.merge(path)
+            learner.unmerge(path)
+            learner.save_statistics(path + ".saved", 1)
+        learner.solve()
+        learner.save(path + ".learnt")
+        load(path + ".learnt")
+    except (ValueError, OverflowError) as error:
+        return str(error)
+    return ""
+
+
 def layer(case):
     layer1, embedding, _ = load_layer(case["path"])
     stored = list(layer1.arrays())
@@ -165,7 +203,13 @@ def session(case):
     return {"held": [count, replay.count, replay.lasts_ms, crc]}
 
 
-READERS = {"samples": samples, "model": model, "session": session, "layer": layer}
+READERS = {
+    "samples": samples,
+    "model": model,
+    "session": session,
+    "layer": layer,
+    "merged": merged,
+}
 
 
 def answer(case):
