@@ -4,9 +4,8 @@ Parameters: see JOB below, changed by job.json."""
 import os
 import time
 
-import job
-
 import uff
+from uff import job
 
 JOB = {
     "parts": ["a.uffm", "b.uffm"],

@@ -118,7 +118,6 @@ class Classifier(Predictor):
             network.statistics, network.statistics1 = trainer.statistics, trainer.statistics1
         self.network = network
 
-
     def merge(self, other):
         """Adds all that another classifier or model file (path) has learnt, exactly, and solves
         the class layer anew; both have statistics and one layer 1, kept from elsewhere. See

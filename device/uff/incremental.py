@@ -216,9 +216,7 @@ class IncrementalClassifier(Predictor):
         """ValueError where the class layer of another network sees other features, or is solved
         otherwise."""
         mine, embedding = self.network, self.network.embedding
-        size, sides = (
-            (each.height, each.width) for each in (embedding, other.embedding)
-        )
+        size, sides = ((each.height, each.width) for each in (embedding, other.embedding))
         if size != sides:
             raise ValueError("merge: want images of %d x %d, got %d x %d" % (size + sides))
         if not isinstance(other.layer, LinearClassLayer):
