@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 
 include firmware_build/sources.mk
 
-.PHONY: help setup tools cnn arm-compiler arm-tools core-tools sources firmware deploy unix unix-faults unix-sanitized m7 m7-bench mpy unix-stock m7-stock m7-repl m7-run demo repl board pictures browser-tools test faults fuzz table cost bench chart docs sphinx stubs lint check release clean
+.PHONY: help setup tools cnn arm-compiler arm-tools core-tools sources firmware deploy unix unix-faults unix-sanitized m7 m7-bench mpy unix-stock m7-stock m7-repl m7-run web web-serve demo repl board pictures browser-tools test faults fuzz table cost bench chart docs sphinx stubs lint check release clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -152,6 +152,14 @@ m7-run: m7 ## Hold the emulated Cortex-M7 on a pty for mpremote
 	@echo "In another terminal (Ctrl-C here ends the emulator):"
 	@$(QEMU_M7) -monitor none -serial pty 2>&1 </dev/null \
 	    | sed -u 's,.*redirected to \([^ ]*\).*,$(BIN)/mpremote connect \1,'
+
+web: $(READY) ## Build the board in a browser tab: firmware_build/build/web/page, static files
+	@$(FIRMWARE) $@
+
+WEB_PORT ?= 8000
+web-serve: web ## Show it: http://localhost:8000 (WEB_PORT=n)
+	@echo "http://localhost:$(WEB_PORT)/ (Ctrl-C here ends it)"
+	@python3 -m http.server --bind 127.0.0.1 --directory firmware_build/build/web/page $(WEB_PORT)
 
 sources: tools ## Fetch MicroPython and ulab, asking again for what was out of reach
 	@$(FIRMWARE) $@

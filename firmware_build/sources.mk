@@ -46,3 +46,9 @@ PYELFTOOLS_VERSION = 0.33
 # CMSIS-DSP, a baseline in the benchmark alone: the source archive of its Python package, from PyPI.
 CMSISDSP_VERSION = 1.10.3
 CMSISDSP_SHA256 = 307d32298faa7c58db912851027fce35f886fec7eb1a27c4b309ce1a97f47519
+
+# What compiles for WebAssembly: zig from PyPI, Binaryen from npm.
+ZIGLANG_VERSION = 0.17.0
+ZIGLANG_X86_64_SHA256 = 97079827064a7492cce5541ceb438ae8003ce1e54e399676da2d62fb7a5dc08b
+BINARYEN_VERSION = 132.0.0
+BINARYEN_SHA256 = 6543555fb29bb92548f325c7dc18e9ab7dbb1215edda25993d1e3f71d85b8618

@@ -32,6 +32,15 @@ def _module():
         from boards import stm32h747i_disco as module
     elif hasattr(os, "getenv") and os.getenv("UFF_BOARD_FD"):
         import virtual_board as module
+    elif sys.platform == "webassembly" and _has_screen():
+        import web_board as module
     else:
         from boards import headless as module
     return module
+
+
+def _has_screen():
+    """A page has one, Node has none."""
+    import board_web
+
+    return board_web.screen() is not None

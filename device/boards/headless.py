@@ -1,4 +1,5 @@
-"""A board without screen and touch: the unix port in a terminal, and the emulated Cortex-M7.
+"""A board without screen and touch: the unix port in a terminal, WebAssembly in Node, and the
+emulated Cortex-M7.
 
 MemoryDisplay is for who wants a screen there all the same: replays and tests.
 """
@@ -26,7 +27,8 @@ class MemoryDisplay:
 class Board:
     def __init__(self):
         emulated = "mps2-an500" in getattr(sys.implementation, "_machine", "").lower()
-        self.name = "MPS2-AN500 (emulated)" if emulated else "unix"
+        node = sys.platform == "webassembly"
+        self.name = "MPS2-AN500 (emulated)" if emulated else "Node" if node else "unix"
         self.display = self.touch = None
         self.leds = ()
         self.folder = ""

@@ -388,7 +388,7 @@ static mp_obj_t mod_work_bytes(size_t n_args, const mp_obj_t *args) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_work_bytes_obj, 1, 2, mod_work_bytes);
 
-// kernels(name=None) -> name of the set in use before; "plain" or, where the core has it, "m7"
+// kernels(name=None) -> name of the set in use before; "plain" or, where the core has it, "m7" or "wasm"
 static mp_obj_t mod_kernels(size_t n_args, const mp_obj_t *args) {
     const mp_obj_t before = mp_obj_new_str_from_cstr(ridge_kernels->name);
     if (n_args > 0) {
@@ -398,6 +398,10 @@ static mp_obj_t mod_kernels(size_t n_args, const mp_obj_t *args) {
 #ifdef RIDGE_HAS_M7
         } else if (strcmp(name, ridge_m7.name) == 0) {
             ridge_kernels = &ridge_m7;
+#endif
+#ifdef RIDGE_HAS_WASM
+        } else if (strcmp(name, ridge_wasm.name) == 0) {
+            ridge_kernels = &ridge_wasm;
 #endif
         } else {
             mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("kernels: this core has no set \"%s\""), name);

@@ -1,11 +1,16 @@
-// What the files of the core share. First the inner loops, in two sets that give the same bits: `ridge_plain` is C to read, `ridge_m7` is for Arm cores
-// with DSP instructions and fused multiply-add (Cortex-M4F, M7). Everything outside these loops is shared.
+// What the files of the core share. First the inner loops, in three sets that give the same bits: `ridge_plain` is C to read, `ridge_m7` is for Arm cores
+// with DSP instructions and fused multiply-add (Cortex-M4F, M7), `ridge_wasm` for WebAssembly. Everything outside these loops is shared.
 #ifndef RIDGE_KERNELS_H
 #define RIDGE_KERNELS_H
 
 #include "ridge.h"
 
 #include <math.h>
+
+#ifdef __wasm__
+#include "ridge_fma.h"
+#define fmaf ridge_fmaf
+#endif
 
 #define RIDGE_POOL_SIDE (6) // sums of 36 relus, each below 2^26, fit 32 bits
 
@@ -48,6 +53,10 @@ extern const struct ridge_kernels ridge_plain;
 #define RIDGE_HAS_M7 (1)
 extern const struct ridge_kernels ridge_m7;
 #define RIDGE_BEST ridge_m7
+#elif defined(__wasm_simd128__)
+#define RIDGE_HAS_WASM (1)
+extern const struct ridge_kernels ridge_wasm;
+#define RIDGE_BEST ridge_wasm
 #else
 #define RIDGE_BEST ridge_plain
 #endif

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from uff_host.errors import DeviceError
 from uff_host.targets.base import Target
 
-NAMES = ("unix", "m7", "a serial port like /dev/ttyACM0")
+NAMES = ("unix", "web", "m7", "a serial port like /dev/ttyACM0")
 SCRIPTS_HEAP = 4 << 20  # of the emulated M7: their arrays have the arena, the other 12 MB
 
 
@@ -21,6 +21,10 @@ def connect(name: str, on_line: Callable[[str], None] = lambda line: None) -> Ta
         from uff_host.targets.unix import UnixTarget
 
         return UnixTarget(on_line=on_line)
+    if name == "web":
+        from uff_host.targets.web import WebTarget
+
+        return WebTarget(on_line=on_line)
     if name == "m7":
         from uff_host.targets.qemu import QemuTarget
 

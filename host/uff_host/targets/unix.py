@@ -51,15 +51,28 @@ class UnixTarget(Target):
         Raises:
             DeviceError: There is no firmware.
         """
-        self._firmware = firmware or unix_firmware()
-        if not (self._firmware.is_file() and os.access(self._firmware, os.X_OK)):
-            raise DeviceError(f"There is no firmware {self._firmware}: build it by `make unix`.")
+        self._firmware = firmware or self._default_firmware()
+        self._check_firmware()
         self._heap = heap
         self._scripts = scripts or files.checkout() / "device" / "scripts"
         self._library = library or self._scripts.parent
         self._path = None if library else os.environ.get("MICROPYPATH")
         self._silence_s, self._on_line = silence_s, on_line
-        self._folder = Path(tempfile.mkdtemp(prefix="uff-unix-"))
+        self._folder = Path(tempfile.mkdtemp(prefix=f"uff-{self.name}-"))
+
+    def _default_firmware(self) -> Path:
+        return unix_firmware()
+
+    def _check_firmware(self) -> None:
+        """Raises:
+        DeviceError: It is not there.
+        """
+        if not (self._firmware.is_file() and os.access(self._firmware, os.X_OK)):
+            raise DeviceError(f"There is no firmware {self._firmware}: build it by `make unix`.")
+
+    def _command(self, script: Path) -> list[str]:
+        """What runs a script."""
+        return [str(self._firmware.resolve()), "-X", f"heapsize={self._heap}", str(script)]
 
     def put(self, local: Path, name: str, on_progress: OnProgress = ignore) -> None:
         try:
@@ -87,15 +100,9 @@ class UnixTarget(Target):
         environment = dict(os.environ)
         environment["MICROPYPATH"] = self._path or f"{self._library.resolve()}:.frozen"
         answer = Answer(script, on_progress, self._on_line)
-        command = [
-            str(self._firmware.resolve()),
-            "-X",
-            f"heapsize={self._heap}",
-            str(path.resolve()),
-        ]
         try:
             process = subprocess.Popen(
-                command,
+                self._command(path.resolve()),
                 cwd=self._folder,
                 env=environment,
                 stdin=subprocess.DEVNULL,

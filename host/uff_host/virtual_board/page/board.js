@@ -31,10 +31,14 @@ function say(message) {
 
 function hear(message) {
   if ("hello" in message) {
-    const { width, height, port, folder } = message.hello;
+    const { width, height, port, folder, files } = message.hello;
     if (screen.width !== width || screen.height !== height) Object.assign(screen, { width, height });
     document.querySelector(".board").style.flexBasis = `${width + 90}px`;
     $("port").textContent = port;
+    $("port").hidden = !port;
+    $("files").hidden = !files;
+    $("files").textContent = files || "";
+    $("erase").hidden = !message.hello.erases;
     $("port").title = `The board's serial port (files: ${folder}). Click to copy: mpremote connect ${port}`;
     $("status").textContent = "connected";
   } else if ("console" in message) {
@@ -147,6 +151,9 @@ $("user").addEventListener("keydown", (event) => {
 $("user").addEventListener("keyup", () => hold($("hold").checked));
 $("hold").addEventListener("change", () => hold($("hold").checked));
 $("reset").addEventListener("click", () => say({ reset: true }));
+$("erase").addEventListener("click", () => {
+  if (confirm("Remove all drawings and files of this board?")) say({ erase: true });
+});
 
 // ---- the console ----
 
