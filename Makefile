@@ -213,6 +213,7 @@ faults: $(READY) unix-faults ## Break everything on purpose (SEED=1, EVERY=1) an
 test: check unix unix-sanitized unix-faults ## Build all, check style, spelling and types, run all tests
 	@if $(MAKE) --no-print-directory arm-tools; then $(MAKE) --no-print-directory m7 m7-bench; \
 	else echo "test: no tools for the Cortex-M7: the tests test_m7_* are skipped" >&2; fi
+	@$(MAKE) --no-print-directory web || echo "test: no board for a browser tab, see above: the tests test_web_* are skipped" >&2
 	@$(MAKE) --no-print-directory core-tools || echo "test: no tools for Arm Linux: the kernels of the Cortex-M7 do not run under the sanitizers" >&2
 	@$(MAKE) --no-print-directory cnn || echo "test: no JAX: the tests test_convolutional.py are skipped" >&2
 	@$(MAKE) --no-print-directory sphinx || echo "test: no Sphinx: the test that builds the documentation is skipped" >&2

@@ -27,7 +27,7 @@ def sets():
     """Names of the sets beside the plain one."""
     found = []
     before = ridge.kernels()
-    for name in ("m7",):
+    for name in ("m7", "wasm"):
         try:
             ridge.kernels(name)
             found.append(name)
