@@ -82,12 +82,15 @@ class Meter {
   }
 
   numbers() {
+    const gap = this.reads.longest;
+    this.reads.longest = 0;
     const since = now() - 1000, ordered = [...this.latencies].sort((a, b) => a - b), last = ordered.length - 1;
     const tenths = (ms) => Math.round(ms * 10) / 10;
     return {
       fps: this.frames.filter((at) => at >= since).length,
       median_ms: last < 0 ? null : tenths((ordered[last >> 1] + ordered[(last + 1) >> 1]) / 2),
       p95_ms: last < 0 ? null : tenths(ordered[Math.round(0.95 * last)]),
+      gap_ms: Math.round(gap), // the longest, since the last time, between two looks of the device at its touch controller
       pages: 1,
     };
   }

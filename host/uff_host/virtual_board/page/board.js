@@ -52,7 +52,7 @@ function hear(message) {
   } else if ("button" in message) {
     $("user").classList.toggle("held", message.button);
   } else if ("numbers" in message) {
-    numbers = message.numbers;
+    numbers = window.board.numbers = message.numbers;
     tell();
   }
 }
