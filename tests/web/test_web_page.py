@@ -5,8 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import http.server
+import os
 import re
+import signal
+import socket
+import subprocess
 import threading
+import time
+import urllib.request
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
@@ -183,6 +189,28 @@ def test_drawings_outlive_reload_reset_and_close_and_start_from_nothing(url: str
             assert troubles == []
 
     asyncio.run(work())
+
+
+def test_make_web_serve_shows_what_make_web_has_built() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = ["make", "-s", "web-serve", f"WEB_PORT={port}"]
+    serving = subprocess.Popen(command, cwd=web.TOP, start_new_session=True)
+    try:
+        waiting = Patience(100, serving.pid)
+        while True:
+            assert serving.poll() is None
+            assert not waiting.over
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/board.wasm") as answer:
+                    assert answer.read() == web.web_firmware().read_bytes()
+                    break
+            except OSError:
+                time.sleep(0.1)
+    finally:
+        os.killpg(serving.pid, signal.SIGTERM)
+        serving.wait()
 
 
 def test_console_buttons_and_a_program_that_never_waits(url: str) -> None:
