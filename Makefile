@@ -60,9 +60,10 @@ core-tools:
 	need libc6-dev-armhf-cross sh -c 'echo "\#include <math.h>" | arm-linux-gnueabihf-gcc -E -'; \
 	need qemu-user qemu-arm --version; $(INSTALL)
 
-# A browser for the tests of the virtual board's page.
+# Browsers for the tests of the virtual board's page, and of the one that carries its board with it.
 browser-tools:
-	@$(LOOK); need chromium chromium --version; $(INSTALL)
+	@$(LOOK); need chromium chromium --version; \
+	need firefox-esr sh -c 'command -v firefox-esr || command -v firefox'; $(INSTALL)
 
 $(READY): | tools
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -217,7 +218,7 @@ test: check unix unix-sanitized unix-faults ## Build all, check style, spelling 
 	@$(MAKE) --no-print-directory core-tools || echo "test: no tools for Arm Linux: the kernels of the Cortex-M7 do not run under the sanitizers" >&2
 	@$(MAKE) --no-print-directory cnn || echo "test: no JAX: the tests test_convolutional.py are skipped" >&2
 	@$(MAKE) --no-print-directory sphinx || echo "test: no Sphinx: the test that builds the documentation is skipped" >&2
-	@$(MAKE) --no-print-directory browser-tools || echo "test: no browser: the tests test_board_page.py are skipped" >&2
+	@$(MAKE) --no-print-directory browser-tools || echo "test: no browsers: the tests test_board_page.py and of test_web_page.py are skipped" >&2
 	@$(BIN)/pytest tests -n auto --dist loadfile
 
 lint: $(READY)

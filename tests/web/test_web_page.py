@@ -1,4 +1,4 @@
-"""The page with its board in it, as static files below some path, in Debian's chromium."""
+"""The page with its board in it, as static files below some path, in Debian's browsers."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import firefox
 import pytest
 import web
 
@@ -27,8 +28,17 @@ from uff_host.patience import Patience
 from uff_host.virtual_board import browser_driver
 from uff_host.virtual_board.browser_driver import Visitor
 
-LACKING = web.missing() or browser_driver.missing()
-pytestmark = pytest.mark.skipif(bool(LACKING), reason=LACKING)
+pytestmark = pytest.mark.skipif(bool(web.missing()), reason=web.missing())
+chromium_only = pytest.mark.skipif(bool(browser_driver.missing()), reason=browser_driver.missing())
+each_browser = pytest.mark.parametrize(
+    "browser",
+    [
+        pytest.param("chromium", marks=chromium_only),
+        pytest.param(
+            "firefox", marks=pytest.mark.skipif(bool(firefox.missing()), reason=firefox.missing())
+        ),
+    ],
+)
 
 LEARN = """
 from binascii import crc32
@@ -64,28 +74,36 @@ def url() -> Iterator[str]:
 
 
 @contextlib.asynccontextmanager
-async def visit(url: str, **options: Any) -> AsyncIterator[Visitor]:
+async def visit(browser: str, url: str) -> AsyncIterator[Visitor]:
     """A browser on the page; what goes wrong there, or is asked of elsewhere, fails the test."""
-    async with browser_driver.browser() as browser:
-        size = {"viewport": {"width": 1500, "height": 800}, **options}
-        page = await (await browser.new_context(**size)).new_page()
+    here = url.rpartition("/")[0]
+    if browser == "firefox":
+        async with firefox.firefox() as fox:
+            someone = Visitor(await fox.new_page())
+            await someone.come(url)
+            yield someone
+            assert fox.errors == []
+            assert [one for one in fox.requests if not inside(one, here)] == []
+        return
+    async with browser_driver.browser() as chromium:
+        size = {"viewport": {"width": 1500, "height": 800}}
+        page = await (await chromium.new_context(**size)).new_page()
         troubles: list[str] = []
-        watch(page, url, troubles)
+        watch(page, here, troubles)
         someone = Visitor(page)
         await someone.come(url)
         yield someone
         assert troubles == []
 
 
-def watch(page: Any, url: str, troubles: list[str]) -> None:
+def watch(page: Any, here: str, troubles: list[str]) -> None:
     page.on("pageerror", lambda error: troubles.append(str(error)))
     page.on("console", lambda said: troubles.append(said.text) if said.type != "log" else 0)
-    here = url.rpartition("/")[0]
     page.on("request", lambda one: troubles.append(one.url) if not inside(one.url, here) else 0)
 
 
 def inside(address: str, here: str) -> bool:
-    return address.startswith((here, "data:"))
+    return address.startswith((here, "data:", "about:"))
 
 
 async def until(true: Callable[[], Awaitable[bool]]) -> None:
@@ -98,6 +116,13 @@ async def until(true: Callable[[], Awaitable[bool]]) -> None:
 async def shows(page: Any, text: str) -> None:
     """Wait until the console ends with this text."""
     await until(lambda: page.evaluate("t => board.terminal.text.trimEnd().endsWith(t)", text))
+
+
+async def another(page: Any) -> Any:
+    """A further tab of the same browser."""
+    if isinstance(page, firefox.FirefoxPage):
+        return await page.browser.new_page()
+    return await page.context.new_page()
 
 
 async def stop(someone: Visitor) -> None:
@@ -116,11 +141,12 @@ async def teach(someone: Visitor, hand: Hand, rounds: int) -> None:
             await someone.tap(f"class {label}")
 
 
+@each_browser
 def test_draw_train_recognise_and_the_model_is_the_unix_ports(
-    url: str, micropython: Path, tmp_path: Path
+    browser: str, url: str, micropython: Path, tmp_path: Path
 ) -> None:
     async def work() -> tuple[bytes, int]:
-        async with visit(url) as someone:
+        async with visit(browser, url) as someone:
             page, hand = someone.page, Hand(4)
             await teach(someone, hand, 3)
             await someone.press("train")
@@ -146,7 +172,10 @@ def test_draw_train_recognise_and_the_model_is_the_unix_ports(
     assert crc == zlib.crc32((tmp_path / "drawings.uffm").read_bytes())
 
 
-def test_drawings_outlive_reload_reset_and_close_and_start_from_nothing(url: str) -> None:
+@each_browser
+def test_drawings_outlive_reload_reset_and_close_and_start_from_nothing(
+    browser: str, url: str
+) -> None:
     async def counts(someone: Visitor, wanted: str) -> None:
         await stop(someone)
         code = "from capture.recogniser import Recogniser as R; print('has', R().counts())\r"
@@ -157,7 +186,7 @@ def test_drawings_outlive_reload_reset_and_close_and_start_from_nothing(url: str
         await someone.settle()
 
     async def work() -> None:
-        async with visit(url) as someone:
+        async with visit(browser, url) as someone:
             page = someone.page
             await teach(someone, Hand(4), 1)
             await page.reload()
@@ -168,8 +197,9 @@ def test_drawings_outlive_reload_reset_and_close_and_start_from_nothing(url: str
             await counts(someone, "[1, 1, 1]")
             # A second tab says so, and gets its turn when the first is closed.
             troubles: list[str] = []
-            other = Visitor(await page.context.new_page())
-            watch(other.page, url, troubles)
+            other = Visitor(await another(page))
+            if browser == "chromium":
+                watch(other.page, url.rpartition("/")[0], troubles)
             await other.page.goto(url)
             await other.until(
                 "document.getElementById('away').textContent.includes('another tab')"
@@ -179,7 +209,7 @@ def test_drawings_outlive_reload_reset_and_close_and_start_from_nothing(url: str
             await other.settle()
             assert await other.page.locator("#away").is_hidden()
             await counts(other, "[1, 1, 1]")
-            other.page.on("dialog", lambda dialog: asyncio.ensure_future(dialog.accept()))
+            await other.page.evaluate("(window.confirm = () => true, 0)")
             await other.page.locator("#erase").click()
             await other.settle()
             await counts(other, "[0, 0, 0]")
@@ -213,9 +243,10 @@ def test_make_web_serve_shows_what_make_web_has_built() -> None:
         serving.wait()
 
 
+@chromium_only
 def test_console_buttons_and_a_program_that_never_waits(url: str) -> None:
     async def work() -> None:
-        async with visit(url) as someone:
+        async with visit("chromium", url) as someone:
             page = someone.page
             await stop(someone)
             await page.locator("#terminal").click()

@@ -1,0 +1,202 @@
+"""Debian's Firefox by WebDriver BiDi, which it speaks itself: as much of Playwright's page as a
+browser_driver.Visitor and the tests here use. (Playwright drives only a Firefox of its own.)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import re
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from uff_host.patience import Patience
+
+NAMES = ("firefox-esr", "firefox")
+PREFERENCES = """
+user_pref("browser.shell.checkDefaultBrowser", false);
+user_pref("datareporting.policy.dataSubmissionEnabled", false);
+user_pref("toolkit.telemetry.reportingpolicy.firstRun", false);
+user_pref("app.update.enabled", false);
+user_pref("network.captive-portal-service.enabled", false);
+user_pref("network.connectivity-service.enabled", false);
+"""
+START_S = 60.0
+
+
+def missing() -> str:
+    """What is not there; empty if nothing is."""
+    if any(map(shutil.which, NAMES)):
+        return ""
+    return "there is no Firefox (Debian: apt-get install firefox-esr)"
+
+
+class BidiError(AssertionError):
+    """The browser refuses a command."""
+
+
+class Mouse:
+    def __init__(self, page: FirefoxPage) -> None:
+        self._page = page
+
+    async def move(self, x: float, y: float) -> None:
+        await self._act({"type": "pointerMove", "x": round(x), "y": round(y), "duration": 0})
+
+    async def down(self) -> None:
+        await self._act({"type": "pointerDown", "button": 0})
+
+    async def up(self) -> None:
+        await self._act({"type": "pointerUp", "button": 0})
+
+    async def _act(self, action: dict[str, Any]) -> None:
+        pointer = {"type": "pointer", "id": "mouse", "actions": [action]}
+        await self._page.call("input.performActions", actions=[pointer])
+
+
+class Locator:
+    def __init__(self, page: FirefoxPage, selector: str) -> None:
+        self._page, self._element = page, f"document.querySelector({json.dumps(selector)})"
+
+    async def bounding_box(self) -> dict[str, float]:
+        box = f"(({{ x, y, width, height }}) => [x, y, width, height])({self._element}"
+        numbers = await self._page.evaluate(box + ".getBoundingClientRect())")
+        return dict(zip(("x", "y", "width", "height"), numbers, strict=True))
+
+    async def click(self) -> None:
+        await self._page.evaluate(f"{self._element}.click()")
+
+    async def is_visible(self) -> bool:
+        return bool(await self._page.evaluate(f"{self._element}.checkVisibility()"))
+
+    async def is_hidden(self) -> bool:
+        return not await self.is_visible()
+
+
+class FirefoxPage:
+    """One tab."""
+
+    def __init__(self, browser: Firefox, context: str) -> None:
+        self.browser, self._context = browser, context
+        self.mouse = Mouse(self)
+
+    async def call(self, method: str, **parameters: Any) -> Any:
+        return await self.browser.call(method, context=self._context, **parameters)
+
+    async def goto(self, url: str) -> None:
+        await self.call("browsingContext.navigate", url=url, wait="complete")
+
+    async def reload(self) -> None:
+        await self.call("browsingContext.reload", wait="complete")
+
+    async def close(self) -> None:
+        await self.call("browsingContext.close")
+
+    async def evaluate(self, expression: str, argument: Any = None) -> Any:
+        if argument is not None:
+            expression = f"({expression})({json.dumps(argument)})"
+        said = await self.browser.call(
+            "script.evaluate",
+            expression=f"JSON.stringify({expression}) ?? 'null'",
+            target={"context": self._context},
+            awaitPromise=True,
+        )
+        if said["type"] != "success":
+            raise BidiError(said["exceptionDetails"]["text"])
+        return json.loads(said["result"]["value"])
+
+    def locator(self, selector: str) -> Locator:
+        return Locator(self, selector)
+
+    async def wait_for_selector(self, selector: str) -> None:
+        waiting = Patience(20)
+        while not await self.evaluate(f"document.querySelector({json.dumps(selector)}) !== null"):
+            assert not waiting.over, selector
+            await asyncio.sleep(0.03)
+
+    async def wait_for_timeout(self, ms: float) -> None:
+        await asyncio.sleep(ms / 1000)
+
+
+class Firefox:
+    """A running one. Use firefox()."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self._socket, self._number = socket, 0
+        self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self.errors: list[str] = []  # of pages
+        self.requests: list[str] = []
+
+    async def read(self) -> None:
+        async for message in self._socket:
+            said = json.loads(message.data)
+            if said.get("id") in self._waiting:
+                self._waiting.pop(said["id"]).set_result(said)
+            elif said.get("method") == "log.entryAdded" and said["params"]["level"] == "error":
+                self.errors.append(str(said["params"]["text"]))
+            elif said.get("method") == "network.beforeRequestSent":
+                self.requests.append(said["params"]["request"]["url"])
+
+    async def call(self, method: str, **parameters: Any) -> Any:
+        self._number += 1
+        future = asyncio.get_running_loop().create_future()
+        self._waiting[self._number] = future
+        await self._socket.send_json({"id": self._number, "method": method, "params": parameters})
+        said = await asyncio.wait_for(future, 60)
+        if said["type"] != "success":
+            raise BidiError(f"{method}: {said.get('error')}: {said.get('message')}")
+        return said["result"]
+
+    async def new_page(self) -> FirefoxPage:
+        made = await self.call("browsingContext.create", type="tab")
+        size = {"width": 1500, "height": 800}
+        page = FirefoxPage(self, made["context"])
+        await page.call("browsingContext.setViewport", viewport=size)
+        return page
+
+
+@contextlib.asynccontextmanager
+async def firefox() -> AsyncIterator[Firefox]:
+    """A Firefox without windows, in a profile of its own."""
+    program = next(filter(None, map(shutil.which, NAMES)))
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        (Path(profile) / "user.js").write_text(PREFERENCES)
+        process = await asyncio.create_subprocess_exec(
+            *(program, "--headless", "--no-remote", "--profile", profile),
+            "--remote-debugging-port=0",
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+            env={"HOME": profile, "PATH": "/usr/bin:/bin"},
+        )
+        assert process.stderr is not None
+        try:
+            said, waiting, found = b"", Patience(START_S, process.pid), None
+            while not found:
+                assert not waiting.over, said
+                with contextlib.suppress(TimeoutError):
+                    line = await asyncio.wait_for(process.stderr.readline(), 0.2)
+                    assert line, said
+                    said += line
+                found = re.search(rb"BiDi listening on (ws://\S+)", said)
+            draining = asyncio.create_task(process.stderr.read())
+            async with (
+                aiohttp.ClientSession() as session,
+                session.ws_connect(found[1].decode() + "/session", max_msg_size=0) as socket,
+            ):
+                browser = Firefox(socket)
+                reading = asyncio.create_task(browser.read())
+                await browser.call("session.new", capabilities={})
+                events = ["log.entryAdded", "network.beforeRequestSent"]
+                await browser.call("session.subscribe", events=events)
+                yield browser
+                reading.cancel()
+            draining.cancel()
+        finally:
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
