@@ -12,6 +12,7 @@ const CTRL_C = 3;
 const ALL = new Set(Array.from({ length: FINGERS }, (_, i) => i));
 
 class Reset extends Error {}
+class Off extends Error {}
 
 // The next turn of the event loop; timers are held back for some milliseconds.
 const turns = [];
@@ -164,6 +165,11 @@ export class RunningBoard {
     waiting?.resolve();
   }
 
+  // The power goes; run() ends.
+  off() {
+    this.end(new Off());
+  }
+
   // Ends this life of the board, at once if it waits, else when it does.
   end(why, between = () => {}) {
     this.ending = { why, between };
@@ -225,7 +231,7 @@ export class RunningBoard {
     };
   }
 
-  // Be on, for ever: one life after the other. Rejected where it crashes again and again.
+  // Be on until off(): one life after the other. Rejected where it crashes again and again.
   async run() {
     const telling = setInterval(() => {
       const numbers = JSON.stringify(this.hardware.meter.numbers());
@@ -247,6 +253,7 @@ export class RunningBoard {
           this.ending?.between();
           this.hardware.reset();
           this.hardware.settle();
+          if (error instanceof Off) return;
           if (error instanceof Reset) {
             this.input = [];
             this.inputAt = short = 0;
