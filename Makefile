@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 
 include firmware_build/sources.mk
 
-.PHONY: help setup tools cnn arm-compiler arm-tools core-tools sources firmware deploy unix unix-faults unix-sanitized m7 m7-bench mpy unix-stock m7-stock m7-repl m7-run web web-serve demo repl board pictures browser-tools test faults fuzz table cost bench chart docs sphinx stubs lint check release clean
+.PHONY: help setup tools cnn arm-compiler arm-tools core-tools sources firmware deploy unix unix-faults unix-sanitized m7 m7-bench mpy unix-stock m7-stock m7-repl m7-run web web-serve demo repl board pictures browser-tools test test-fast faults fuzz table cost bench chart docs sphinx stubs lint check release clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -220,6 +220,9 @@ test: check unix unix-sanitized unix-faults ## Build all, check style, spelling 
 	@$(MAKE) --no-print-directory sphinx || echo "test: no Sphinx: the test that builds the documentation is skipped" >&2
 	@$(MAKE) --no-print-directory browser-tools || echo "test: no browsers: the tests test_board_page.py and of test_web_page.py are skipped" >&2
 	@$(BIN)/pytest tests -n auto --dist loadfile
+
+test-fast: $(READY) unix unix-sanitized unix-faults ## Run the tests that need no emulator, browser or other build
+	@$(BIN)/pytest tests -n auto -m "not slow"
 
 lint: $(READY)
 	@$(BIN)/ruff check -q --output-format=concise

@@ -17,7 +17,8 @@ from uff_host import patience
 
 TOP = Path(__file__).resolve().parent.parent
 DEVICE = TOP / "device"
-DEVICE_TESTS = Path(__file__).resolve().parent / "device"
+TESTS = Path(__file__).resolve().parent
+DEVICE_TESTS = TESTS / "device"
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -29,6 +30,32 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # A shell that starts the tests in the background has them ignore Ctrl-C, and their children too
 # Several tests send one.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# What builds firmware, emulates a machine or starts a browser; `make test-fast` leaves it out, with
+# every other test that is marked slow.
+SLOW = (
+    "campaigns",
+    "emulated_m7",
+    "firmware",
+    "fuzz",
+    "host/test_bench.py",
+    "host/test_cost.py",
+    "host/test_digits_decisions.py",
+    "host/test_digits_study.py",
+    "host/test_hand_commands.py",
+    "virtual_board/test_board_campaign.py",
+    "virtual_board/test_board_page.py",
+    "virtual_board/test_board_process.py",
+    "virtual_board/test_replay_board.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        place = item.path.relative_to(TESTS)
+        if any(place.is_relative_to(slow) for slow in SLOW):
+            item.add_marker(pytest.mark.slow)
+
 
 # How long an example takes says how busy the machine is.
 hypothesis.settings.register_profile("uff", deadline=None)

@@ -39,6 +39,7 @@ def test_screen(ran, name: str) -> None:
 INSTRUCTIONS_PER_MS = 400_000
 
 
+@pytest.mark.slow
 def test_training_never_freezes_the_screen_for_more_than_100_ms_of_emulated_time() -> None:
     most: dict[str, int] = {}
 
@@ -61,6 +62,7 @@ def test_training_never_freezes_the_screen_for_more_than_100_ms_of_emulated_time
     assert most["prediction"] <= 15 * INSTRUCTIONS_PER_MS, most
 
 
+@pytest.mark.slow
 def test_the_50th_drawing_with_15_copies_is_learned_within_60_million_instructions() -> None:
     counted: dict[tuple[str, str], int] = {}
 

@@ -146,6 +146,7 @@ def test_loo_as_lambda_is_reported_with_what_was_chosen(script) -> None:
     assert min(abs(result["lambda2"] - value) for value in (0.01, 0.03, 0.1, 0.3)) < 1e-5
 
 
+@pytest.mark.slow
 def test_progress_rises_to_one_with_the_time_left(script, folder: Path) -> None:
     write_samples(folder / "train.uffs", shapes.samples(1000, seed=1, classes=5))  # a second or so
     progress = script("train", lambda2="loo").said("@progress")
@@ -364,6 +365,7 @@ def test_a_model_that_cannot_be_written_is_told(script) -> None:
 # ---- Ctrl-C ----
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_training_says_so_and_keeps_the_old_model(
     micropython: Path, script, folder: Path
 ) -> None:

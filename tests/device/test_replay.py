@@ -347,6 +347,7 @@ def test_before_it_was_unlearnt_the_model_was_another(unix, layout, tmp_path, do
 # ---- the emulated Cortex-M7 ----
 
 
+@pytest.mark.slow
 def test_the_m7_comes_to_the_same_bytes(unix, layout, tmp_path):
     session, asked, names = lesson(layout, Hand(1), DIGITS, 5, 1)
     here = Ran(unix, session, tmp_path)

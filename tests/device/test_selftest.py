@@ -88,6 +88,7 @@ def test_on_unix_every_part_that_exists_is_tested_and_the_hashes_agree(run, tmp_
     assert [line.split()[0] for line in summary] == SECTIONS
 
 
+@pytest.mark.slow
 def test_on_m7_stock_mpremote_runs_it_and_the_hashes_agree():
     job = {"sections": "identity,clocks,flash,sdram,training,display,touch,power", **QUICK}
     with m7.held() as port:
@@ -106,6 +107,7 @@ def test_on_m7_stock_mpremote_runs_it_and_the_hashes_agree():
     assert states == {"ok", "not there"}
 
 
+@pytest.mark.slow
 def test_the_counts_and_bounds_it_carries_are_those_of_this_firmware():
     m7.firmware()
     said = selftest_bounds.differences(selftest_bounds.carried(), selftest_bounds.counted())
@@ -420,6 +422,7 @@ def test_a_board_that_cannot_be_made_stops_no_section(run):
 # ---- power ----
 
 
+@pytest.mark.slow
 def test_m7_a_power_cut_while_it_writes_leaves_a_whole_counter(tmp_path):
     job = tmp_path / "job.json"
     job.write_text(json.dumps({**QUICK, "sections": "flash,power", "power_s": 30}))

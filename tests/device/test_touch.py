@@ -31,6 +31,7 @@ WIDTH, HEIGHT = 800, 480
 # ---- the driver, in MicroPython ----
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_driver(script: str, micropython: Path, tmp_path: Path) -> None:
     ran = patience.run(

@@ -490,6 +490,7 @@ def test_the_program_holds_signals_back_while_python_starts(place):
     assert 130 in ended
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_at_any_time_ends_with_one_line(place, number):
     """While modules are imported, while MicroPython works, while all is written."""

@@ -290,6 +290,7 @@ def test_a_class_that_is_not_there_is_refused(layout):
 # ---- the application learns from them ----
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("hand", "every"), [(1, 0), (2, 23), (6, 0)])
 def test_ten_digits_are_learnt_through_the_touch_controller(
     hand: int, every: int, layout, micropython: Path, tmp_path: Path
