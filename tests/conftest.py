@@ -31,8 +31,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # Several tests send one.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# What builds firmware, emulates a machine or starts a browser; `make test-fast` leaves it out, with
-# every other test that is marked slow.
+# What builds firmware, emulates a machine or starts a browser; `make test-fast` leaves it out,
+# with every other test that is marked slow.
 SLOW = (
     "campaigns",
     "emulated_m7",

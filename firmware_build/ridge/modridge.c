@@ -263,7 +263,7 @@ static __attribute__((noreturn)) void raise_error(int error, const char *functio
         case RIDGE_ERR_NOT_ADDED:
             mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("%s: these images were never added"), function);
         case RIDGE_ERR_NOT_POSDEF:
-            mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("%s: want a diagonal above 0"), function);
+            mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("%s: want a positive definite matrix, a diagonal above 0"), function);
         case RIDGE_ERR_LABEL:
             mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("%s: a label is not below the number of classes"), function);
         default:

@@ -252,7 +252,8 @@ int ridge_leave_one_out(const int16_t *f, size_t n, size_t m, const int16_t *w, 
 // e being row 0 of the group's square's inverse times its residuals, y_c = targets[c]/classes where c is y and else 0, a_c =
 // own[c] where c is y and else across[c]. What it is told is targets[c] where c and l are y and else 0.
 // predicted (r/group), residuals: sum of squared errors over neurons and labels, margins.
-// LABEL; NOT_FINITE; NOT_POSDEF where a diagonal element is not above 0; a pivot lost to rounding counts as 4 epsilon of it.
+// LABEL; NOT_FINITE; NOT_POSDEF where a diagonal element is not above 0, or where the block is so far from an inverse that a
+// result is not finite; a pivot lost to rounding counts as 4 epsilon of it. Nothing is written then.
 struct ridge_groups {
     size_t group, classes;
     const float *targets, *gain, *across, *own; // (classes)

@@ -403,6 +403,8 @@ int ridge_leave_group_out(const float *block, size_t r, const float *residual, c
             return RIDGE_ERR_LABEL;
         }
     }
+    uint8_t nearest[P];
+    float wrong[P], apart_by[P];
     for (size_t i = 0; i < groups; ++i) {
         const size_t label = labels[i];
         const float *const own = residual + i * by->group * classes;
@@ -429,9 +431,15 @@ int ridge_leave_group_out(const float *block, size_t r, const float *residual, c
             best = good[l] > good[best] ? l : best;
             other = l != label && good[l] > good[other] ? l : other;
         }
-        predicted[i] = (uint8_t)best;
-        residuals[i] = squares;
-        margins[i] = good[label] - good[other];
+        nearest[i] = (uint8_t)best;
+        wrong[i] = squares;
+        apart_by[i] = good[label] - good[other];
     }
+    if (!ridge_all_finite(wrong, groups) || !ridge_all_finite(apart_by, groups)) {
+        return RIDGE_ERR_NOT_POSDEF; // an indefinite block: no inverse of a system
+    }
+    memcpy(predicted, nearest, groups);
+    memcpy(residuals, wrong, groups * sizeof *wrong);
+    memcpy(margins, apart_by, groups * sizeof *apart_by);
     return RIDGE_OK;
 }

@@ -708,6 +708,16 @@ def test_leave_group_out_refuses_what_it_cannot_use_and_survives_what_it_can(
         assert answer.result == OK
         assert np.isfinite(answer[8][0])
         assert np.isfinite(answer[9][0])
+    # No inverse of anything: pivots far below 0, errors beyond float32 (found by fuzzing).
+    indefinite = [
+        [1.08e6, -6.01e5, -6.05e5, -6.68e5],
+        [-1.47e6, 1.60e6, -3.42e4, -1.00e6],
+        [-3.26e5, -2.17e6, 6.96e5, -1.35e6],
+        [-1.45e6, 5.68e5, -1.71e5, 4.21e5],
+    ]
+    answer = run(np.array(indefinite))
+    assert answer.result == NOT_POSDEF
+    assert untouched(answer)
 
 
 def test_rows_appended_to_a_factor_are_those_of_a_factor_from_the_start(

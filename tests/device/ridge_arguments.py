@@ -393,7 +393,7 @@ def test_values_that_make_no_sense_raise_value_error():
     call, args = with_args("patch_gram", {3: array("i", [0] * 666)}, 1)
     refused(call, args, ValueError, "these images were never added")
     call, args = with_args("leave_group_out", {0: array("f", [0] * 36)})
-    refused(call, args, ValueError, "want a diagonal above 0")
+    refused(call, args, ValueError, "want a positive definite matrix")
     call, args = with_args("leave_group_out", {3: bytearray([0, 3, 0])})
     refused(call, args, ValueError, "a label is not below the number of classes")
     for name in ("class_sums", "leave_one_out"):

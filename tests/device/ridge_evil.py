@@ -176,6 +176,10 @@ def test_combine():
     evil("combine")
 
 
+def test_merge():
+    evil("merge")
+
+
 def test_contrast():
     evil("contrast")
 

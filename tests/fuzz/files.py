@@ -60,6 +60,8 @@ ENDINGS = {
 }
 OF_MODELS = ("model", "layer", "merged")
 DEVICE_ERRORS = dict.fromkeys(ENDINGS, "FormatError") | {"session": "ValueError"}
+# Bytes of a system that a heap of 1 MB, in pieces after many cases, may have no room for.
+LARGE = 64 << 10
 EDITS = ("append", "relabel", "delete", "name", "remove", "")
 MEMORY_KB = 200_000  # more than any file here makes of the host's reader
 NAMES = ["a", "größe", "日本", "T-shirt", "x" * 16, "\U0001f600", "0"]
@@ -440,11 +442,19 @@ def _judge_work(kind: str, data: bytes, answer: dict[str, Any], path: Path) -> s
             saved = _model_held(path.with_name(path.name + ".saved").read_bytes())
             if saved != _model_held(data):
                 return f"saved on the device it is another model: {saved}"
+            if answer.get("learnt") == "MemoryError" and _system_bytes(data) < LARGE:
+                return "no memory for a small system"
             if answer.get("learnt") == "":
                 unpack_model(path.with_name(path.name + ".learnt").read_bytes())
     except FormatError as error:
         return f"written on the device, the host: {error}"
     return ""
+
+
+def _system_bytes(model: bytes) -> int:
+    """Of the packed Gram matrix of the class layer."""
+    inputs = unpack_model(model).class_layer.inputs
+    return 4 * (inputs * (inputs + 1) // 2)
 
 
 def _judge_goodness(model: Model, got: list[str] | str) -> str:

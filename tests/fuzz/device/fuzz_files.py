@@ -122,7 +122,8 @@ def model(case):
 
 
 def learn(network, image, path):
-    """One image more, a new solution and a save, or the sentence that there is instead."""
+    """One image more, a new solution and a save, or the sentence that there is instead; where
+    memory does not suffice, the network recognises as before."""
     try:
         learner = IncrementalClassifier.from_network(network)
         learner.add(image, 0)
@@ -131,6 +132,9 @@ def learn(network, image, path):
         save(network, path, network.statistics)
     except (ValueError, OverflowError) as error:
         return str(error)
+    except MemoryError:
+        goodness(network, image)
+        return "MemoryError"
     return ""
 
 
