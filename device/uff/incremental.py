@@ -24,7 +24,8 @@ from .predictor import Predictor
 from .stage import packed
 from .statistics import Statistics
 
-SHARED_IMAGES = 20  # of each class, at least, in statistics that are given away (docs/merging.md)
+# Of each class, at least, in statistics that are given away (docs/merging.md)
+SHARED_IMAGES = 1000
 
 
 class IncrementalClassifier(Predictor):

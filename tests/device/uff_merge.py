@@ -112,8 +112,8 @@ def test_boards_with_a_class_each_know_all_in_the_order_of_names():
         one.add(image(1, number), 0)
         two.add(image(0, number), 0)
     raises(ValueError, "classes: want 2 or more", one.solve)
-    one.save_statistics(folder + "/one.uffm")
-    two.save_statistics(folder + "/two.uffm")
+    one.save_statistics(folder + "/one.uffm", 20)
+    two.save_statistics(folder + "/two.uffm", 20)
     for first, second in (("one", "two"), ("two", "one")):
         learner = IncrementalClassifier.open("%s/%s.uffm" % (folder, first))
         raises(ValueError, "learnt nothing yet", learner.predict, image(0, 0))
@@ -241,13 +241,13 @@ def test_a_merge_that_ctrl_c_stops_is_made_whole_or_not_at_all():
 
 def test_statistics_of_few_images_are_not_given_away_unless_asked_for():
     path = scratch() + "/s.uffm"
-    learner = board([0], range(module.SHARED_IMAGES - 1))
+    assert module.SHARED_IMAGES == 1000
+    learner = board([0], range(20))
     raises(
-        ValueError, 'class 0 "bar" has 19 images, want 20 or more', learner.save_statistics, path
+        ValueError, 'class 0 "bar" has 20 images, want 1000 or more', learner.save_statistics, path
     )
-    learner.add(image(0, 777), 0)
-    learner.save_statistics(path)
     raises(ValueError, "want 21 or more", learner.save_statistics, path, 21)
+    learner.save_statistics(path, 20)
     raises(ValueError, "there are no images", board([], []).save_statistics, path)
     trained = Trainer(small_samples(6), Options(hidden=8, solver="primal"))
     network = trained.run()
@@ -262,7 +262,7 @@ def test_statistics_alone_are_no_network_and_the_head_is_as_documented():
     folder = scratch()
     path = folder + "/s.uffm"
     for layer1 in (None, first_layer(3)):
-        board([1], range(25), layer1=layer1).save_statistics(path)
+        board([1], range(25), layer1=layer1).save_statistics(path, 1)
         raises(FormatError, ALONE, model.load, path)
         raises(FormatError, ALONE, load, path)
         data = read(path)
@@ -290,7 +290,7 @@ def test_every_flipped_bit_of_statistics_alone_is_refused_and_nonsense_with_a_so
     learner = board([2, 1], range(20))
     learner.merge(board([0, 2], range(30, 50), [NAMES[2], NAMES[0]]))
     assert learner.statistics.offsets
-    learner.save_statistics(path)
+    learner.save_statistics(path, 1)
     sound = read(path)
     head = 12 + 28 + 20
     for at in list(range(head)) + list(range(head, len(sound), 97)):

@@ -42,6 +42,7 @@ EXPERIMENTS = {
     "cost": Command("count the instructions of a training", "experiment.cost"),
     "bench": Command("count µFF's kernels beside those of other libraries", "experiment.bench"),
     "chart": Command("draw accuracy over the instructions of a training", "experiment.chart"),
+    "privacy": Command("try to get images back from exact sums", "experiment.privacy"),
     "digits": Command("see how well ten handwritten digits are learnt", "experiment.digits"),
 }
 COMMANDS: dict[str, Command | Group] = {

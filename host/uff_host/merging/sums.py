@@ -36,7 +36,9 @@ from uff_host.reference.class_linear import class_sums
 
 Int64 = npt.NDArray[np.int64]
 
-SHARED_IMAGES = 20  # of each class, at least, in statistics that are given away (docs/merging.md)
+SHARED_IMAGES = (
+    1000  # of each class, at least, in statistics that are given away (docs/merging.md)
+)
 DIGEST = b"UFFSUMS1"  # the beginning of what the SHA-256 of sums is of
 
 

@@ -1,0 +1,1 @@
+"""What exact sums show of the images that they are over."""
