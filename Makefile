@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 
 include firmware_build/sources.mk
 
-.PHONY: help setup tools cnn arm-compiler arm-tools core-tools sources firmware deploy unix unix-faults unix-sanitized m7 m7-bench mpy unix-stock m7-stock m7-repl m7-run web web-serve demo repl board pictures browser-tools test test-fast faults fuzz table cost bench chart docs sphinx stubs lint check release clean
+.PHONY: help setup tools cnn dask flower arm-compiler arm-tools core-tools sources firmware deploy unix unix-faults unix-sanitized m7 m7-bench mpy unix-stock m7-stock m7-repl m7-run web web-serve demo repl board pictures browser-tools test test-fast faults fuzz table cost bench chart docs sphinx stubs lint check release clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -83,6 +83,21 @@ $(CNN): $(READY)
 	@echo "setup: JAX into $(VENV)"
 	@$(PIP) -e 'host[cnn]'
 	@touch $@
+
+# Dask, to merge thousands of files.
+DASK := $(READY)-dask
+dask: $(DASK) ## Install what `uff merge --dask` needs
+$(DASK): $(READY)
+	@echo "setup: Dask into $(VENV)"
+	@$(PIP) -e 'host[dask]'
+	@touch $@
+
+# Flower with its simulation, in an environment of its own: it wants an older rich, and 528 MB.
+FLOWER := .venv-flower
+flower: $(READY) ## Install what a round of Flower needs, into .venv-flower
+	@test -x $(FLOWER)/bin/python || python3 -m venv $(FLOWER)
+	@echo "setup: Flower into $(FLOWER)"
+	@PIP_DISABLE_PIP_VERSION_CHECK=1 $(FLOWER)/bin/pip install -qq -e 'host[flwr]'
 
 # Sphinx, for the documentation.
 SPHINX := $(READY)-docs
@@ -217,6 +232,7 @@ test: check unix unix-sanitized unix-faults ## Build all, check style, spelling 
 	@$(MAKE) --no-print-directory web || echo "test: no board for a browser tab, see above: the tests test_web_* are skipped" >&2
 	@$(MAKE) --no-print-directory core-tools || echo "test: no tools for Arm Linux: the kernels of the Cortex-M7 do not run under the sanitizers" >&2
 	@$(MAKE) --no-print-directory cnn || echo "test: no JAX: the tests test_convolutional.py are skipped" >&2
+	@$(MAKE) --no-print-directory dask || echo "test: no Dask: the tests test_cluster.py are skipped" >&2
 	@$(MAKE) --no-print-directory sphinx || echo "test: no Sphinx: the test that builds the documentation is skipped" >&2
 	@$(MAKE) --no-print-directory browser-tools || echo "test: no browsers: the tests test_board_page.py and of test_web_page.py are skipped" >&2
 	@$(BIN)/pytest tests -n auto --dist loadfile
@@ -238,4 +254,4 @@ release: mpy stubs ## Make wheels, .mpy packages, firmware images and checksums 
 	@$(BIN)/python firmware_build/release.py $(if $(DRAFT),--draft)
 
 clean: ## Remove what was built, and .venv; downloads stay in the cache
-	@rm -rf firmware_build/build docs/build dist $(VENV)
+	@rm -rf firmware_build/build docs/build dist $(VENV) $(FLOWER)

@@ -30,6 +30,11 @@ class Steps:
         self._total, self._on_progress = total, on_progress
         self._done, self._start = 0, time.monotonic()
 
+    @property
+    def done(self) -> int:
+        """Steps that were finished."""
+        return self._done
+
     def next(self, stage: str) -> None:
         """Say that one step was finished and that `stage` is what comes next."""
         self._done += 1

@@ -11,10 +11,11 @@ from uff_host.cli.argument_types import Parser, add_on, positive, positive_real
 from uff_host.console import screen
 from uff_host.errors import DataError
 from uff_host.formats.model import Model
-from uff_host.merging import receipt
-from uff_host.merging.merge import merge, named
+from uff_host.merging import cluster, receipt
+from uff_host.merging.merge import Merged, merge, named
 from uff_host.merging.solve import solve, without_statistics
 from uff_host.merging.sums import SHARED_IMAGES, Sums, few
+from uff_host.progress import OnProgress
 from uff_host.reference import snap
 from uff_host.targets.connect import connect
 
@@ -71,6 +72,20 @@ def arguments(command: Parser) -> None:
     command.add_argument(
         "--twice", action="store_true", help="let the same learning count more than once"
     )
+    command.add_argument(
+        "--dask",
+        metavar="ADDRESS",
+        help="add up on this Dask cluster (tcp://host:8786), which sees the files under the same "
+        "paths, or on one of this machine: local",
+    )
+    command.add_argument(
+        "--workers", type=positive, default=2, metavar="N", help="of --dask local (default: 2)"
+    )
+    command.add_argument(
+        "--skip-damaged",
+        action="store_true",
+        help="with --dask: name files that cannot be merged and leave them out",
+    )
     add_on(command, "where the class layer is solved")
     command.set_defaults(do=do)
 
@@ -83,8 +98,15 @@ def do(options: argparse.Namespace) -> None:
     if not options.receipt:
         files.check_outputs(receipt.place(options.model))
     ridge = snap(options.lambda2) if options.lambda2 else None
+    if options.skip_damaged and not options.dask:
+        raise DataError("--skip-damaged is for --dask: else the first damaged file is an error.")
     with screen.progress_bar(options.console, "Merging") as on_progress:
-        merged = merge(parts, removed, ridge=ridge, twice=options.twice, on_progress=on_progress)
+        if options.dask:
+            merged = _on_cluster(options, parts, removed, ridge, on_progress)
+        else:
+            merged = merge(
+                parts, removed, ridge=ridge, twice=options.twice, on_progress=on_progress
+            )
     sums = merged.sums
     if not options.no_statistics:
         sentence = few(sums, options.at_least)
@@ -102,6 +124,28 @@ def do(options: argparse.Namespace) -> None:
         soft_wrap=True,
     )
     options.console.print(f"{options.model}", highlight=False, soft_wrap=True)
+
+
+def _on_cluster(
+    options: argparse.Namespace,
+    parts: list[Path],
+    removed: list[Path],
+    ridge: float | None,
+    on_progress: OnProgress,
+) -> Merged:
+    with cluster.client_of(options.dask, options.workers) as client:
+        merged, left_out = cluster.merge(
+            client,
+            parts,
+            removed,
+            ridge=ridge,
+            twice=options.twice,
+            skip=options.skip_damaged,
+            on_progress=on_progress,
+        )
+    for sentence in left_out:
+        options.console.print(f"Left out: {sentence}", highlight=False, soft_wrap=True)
+    return merged
 
 
 def _solved(options: argparse.Namespace, sums: Sums) -> Model:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 from pathlib import Path
 
 from rich.console import Console
@@ -12,10 +13,11 @@ from uff_host.cli.argument_types import Parser, add_idx, add_on, numbers, words
 from uff_host.console import screen
 from uff_host.datasets import fashion_mnist
 from uff_host.errors import DataError
-from uff_host.experiments.accuracy import grid, record, results, table
+from uff_host.experiments.accuracy import cluster, grid, record, results, table
 from uff_host.experiments.accuracy.baselines import BASELINES
 from uff_host.experiments.accuracy.grid import TITLES, Cell
 from uff_host.experiments.accuracy.results import Store
+from uff_host.merging.cluster import client_of
 from uff_host.targets.connect import connect
 
 
@@ -63,6 +65,11 @@ def arguments(command: Parser) -> None:
     )
     add_on(command, "where µFF runs")
     add_idx(command)
+    command.add_argument(
+        "--dask",
+        metavar="ADDRESS",
+        help="compute on this Dask cluster (tcp://host:8786), or on one of this machine: local",
+    )
     command.add_argument("--fresh", action="store_true", help="compute anew what is known already")
     command.add_argument("--json", type=Path, metavar="FILE", help="write the numbers as JSON")
     command.add_argument(
@@ -92,15 +99,25 @@ def do(options: argparse.Namespace) -> None:
     files.check_outputs(options.json, options.markdown, options.plot)
     with screen.progress_bar(console, "Fashion-MNIST") as on_progress:
         images = fashion_mnist.load(options.idx, on_progress)
-    rows = table.compute(
-        images,
-        lambda: connect(options.on),
-        Store(files.cache_folder() / "table", images, versions),
-        grid.tasks(here, wanted, options.seeds),
-        console,
-        targets=table.LANES if options.on in ("unix", "m7") else 1,
-        fresh=options.fresh,
-    )
+    if options.dask and options.on not in ("unix", "m7"):
+        raise DataError(f"--dask has no {options.on}: a board hangs on one machine.")
+    with contextlib.ExitStack() as stack:
+        remote, lanes = None, table.LANES
+        if options.dask:
+            client = stack.enter_context(client_of(options.dask))
+            remote = cluster.remote(client, images.mirrored, options.on)
+            lanes = max(1, sum(client.ncores().values()))
+        rows = table.compute(
+            images,
+            lambda: connect(options.on),
+            Store(files.cache_folder() / "table", images, versions),
+            grid.tasks(here, wanted, options.seeds),
+            console,
+            targets=table.LANES if options.on in ("unix", "m7") else 1,
+            fresh=options.fresh,
+            remote=remote,
+            lanes=lanes,
+        )
     if absent:
         recorded = (
             record.rows(record.path(), absent, wanted, options.seeds) if images.known else []

@@ -20,7 +20,7 @@ from uff_host.experiments.accuracy import grid
 from uff_host.experiments.accuracy.baselines import BASELINES, INSTALL, Score
 from uff_host.experiments.accuracy.grid import TITLES, UFF, Cell, Row, Task
 from uff_host.experiments.accuracy.results import Splits, Store
-from uff_host.experiments.accuracy.workers import Workshop
+from uff_host.experiments.accuracy.workers import Remote, Workshop
 from uff_host.progress import Progress
 from uff_host.published import FIGURES
 from uff_host.targets.base import Target
@@ -39,8 +39,12 @@ def compute(
     *,
     targets: int = LANES,
     fresh: bool = False,
+    remote: Remote | None = None,
+    lanes: int = LANES,
 ) -> list[Row]:
     """The rows of all tasks, each network and cell as soon as its last seed is done.
+
+    remote: where tasks are computed, if not here; lanes: so many at once.
 
     Raises:
         UffError: A task failed; what is finished is kept.
@@ -53,7 +57,7 @@ def compute(
         console.print(f"{len(known)} of {len(tasks)} results are known already.", highlight=False)
     with _Screen(console, tasks, known) as watcher:
         try:
-            Workshop(splits, connect, store, watcher, targets).run(left, LANES)
+            Workshop(splits, connect, store, watcher, targets, remote).run(left, lanes)
         except KeyboardInterrupt:
             console.print(
                 f"{len(watcher.scores)} of {len(tasks)} results are kept. "

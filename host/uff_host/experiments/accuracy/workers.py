@@ -12,15 +12,17 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from uff_host import files
 from uff_host.errors import DeviceError, UffError
 from uff_host.experiments.accuracy.baselines import BASELINES, Score
 from uff_host.experiments.accuracy.grid import DEFAULTS, UFF, Task
-from uff_host.experiments.accuracy.results import Splits, Store
+from uff_host.experiments.accuracy.results import Splits
 from uff_host.formats.samples import write_samples
 from uff_host.progress import Progress
 from uff_host.targets.base import Target
@@ -36,6 +38,18 @@ class Watcher(Protocol):
         """A task is done and kept."""
 
 
+class Keeper(Protocol):
+    """Takes the scores of a task; a Store is one."""
+
+    def save(self, task: Task, scores: Sequence[Score]) -> None:
+        """Keep them."""
+
+
+# Sends a task and its two samples files elsewhere, where its scores are computed
+Remote = Callable[[Task, Path, Path], "Future[Any]"]
+POLL_S = 0.2
+
+
 class _Stopped(Exception):
     """Another lane failed, or the user stopped the table."""
 
@@ -47,11 +61,14 @@ class Workshop:
         self,
         splits: Splits,
         connect: Callable[[], Target],
-        store: Store,
+        store: Keeper,
         watcher: Watcher,
         targets: int,
+        remote: Remote | None = None,
     ) -> None:
-        """targets: how many targets there can be at once; of a board there is one."""
+        """targets: how many targets there can be at once; of a board there is one. remote: where
+        tasks are computed, if not here."""
+        self._remote = remote
         self._splits, self._connect, self._store, self._watcher = splits, connect, store, watcher
         self._lock = threading.Lock()
         self._targets = threading.Semaphore(targets)
@@ -94,7 +111,7 @@ class Workshop:
             if task is None:
                 return
             try:
-                scores = self._scores(task, folder)
+                scores = self.scores(task, folder)
                 self._store.save(task, scores)
                 self._watcher.finished(task, scores)
             except _Stopped:
@@ -111,12 +128,26 @@ class Workshop:
             for process in self._processes:
                 process.kill()
 
-    def _scores(self, task: Task, folder: Path) -> list[Score]:
+    def scores(self, task: Task, folder: Path) -> list[Score]:
+        """The scores of a task, whose files are kept in a folder for others."""
         train, test = self._files(task, folder)
+        if self._remote:
+            return self._elsewhere(self._remote(task, train, test), task)
         self._at_work(task, Progress("Starting", 0.0))
         if task.network in UFF:
             return [Score(DEFAULTS, self._uff_accuracy(task, train, test))]
         return self._baseline_scores(task, train, test)
+
+    def _elsewhere(self, future: Future[Any], task: Task) -> list[Score]:
+        """Wait for scores, and let go of them when the table is stopped."""
+        try:
+            while not future.done():
+                self._at_work(task, Progress("On the cluster", 0.0))
+                time.sleep(POLL_S)
+            return list(future.result())
+        except _Stopped:
+            future.cancel()
+            raise
 
     def _files(self, task: Task, folder: Path) -> tuple[Path, Path]:
         """The two samples files of a task, written when they are first needed."""
