@@ -35,6 +35,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # with every other test that is marked slow.
 SLOW = (
     "campaigns",
+    "device/test_ridge_sanitized.py",
     "emulated_m7",
     "firmware",
     "fuzz",
@@ -42,11 +43,14 @@ SLOW = (
     "host/test_cost.py",
     "host/test_digits_decisions.py",
     "host/test_digits_study.py",
+    "host/test_convolutional.py",
     "host/test_hand_commands.py",
+    "host/test_verify.py",
     "virtual_board/test_board_campaign.py",
     "virtual_board/test_board_page.py",
     "virtual_board/test_board_process.py",
     "virtual_board/test_replay_board.py",
+    "web",
 )
 
 
@@ -109,12 +113,8 @@ def run_sanitized() -> Run:
 
 @pytest.fixture(scope="session")
 def cores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cores]:
-    """The C core alone, in all its builds; one folder of them for all workers of pytest-xdist."""
-    folder = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent
-    build(folder / "core")
-    cores = Cores(folder / "core")
+    """The C core alone, in all its builds."""
+    cores = Cores(build(), tmp_path_factory.getbasetemp())
     yield cores
     cores.close()
 

@@ -13,6 +13,7 @@ assembler runs into too.
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import platform
 import shutil
@@ -27,6 +28,7 @@ import numpy as np
 
 HERE = Path(__file__).resolve().parent
 RIDGE = HERE.parent.parent / "firmware_build/ridge"
+BUILDS = HERE.parent.parent / "firmware_build/build/core"
 
 WARNINGS = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-Wdouble-promotion", "-Wfloat-conversion"]
 SAME_BITS = ["-ffp-contract=off"]
@@ -130,14 +132,28 @@ class Answer:
         return array
 
 
-def build(folder: Path) -> None:
-    """Builds all into a folder, once: whoever comes meanwhile waits for the first."""
-    folder.mkdir(exist_ok=True)
-    with (folder / "lock").open("w") as lock:
+def build() -> Path:
+    """The folder of all builds, made once for the same sources, compilers and flags: whoever comes
+    meanwhile waits for the first. Older ones are removed.
+    """
+    sources = [*sorted(RIDGE.glob("ridge_*.c")), HERE / "reference.c", HERE / "serve.c"]
+    wanted = builds()
+    content = hashlib.sha256()
+    for path in [*sources, *sorted(RIDGE.glob("*.h")), *sorted(HERE.glob("*.h"))]:
+        content.update(path.read_bytes())
+    for compiler in sorted({own.compiler for own in wanted.values()}):
+        said = subprocess.run([compiler, "--version"], capture_output=True, check=True)
+        content.update(said.stdout)
+    content.update(repr((sorted(wanted.items()), WARNINGS, SAME_BITS)).encode())
+    folder = BUILDS / content.hexdigest()[:16]
+    folder.mkdir(parents=True, exist_ok=True)
+    with (BUILDS / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        sources = [*sorted(RIDGE.glob("ridge_*.c")), HERE / "reference.c", HERE / "serve.c"]
+        for old in BUILDS.iterdir():
+            if old.is_dir() and old != folder:
+                shutil.rmtree(old)
         compiles = {}
-        for name, own in builds().items():
+        for name, own in wanted.items():
             if (folder / name).exists():
                 continue
             command = [own.compiler, *WARNINGS, *SAME_BITS, *own.flags, f"-I{RIDGE}"]
@@ -152,13 +168,15 @@ def build(folder: Path) -> None:
             if process.returncode != 0:
                 raise RuntimeError(f"the {name} build of the core failed:\n{messages}")
             (folder / f"{name}.new").rename(folder / name)
+    return folder
 
 
 class Cores:
-    """All builds of the core in a folder, or those named, each a process that answers calls."""
+    """All builds of the core in a folder, or those named, each a process that answers calls; what
+    they say of errors goes to files in `logs`."""
 
-    def __init__(self, folder: Path, names: Collection[str] | None = None) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, logs: Path, names: Collection[str] | None = None) -> None:
+        self.folder, self.logs = folder, logs
         self._builds = {k: own for k, own in builds().items() if names is None or k in names}
         self._programs = {name: folder / name for name in self._builds}
         self._start()
@@ -181,7 +199,7 @@ class Cores:
                 )
 
     def _log(self, name: str) -> Path:
-        return self._programs[name].with_suffix(f".{os.getpid()}.log")
+        return self.logs / f"core-{name}.{os.getpid()}.log"
 
     @property
     def names(self) -> list[str]:

@@ -512,6 +512,7 @@ def reference_factor(cores: Cores, g: np.ndarray, m: int, **system: object) -> n
     )[7]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("m", [*ORDERS, 768])
 def test_factor_and_solve_are_the_plain_loops_bit_by_bit(
     cores: Cores, rng: np.random.Generator, m: int
@@ -1157,7 +1158,7 @@ def test_an_array_too_short_is_seen(
 ) -> None:
     needs_m7()
     f, w = encoded(rng, 8, 64), encoded(rng, 4, 64)
-    one = Cores(cores.folder, [build])
+    one = Cores(cores.folder, cores.logs, [build])
     try:
         answer = one.call("outputs", f, 8, 64, w, 4, blank((8, 4), np.int32))
         assert same(answer[5], (f.astype(np.int32) @ w.T.astype(np.int32)))

@@ -269,6 +269,7 @@ def checked(wheel: Path, tmp_path_factory: pytest.TempPathFactory):
     return check
 
 
+@pytest.mark.slow
 def test_the_wheel_has_the_version_of_the_library_and_all_stubs(wheel: Path) -> None:
     version = re.search(r'^__version__ = "(.+)"', (LIBRARY / "__init__.py").read_text(), re.M)
     assert version

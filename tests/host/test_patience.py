@@ -147,6 +147,7 @@ def test_a_process_is_seen_with_all_that_it_has_started(start) -> None:
     assert computed([os.getpid()]) == (0, set())  # who waits is not waited for
 
 
+@pytest.mark.slow
 def test_a_sleeper_is_found_out_and_a_stopped_one_is_waited_for(start) -> None:
     process = start(SLEEPS)
     assert patience.until(lambda: at_rest(process.pid), 60)
@@ -195,6 +196,7 @@ def test_a_run_gives_what_a_command_says(tmp_path: Path) -> None:
         patience.run([tmp_path / "none"], 60)
 
 
+@pytest.mark.slow
 def test_a_run_in_vain_ends_with_all_that_it_has_started(tmp_path: Path) -> None:
     script = f"echo so far; sleep 1000 & echo $! >{tmp_path}/pid; wait"
     with pytest.raises(subprocess.TimeoutExpired) as caught:
@@ -221,6 +223,7 @@ def test_a_run_that_is_stopped_for_a_while_ends_well(tmp_path: Path) -> None:
     assert stopper.returncode == 0
 
 
+@pytest.mark.slow
 def test_events_are_waited_for_the_same_way() -> None:
     async def work() -> None:
         event = asyncio.Event()
@@ -237,6 +240,7 @@ def test_events_are_waited_for_the_same_way() -> None:
     asyncio.run(work())
 
 
+@pytest.mark.slow
 def test_a_run_that_fills_a_folder_is_waited_for(tmp_path: Path) -> None:
     grow = f"for i in 1 2 3 4 5 6; do sleep 0.2; echo $i >{tmp_path}/$i; done"
     assert patience.run(["sh", "-c", grow], 0.9, growing=tmp_path).returncode == 0

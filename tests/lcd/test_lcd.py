@@ -63,6 +63,7 @@ def test_every_scenario_is_run(program: Path) -> None:
     }
 
 
+@pytest.mark.slow
 def test_a_broken_core_is_noticed() -> None:
     """A sample: `python tests/lcd/mutants.py` breaks it in all 700 ways."""
     chosen = list(mutants.mutants())[3::45]
