@@ -221,6 +221,30 @@ def test_drawings_outlive_reload_reset_and_close_and_start_from_nothing(
     asyncio.run(work())
 
 
+@chromium_only
+def test_a_browser_that_lacks_something_is_told_what(url: str) -> None:
+    async def says(lost: str, sentence: str) -> None:
+        async with browser_driver.browser() as chromium:
+            page = await chromium.new_page()
+            await page.add_init_script(lost)
+            await page.goto(url)
+            await until(lambda: page.locator("#away").is_visible())
+            text = await page.locator("#away").text_content()
+            assert text.startswith(f"This browser lacks {sentence}. Chrome or Edge from"), text
+
+    async def work() -> None:
+        await says(
+            "delete Navigator.prototype.locks", "Web Locks (a page by https, or on this machine)"
+        )
+        await says(
+            "const all = WebAssembly.validate;"
+            "WebAssembly.validate = (bytes) => bytes.length > 29 && all(bytes)",
+            "WebAssembly with exceptions",
+        )
+
+    asyncio.run(work())
+
+
 def test_make_web_serve_shows_what_make_web_has_built() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
