@@ -129,7 +129,6 @@ int web_errno(void) {
     }
 }
 
-// Nothing of MicroPython reaches these: the C library's descriptors are for VfsPosix alone.
 void nlr_jump_fail(void *value) {
     (void)value;
     static const char text[] = "FATAL: an exception that nobody catches\r\n";

@@ -14,13 +14,13 @@ IMPORT(now) double import_now(void);
 IMPORT(epoch) double import_epoch(void);
 IMPORT(zone) int32_t import_zone(void);
 IMPORT(random) uint32_t import_random(void);
-// The console. read: a byte, or -1 where none waits; room_ms is not asked for, the console takes all.
+// The console. read: a byte, or -1 where none waits. readable: whether one does. write: all of it, at once.
 IMPORT(read) int32_t import_read(void);
 IMPORT(readable) int32_t import_readable(void);
 IMPORT(write) void import_write(const char *text, uint32_t length);
 // Ctrl-C is this byte from now on, or no byte (-1).
 IMPORT(interrupt) void import_interrupt(int32_t c);
-// The life of the board: 1 where the REPL was the raw one before. reset does not come back.
+// As the reset button; it does not come back.
 IMPORT(reset) void import_reset(void);
 // Width and height of the screen, 0 where there is none.
 IMPORT(width) uint32_t import_width(void);

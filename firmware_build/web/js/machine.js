@@ -39,7 +39,7 @@ export class Machine {
       disk_size: () => around.disk?.size ?? 0,
       disk_read: (offset, at, length) => around.disk.read(offset, bytes(at, length)),
       disk_write: (offset, at, length) => around.disk.write(offset, bytes(at, length)),
-      disk_sync: () => around.disk.sync(),
+      disk_sync: () => around.disk?.sync() ?? 0,
     };
     this.instance = new WebAssembly.Instance(module, { board, wasi_snapshot_preview1: wasi ?? noFiles() });
     this.exports = this.instance.exports;
