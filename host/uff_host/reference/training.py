@@ -65,7 +65,6 @@ def train(samples: Samples, options: Options | None = None, layer1: Model | None
     _check(samples, options, kinds)
     if layer1:
         _check_kept(samples, options, kinds, layer1)
-    k, group = len(samples.class_names), 1 + options.copies
     images, labels = rows_of(samples, options.copies)
     model = Model(
         height=samples.height,
@@ -79,31 +78,57 @@ def train(samples: Samples, options: Options | None = None, layer1: Model | None
         loo_correct=None,
         kept=layer1 is not None,
     )
-    statistics: dict[bytes, Array] = {}
-
     *first, last = kinds
     f = encoded(kinds, images)
+    statistics: dict[bytes, Array] = {}
     for kind in first:
-        if layer1:
-            fitted = Fitted(replace(layer1.layers[0]), layer_alone(layer1).arrays, {})
-        else:
-            module = FEATURE_LAYERS[kind]
-            task = Task(
-                labels=labels,
-                classes=k,
-                outputs=options.hidden or module.HIDDEN,
-                ridge=snap(options.lambda1 or module.LAMBDA),
-                seed=options.seed,
-                form=options.form,
-            )
-            fitted = module.fit(f, task)
+        fitted = _kept(layer1) if layer1 else _fitted(kind, f, labels, model, options)
         model.layers.append(fitted.layer)
         model.arrays |= fitted.weights
         statistics |= fitted.statistics
         f = FEATURE_LAYERS[kind].features(fitted.layer, fitted.weights, f)
+    statistics |= _train_class_layer(last, f, labels, samples.labels, model, options)
+    if options.statistics:
+        model.arrays |= statistics
+    return model
 
-    classes = CLASS_LAYERS[last]
-    strength = snap(options.strength or (STRENGTH if first else PIXEL_STRENGTH))
+
+def _kept(layer1: Model) -> Fitted:
+    """The feature layer of another model, as it is."""
+    return Fitted(replace(layer1.layers[0]), layer_alone(layer1).arrays, {})
+
+
+def _fitted(kind: str, f: Int16, labels: UInt8, model: Model, options: Options) -> Fitted:
+    """A feature layer, fitted to the features below it, (rows, features)."""
+    module = FEATURE_LAYERS[kind]
+    task = Task(
+        labels=labels,
+        classes=len(model.class_names),
+        outputs=options.hidden or module.HIDDEN,
+        ridge=snap(options.lambda1 or module.LAMBDA),
+        seed=options.seed,
+        form=options.form,
+    )
+    return module.fit(f, task)
+
+
+def _train_class_layer(
+    kind: str,
+    f: Int16,
+    labels: UInt8,
+    image_labels: UInt8,
+    model: Model,
+    options: Options,
+) -> dict[bytes, Array]:
+    """Adds the class layer, and what it says of the images it learnt from; its statistics.
+
+    Args:
+        f: Features of the images, each followed by its copies, (rows, features).
+        labels: Of the rows; image_labels: of the images.
+    """
+    classes, below = CLASS_LAYERS[kind], model.layers[0].kind if model.layers else None
+    k, group = len(model.class_names), 1 + options.copies
+    strength = snap(options.strength or (STRENGTH if below else PIXEL_STRENGTH))
     dual = classes.uses_dual(options.form, *f.shape)
     square = classes.square_of(f, dual)
     problem = classes.problem(f, labels, k, strength, group=group)
@@ -111,19 +136,17 @@ def train(samples: Samples, options: Options | None = None, layer1: Model | None
     if options.lambda2 == "loo":
         ridge = problem.best_lambda()
     else:
-        ridge = snap(options.lambda2 or classes.LAMBDA[first[0] if first else None])
-    model.layers.append(Layer(last, k, f.shape[1], ridge, strength, crc(square), dual))
+        ridge = snap(options.lambda2 or classes.LAMBDA[below])
+    model.layers.append(Layer(kind, k, f.shape[1], ridge, strength, crc(square), dual))
     model.arrays |= classes.kept(f) | classes.integers(problem.solve(ridge)).arrays
     fitted_labels = predict(classes.goodness(model.arrays, f[::group]))
     model.arrays[b"FIT "] = Array(fitted_labels[None])
-    model.fitted_correct = int((fitted_labels == samples.labels).sum())
+    model.fitted_correct = int((fitted_labels == image_labels).sum())
     if options.leave_one_out or model.lambda_chosen:
         left_out = problem.leave_one_out(ridge).labels
         model.arrays[b"LOO "] = Array(left_out[None])
-        model.loo_correct = int((left_out == samples.labels).sum())
-    if options.statistics:
-        model.arrays |= statistics | classes.statistics(f, labels, k, square)
-    return model
+        model.loo_correct = int((left_out == image_labels).sum())
+    return classes.statistics(f, labels, k, square) if options.statistics else {}
 
 
 def _check(samples: Samples, options: Options, kinds: Kinds) -> None:
