@@ -1,7 +1,7 @@
 import { RunningBoard } from "../../firmware_build/web/js/running_board.js";
 
-// Runs code on a board with this disk; onText gets all that it has said so far, each time it says more.
-export async function run(module, disk, code, onText = () => {}) {
+// Runs code on a board with this disk; onSaid gets all that it has said so far, each time it says more.
+export async function run(module, disk, code, onSaid = () => {}) {
   let said = "", heard = 0, board;
   await new Promise((resolve, reject) => {
     board = new RunningBoard({
@@ -9,7 +9,7 @@ export async function run(module, disk, code, onText = () => {}) {
       tell: (message) => {
         if (!("console" in message)) return;
         said += message.console;
-        onText(said);
+        onSaid(said);
         if (said.includes("\nEND")) resolve();
         if (said.includes("Traceback")) reject(new Error(said));
         queueMicrotask(() => board.hear({ heard: ++heard }));
@@ -17,7 +17,7 @@ export async function run(module, disk, code, onText = () => {}) {
       draw: () => {},
     });
     board.hardware.button = true; // the REPL, not the application
-    board.type(`\x05${code.trim().replaceAll("\n", "\r")}\rprint("E" + "ND")\r\x04`);
+    board.type(`\x05${code.trim().replaceAll("\n", "\r")}\rprint("EN" + "D")\r\x04`);
     board.run().catch(reject);
   });
   const { memory } = board.machine;
