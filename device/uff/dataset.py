@@ -40,7 +40,9 @@ HEADER = "<4sHHHHHH"  # magic, version, header bytes, height, width, classes, 0
 RECORD = "<BBH"  # kind, label, 0; then the payload, padding and the CRC
 EIO, ENOSPC = 5, 28
 SCAN = 8  # records read at once: the file system has as much to do for one as for many
-SAMPLE, DELETE, RELABEL, CLASS_NAME = 1, 2, 3, 4
+SAMPLE, DELETE, RELABEL, CLASS_NAME, RESTORE = 1, 2, 3, 4, 5
+
+NO_UNDO = "undo: want a delete, relabel or remove_class as the last change of this object"
 
 # dataset: with all that was sound; dropped: records that were not, of so many records in the file.
 Rescue = namedtuple("Rescue", ("dataset", "dropped", "records"))
@@ -59,7 +61,7 @@ class Dataset:
     __doc__ = (
         "Dataset.open(path), create(path, height, width, names), or in memory "
         "Dataset(height, width, names); then len(ds), ds[i], ds.labels, ds.names, append(image, "
-        "label), delete(i), relabel(i, label)"
+        "label), delete(i), relabel(i, label), undo()"
     )
 
     def __init__(self, height, width, names):
@@ -68,6 +70,7 @@ class Dataset:
         # One attribute, so that a change of several is made by one assignment. Labels count; an
         # image more is what an append() that was stopped has left.
         self._held = check_names(names), bytearray(), []
+        self._undo = None  # what the last change has to be taken back with
         self.version = 0  # another one after each change
 
     @staticmethod
@@ -77,6 +80,7 @@ class Dataset:
         dataset = FileDataset(path)
         if not dataset.lost:  # which reads it
             discard(path + ".new")
+            discard(path + ".undo")
         return dataset
 
     @staticmethod
@@ -147,6 +151,7 @@ class Dataset:
         _check_sample(self, image, label)
         _, labels, images = self._held
         self.version += 1
+        self._undo = None
         images[len(labels) :] = [bytes(image)]
         labels.append(label)
 
@@ -154,16 +159,25 @@ class Dataset:
         """Takes sample i out; those behind it move up."""
         _check_number(self, i)
         names, labels, images = self._held
-        self.version += 1
         # MicroPython's bytearray has no item deletion.
-        self._held = names, labels[:i] + labels[i + 1 :], images[:i] + images[i + 1 :]
+        self._change(names, labels[:i] + labels[i + 1 :], images[:i] + images[i + 1 :])
+
+    def _change(self, *held):
+        """A change that can be taken back."""
+        self.version += 1
+        before = self._held
+        self._undo = None
+        self._held = held
+        self._undo = before
 
     def relabel(self, i, label):
         """Gives sample i another label."""
         _check_number(self, i)
         _check_label(self, label)
-        self.version += 1
-        self.labels[i] = label
+        names, labels, images = self._held
+        labels = bytearray(labels)
+        labels[i] = label
+        self._change(names, labels, images)
 
     def name_class(self, number, name):
         """Renames class `number`, or adds it where it is the next one."""
@@ -173,14 +187,29 @@ class Dataset:
         names[number : number + 1] = [name]
         names = check_names(names)
         self.version += 1
+        self._undo = None
         self._held = names, labels, images
 
     def remove_class(self, number):
         """Takes class `number` and its samples out; the classes behind it move down by one."""
         kept, names, labels = _without_class(self, number)
         images = self._held[2]
+        self._change(names, labels, [images[i] for i in kept])
+
+    @property
+    def can_undo(self):
+        """Whether undo() has something to take back."""
+        return self._undo is not None
+
+    def undo(self):
+        """Takes back the last change of this object, where that was delete(), relabel() or
+        remove_class(): samples, their order, labels and names are as before. ValueError where it
+        was none of these, or was taken back."""
+        before = self._undo
+        if before is None:
+            raise ValueError(NO_UNDO)
         self.version += 1
-        self._held = names, labels, [images[i] for i in kept]
+        self._held, self._undo = before, None
 
 
 def _check_class(dataset, number):
@@ -240,6 +269,7 @@ class _Contents:
         self.step = calcsize(RECORD) + payload + len(padding(payload)) + 4  # bytes of a record
         self.labels = bytearray()
         self.numbers = array("I")  # record number of each live sample
+        self.deleted = None  # record number and label of the sample that the last record deleted
         self.records = 0  # up to the last sound one
         self.damaged = 0
         self.torn = 0
@@ -316,6 +346,7 @@ class _Contents:
 
     def _apply(self, record):
         kind, label = record[0], record[1]
+        deleted, self.deleted = self.deleted, None
         if kind == SAMPLE:
             if label >= len(self.names):
                 return False
@@ -328,8 +359,17 @@ class _Contents:
             if kind == RELABEL:
                 self.labels[i] = label
             else:
+                number = self.numbers[i], self.labels[i]
                 self.labels = self.labels[:i] + self.labels[i + 1 :]
                 self.numbers = self.numbers[:i] + self.numbers[i + 1 :]
+                self.deleted = number
+        elif kind == RESTORE:
+            if deleted != (unpack_from("<I", record, calcsize(RECORD))[0], label):
+                return False
+            i = self._place(deleted[0])
+            labels = self.labels[:i] + bytes((label,)) + self.labels[i:]
+            self.numbers = self.numbers[:i] + array("I", deleted[:1]) + self.numbers[i:]
+            self.labels = labels
         elif kind == CLASS_NAME:
             if label > len(self.names) or label >= MAX_CLASSES:
                 return False
@@ -342,7 +382,8 @@ class _Contents:
             return False
         return True
 
-    def _find(self, number):
+    def _place(self, number):
+        """Of how many samples the record comes before record `number`."""
         low, high = 0, len(self.numbers)
         while low < high:
             middle = (low + high) // 2
@@ -350,7 +391,11 @@ class _Contents:
                 low = middle + 1
             else:
                 high = middle
-        return low if low < len(self.numbers) and self.numbers[low] == number else None
+        return low
+
+    def _find(self, number):
+        i = self._place(number)
+        return i if i < len(self.numbers) and self.numbers[i] == number else None
 
 
 def _whole(path):
@@ -378,6 +423,9 @@ class FileDataset(Dataset):
         self._contents = None  # as far as they are known
         self._record = None  # the one buffer for records
         self._rewritten = 0
+        # The version after the last change, and the record that takes it back: kind, label,
+        # payload. Kind None: the file from before lies beside this one.
+        self._undo = None
 
     def write_anew(self, aside):
         """rescue() of what this is; (records dropped, of how many)."""
@@ -502,28 +550,46 @@ class FileDataset(Dataset):
         size = file.seek(0, 2)
         file.seek(contents.end - 4)
         if size != contents.end + contents.torn or file.read(4) != contents.seal:
-            self._contents = None
+            self._contents = self._undo = None
             raise FileChanged(
                 "%s: another program has changed it (want %d bytes, got %d); it is read anew"
                 % (self.path, contents.end + contents.torn, size)
             )
 
-    def _write(self, kind, label, payload):
+    def _write(self, kind, label, payload, back=None):
+        """One record more. back: kind, label and payload of the one that would take it back."""
         contents = self._now()
+        if back:
+            back = ((self._rewritten, contents.records + 1),) + back
         record = self._pack(contents.records, kind, label, payload)
         # Until the record is both in the file and in the contents, these are not known.
         self._contents = None
+        aside = self._undo is not None and self._undo[1] is None
+        try:
+            self._put_record(contents, record)
+        except OSError as error:
+            if not aside or error.errno != ENOSPC:
+                raise
+            # The room is worth more than what it could be taken back with.
+            self._undo = None
+            discard(self.path + ".undo")
+            self._put_record(contents, record)
+        self._undo = back
+        if aside:
+            discard(self.path + ".undo")
+        try:
+            contents.take(record)
+        except MemoryError:
+            return  # it is in the file, from where it will be read
+        self._contents = contents
+
+    def _put_record(self, contents, record):
         with open_file(self.path, "r+b") as file:
             self._check_unchanged(file, contents)
             file.seek(contents.end)  # over a torn tail, if there is one
             _put(file, record, self.path)
             file.flush()
         sync()
-        try:
-            contents.take(record)
-        except MemoryError:
-            return  # it is in the file, from where it will be read
-        self._contents = contents
 
     def append(self, image, label):
         """Adds image (uint8, height*width); it is on the disk when this returns. OSError where
@@ -534,13 +600,17 @@ class FileDataset(Dataset):
     def delete(self, i):
         """Takes sample i out; those behind it move up."""
         _check_number(self, i)
-        self._write(DELETE, 0, pack("<I", self._now().numbers[i]))
+        contents = self._now()
+        number = pack("<I", contents.numbers[i])
+        self._write(DELETE, 0, number, (RESTORE, contents.labels[i], number))
 
     def relabel(self, i, label):
         """Gives sample i another label."""
         _check_number(self, i)
         _check_label(self, label)
-        self._write(RELABEL, label, pack("<I", self._now().numbers[i]))
+        contents = self._now()
+        number = pack("<I", contents.numbers[i])
+        self._write(RELABEL, label, number, (RELABEL, contents.labels[i], number))
 
     def name_class(self, number, name):
         """Renames class `number`, or adds it where it is the next one. Names take at most
@@ -558,14 +628,52 @@ class FileDataset(Dataset):
         """Takes class `number` and its samples out; the classes behind it move down by one.
 
         The file is written anew under another name, checked, and renamed, so that after a power
-        cut there is the old one or the new one; what was deleted before is gone from it too.
+        cut there is the old one or the new one; what was deleted before is gone from it too. The
+        old one stays as path.undo until the next change, or until somebody opens the new one.
         OSError where the disk is full: nothing changed.
         """
+        path = self.path
         kept, names, labels = _without_class(self, number)
         self._write_new(names, kept, labels)
-        self._contents = None
+        undo = (self._rewritten + 1, len(kept)), None, 0, b""
+        discard(path + ".undo")
+        self._contents = self._undo = None
         self._rewritten += 1
-        replace(self.path + ".new", self.path)
+        rename(path, path + ".undo")
+        try:
+            rename(path + ".new", path)
+        except OSError:
+            if not exists(path):
+                rename(path + ".undo", path)
+            raise
+        self._undo = undo
+
+    @property
+    def can_undo(self):
+        """Whether undo() has something to take back."""
+        return self._undo is not None and self._undo[0] == self.version
+
+    def undo(self):
+        """Takes back the last change of this object, where that was delete(), relabel() or
+        remove_class(): samples, their order, labels and names are as before. By one more record,
+        or by the file from before, so after a power cut it was done or not. ValueError where it
+        was none of these changes, or was taken back; OSError, FileChanged as for a change."""
+        if not self.can_undo:
+            raise ValueError(NO_UNDO)
+        _, kind, label, payload = self._undo
+        if kind is not None:
+            self._write(kind, label, payload)
+            return
+        path = self.path
+        if not exists(path + ".undo"):
+            raise ValueError("undo: somebody has opened the file since; want it untouched")
+        with open_file(path, "rb") as file:
+            self._check_unchanged(file, self._now())
+        self._contents = self._undo = None
+        self._rewritten += 1
+        discard(path + ".new")
+        rename(path + ".undo", path + ".new")
+        replace(path + ".new", path)
 
     def _write_new(self, names, kept, labels):
         """Writes the samples `kept` with these labels into a file beside this one, and checks

@@ -177,7 +177,7 @@ def compare(where: str, told: ast.ClassDef, real: ast.ClassDef) -> None:
 # What FileDataset has anew of its Dataset.
 SEQUENCE = {
     "names", "labels", "version", "read_into", "append", "delete", "relabel", "name_class",
-    "remove_class",
+    "remove_class", "can_undo", "undo",
 }  # fmt: skip
 
 

@@ -65,11 +65,15 @@ def test_a_file_behaves_as_samples_in_memory():
     random = Random(1)
     inside = Dataset(SIDE, SIDE, NAMES[:2])
     file = create(path)
-    for number in range(120):
+    undone = 0
+    for number in range(240):
         what = random.below(6)
         if number % 25 == 24 and len(inside.names) > 1:
             what = 6
-        if what < 3 or not len(inside):
+        if inside.can_undo and file.can_undo and random.below(3) == 0:
+            call = ("undo",)
+            undone += 1
+        elif what < 3 or not len(inside):
             call = "append", picture(number), random.below(len(inside.names))
         elif what == 3:
             call = "delete", random.below(len(inside))
@@ -85,9 +89,91 @@ def test_a_file_behaves_as_samples_in_memory():
         if number % 10 == 0:
             file = Dataset.open(path)
         assert live(file) == live(inside) and file.names == inside.names
+        if number % 3 == 0 and call[0] != "remove_class":
+            # Whoever else opens the file, for what it holds.
+            other = Dataset.open(path)
+            assert live(other) == live(inside) and other.names == inside.names
+    assert undone > 20
     buffer = bytearray(3 * SIDE * SIDE)
     file.read_into(buffer, 1, 4)
     assert bytes(buffer) == b"".join(bytes(inside[i]) for i in (1, 2, 3))
+    umount()
+
+
+def changes(samples):
+    """Changes that can be taken back, one after the other."""
+    yield lambda: samples.delete(1)
+    yield lambda: samples.delete(0)
+    yield lambda: samples.relabel(2, 1)
+    yield lambda: samples.remove_class(0)
+    yield lambda: samples.remove_class(2)
+
+
+def test_the_last_change_is_taken_back_as_if_it_had_never_been():
+    folder = scratch()
+    path = folder + "/a.uffs"
+    want, _ = golden(path)
+    in_memory = Dataset(SIDE, SIDE, NAMES[:2] + ["third"])
+    for number, label in want:
+        in_memory.append(picture(number), label)
+    for samples in (in_memory, Dataset.open(path)):
+        names = list(samples.names)
+        assert not samples.can_undo
+        raises(ValueError, "undo: want a delete, relabel or remove_class", samples.undo)
+        for change in changes(samples):
+            version = samples.version
+            change()
+            assert live(samples) != want and samples.can_undo
+            changed = samples.version
+            samples.undo()
+            assert live(samples) == want and samples.names == names
+            assert samples.version not in (version, changed) and not samples.can_undo
+            raises(ValueError, "undo: want", samples.undo)
+        samples.delete(0)
+        samples.append(picture(14), 0)
+        assert not samples.can_undo
+        samples.delete(2)
+        samples.undo()
+        assert live(samples) == want[1:] + [(14, 0)]
+    assert live(Dataset.open(path)) == live(samples) and not exists(path + ".undo")
+    umount()
+
+
+def test_a_removed_class_comes_back_in_the_same_bytes_until_the_next_change():
+    path = scratch() + "/a.uffs"
+    golden(path)
+    before = contents(path)
+    samples = Dataset.open(path)
+    samples.remove_class(1)
+    assert contents(path + ".undo") == before
+    samples.undo()
+    assert contents(path) == before and not exists(path + ".undo")
+    samples.remove_class(1)
+    samples.append(picture(20), 0)
+    assert not exists(path + ".undo") and not samples.can_undo
+    # Somebody else opens the file: what it was before is gone.
+    samples.remove_class(1)
+    now = contents(path)
+    Dataset.open(path)
+    assert not exists(path + ".undo")
+    raises(ValueError, "somebody has opened the file", samples.undo)
+    assert contents(path) == now
+    umount()
+
+
+def test_a_full_disk_gives_up_what_a_change_could_be_taken_back_with():
+    folder = scratch(blocks=64)
+    path = folder + "/a.uffs"
+    samples = create(path, 3)
+    for number in range(60):
+        samples.append(picture(number), 1 + number % 2)
+    samples.remove_class(0)
+    full = os.statvfs(folder)[3]
+    write(folder + "/fill", bytes((full - 1) * 512))
+    for number in range(60, 90):
+        samples.append(picture(number), 0)
+    assert len(samples) == 90 and not samples.can_undo and not exists(path + ".undo")
+    assert live(Dataset.open(path)) == live(samples)
     umount()
 
 

@@ -62,7 +62,7 @@ OF_MODELS = ("model", "layer", "merged")
 DEVICE_ERRORS = dict.fromkeys(ENDINGS, "FormatError") | {"session": "ValueError"}
 # Bytes of a system that a heap of 1 MB, in pieces after many cases, may have no room for.
 LARGE = 64 << 10
-EDITS = ("append", "relabel", "delete", "name", "remove", "")
+EDITS = ("append", "relabel", "delete", "restore", "name", "remove", "remove and undo", "")
 MEMORY_KB = 200_000  # more than any file here makes of the host's reader
 NAMES = ["a", "größe", "日本", "T-shirt", "x" * 16, "\U0001f600", "0"]
 
@@ -76,10 +76,12 @@ def a_samples_file(rng: Rng) -> bytes:
     names = names[: int(rng.integers(1, 5))] if rng.random() < 0.7 else names
     size, records, classes = height * width, [], len(names)
     for index in range(int(rng.integers(0, 25))):
-        kind = int(rng.choice([1, 1, 1, 1, 2, 3, 4]))
+        kind = int(rng.choice([1, 1, 1, 1, 2, 3, 4, 5]))
         label, payload = int(rng.integers(0, classes)), rng.bytes(size)
         if kind in (2, 3):
             payload = struct.pack("<I", rng.integers(0, index + 1))
+        elif kind == 5:  # often what the record before it has deleted
+            payload = records[-1][4:8] if records else bytes(4)
         elif kind == 4:
             label = int(rng.integers(0, min(classes + 1, 16)))
             classes = max(classes, label + 1)

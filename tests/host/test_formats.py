@@ -23,6 +23,7 @@ from uff_host.formats.samples import (
     CLASS_NAME,
     DELETE,
     RELABEL,
+    RESTORE,
     SAMPLE,
     Samples,
     pack_header,
@@ -104,6 +105,24 @@ def test_deleted_relabelled_and_renamed_samples_show_their_newest_state():
     assert found.damaged == 0
 
 
+def test_a_deleted_sample_comes_back_in_its_place():
+    gone = struct.pack("<I", 1)
+    records = [(SAMPLE, number % 2, an_image(number)) for number in range(3)]
+    found = unpack_samples(a_file(*records, (DELETE, 0, gone), (RESTORE, 1, gone)))
+    assert found.images[:, 0, 0].tolist() == [0, 1, 2]
+    assert found.labels.tolist() == [0, 1, 0]
+    assert found.damaged == 0
+    for late in (
+        (RESTORE, 0, gone),  # another class than it had
+        (RESTORE, 1, struct.pack("<I", 0)),  # another sample
+    ):
+        found = unpack_samples(a_file(*records, (DELETE, 0, gone), late))
+        assert (len(found.labels), found.damaged) == (2, 1)
+    between = (SAMPLE, 0, an_image(3))
+    found = unpack_samples(a_file(*records, (DELETE, 0, gone), between, (RESTORE, 1, gone)))
+    assert (len(found.labels), found.damaged) == (3, 1)
+
+
 @pytest.mark.parametrize(
     "record",
     [
@@ -115,6 +134,7 @@ def test_deleted_relabelled_and_renamed_samples_show_their_newest_state():
         (CLASS_NAME, 2, b"\x00"),
         (CLASS_NAME, 2, b"\x02\xff\xff"),
         (CLASS_NAME, 2, b"\xff" + bytes(PIXELS - 1)),
+        (RESTORE, 0, struct.pack("<I", 0)),
         (9, 0, an_image(9)),
     ],
 )

@@ -29,7 +29,7 @@ MIN_SIDE, MAX_SIDE = 4, 255  # the label pixels are four blocks of 2x2, one in e
 HEADER = "<4sHHHHHH"  # magic, version, header bytes, height, width, classes, 0
 RECORD = "<BBH"  # kind, label, 0
 
-SAMPLE, DELETE, RELABEL, CLASS_NAME = 1, 2, 3, 4
+SAMPLE, DELETE, RELABEL, CLASS_NAME, RESTORE = 1, 2, 3, 4, 5
 
 
 @dataclass
@@ -210,6 +210,7 @@ def _unpack(stream: BinaryIO, what: str) -> Samples:
     pixels = height * width
     size = record_bytes(pixels)
     live: dict[int, Live] = {}
+    deleted: dict[int, Live] = {}  # by the last record
     damaged = 0
     bad = 0  # unsound records since the last sound one: damaged if another follows, else torn
     for index in range(files.LARGEST // size):
@@ -218,14 +219,15 @@ def _unpack(stream: BinaryIO, what: str) -> Samples:
             break
         if _record_sound(record, index):
             # One that leans on a damaged record is damaged too, but never part of a torn tail.
-            damaged += bad + (not _apply(record, index, live, names, pixels))
+            damaged += bad + (not _apply(record, index, live, deleted, names, pixels))
             bad = 0
         else:
             bad += 1
     else:
         raise _too_large(what)
-    images = np.frombuffer(b"".join(one.pixels for one in live.values()), np.uint8)
-    labels = np.array([one.label for one in live.values()], np.uint8)
+    samples = [live[number] for number in sorted(live)]
+    images = np.frombuffer(b"".join(one.pixels for one in samples), np.uint8)
+    labels = np.array([one.label for one in samples], np.uint8)
     torn = len(record) + bad * size
     return Samples(names, images.reshape(len(live), height, width), labels, damaged, torn)
 
@@ -260,10 +262,20 @@ def _record_sound(record: bytes, index: int) -> bool:
 
 
 def _apply(
-    record: bytes, index: int, live: dict[int, Live], names: list[str], image_bytes: int
+    record: bytes,
+    index: int,
+    live: dict[int, Live],
+    deleted: dict[int, Live],
+    names: list[str],
+    image_bytes: int,
 ) -> bool:
-    """Apply one record to the live samples and names; False if it cannot be."""
+    """Apply one record to the live samples and names; False if it cannot be.
+
+    `deleted` holds the sample that the sound record before it has deleted, if it has.
+    """
     kind, label, _ = struct.unpack_from(RECORD, record)
+    restorable = dict(deleted)
+    deleted.clear()
     payload = record[struct.calcsize(RECORD) :][:image_bytes]
     if kind == CLASS_NAME:
         try:
@@ -275,7 +287,17 @@ def _apply(
         names[label : label + 1] = [name]
         return True
     if kind == DELETE:
-        return live.pop(struct.unpack_from("<I", payload)[0], None) is not None
+        number = struct.unpack_from("<I", payload)[0]
+        if number not in live:
+            return False
+        deleted[number] = live.pop(number)
+        return True
+    if kind == RESTORE:
+        number = struct.unpack_from("<I", payload)[0]
+        if number not in restorable or restorable[number].label != label:
+            return False
+        live[number] = restorable[number]
+        return True
     if label >= len(names):
         return False
     if kind == SAMPLE:

@@ -47,6 +47,12 @@ def edit_samples(file, edit):
         file.relabel(count // 2, classes - 1)
     elif edit == "delete" and count:
         file.delete(count // 2)
+    elif edit == "restore" and count:
+        file.delete(count // 2)
+        file.undo()
+    elif edit == "remove and undo" and classes > 1:
+        file.remove_class(classes // 2)
+        file.undo()
     elif edit == "name":
         file.name_class(min(classes, 15), "é")
     elif edit == "remove" and classes > 1:
