@@ -12,7 +12,7 @@ def run():
         missing = "screen" if board.display is None else "touch panel"
         print("µFF on %s: there is no %s, so this is the REPL." % (board.name, missing))
         return
-    from capture.app import serve, start, stopped
+    from capture.running import serve, start, stopped
 
     app = start(board)
     if app is None:

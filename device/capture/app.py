@@ -10,31 +10,31 @@ they set off is still under way, so that a replay can wait for it.
 
 import asyncio
 import gc
-import sys
 from time import ticks_diff, ticks_ms
 
 from drivers.touch import LIFT, PRESS
 
+from . import said, words
 from . import screen as colours
 from .countdown import Countdown
+from .draw_page import DrawPage
 from .layout import Layout, centre
-from .pages import ClassPage, DrawPage, SamplePage
 from .pen import Drawing
 from .raster import SIDE, Raster
-from .recogniser import CHECK, LEARN, SAVE, NotSaved, Recogniser
+from .recogniser import CHECK, LEARN, SAVE
 from .screen import Screen
+from .words import Refused, sentence
 
 POLL_MS = 10
 PREDICT_MS = 200  # at least, between two predictions while the finger is down
-ENOUGH = 3  # drawings of a class from which on training is proposed
+DOUBLE_MS = 300  # a tap that soon at the same place is the second of a double tap
 TROUBLES = (ValueError, MemoryError, OSError, OverflowError)
-NO_SPACE = 28  # errno
-LITTLE_MEMORY = "Not enough memory for this. What was kept stays; try fewer drawings.", True
-KEPT = "Kept.", False
-DONE = "It is done, but there was not enough memory to go on.", True
-UNKNOWN = "Not enough memory: see whether it was kept.", True
+LITTLE_MEMORY = words.LITTLE_MEMORY, True, False
+KEPT = "Kept.", False, True
+DONE = "It is done, but there was not enough memory to go on.", True, False
+UNKNOWN = "Not enough memory: see whether it was kept.", True, False
 # Made beforehand: there is no memory for another when it is raised.
-UNSURE = ValueError("see whether it was kept; there is not enough memory")
+UNSURE = Refused("see whether it was kept; there is not enough memory")
 
 
 class App:
@@ -54,11 +54,12 @@ class App:
         self.counts = []
         self.doubtful = set()  # classes with drawings that look mislabelled
         self.progress = None  # part of the learning that is done, 0 to 1; None: nobody waits
+        self.notice = None  # (sentence, whether it warns, whether the next step is said behind it)
+        self.training = False  # whether layer 1 is trained too
+        self.seconds_left = None  # of the learning somebody waits for
         self._notices = list(recogniser.notices)
-        self._notice = None
-        self._learning = self._countdown = self._seconds = None
+        self._learning = self._countdown = None
         self._stage = None  # of the learning under way
-        self._training = False  # whether it trains layer 1 too
         self._unsaved = False  # whether the network in use was not saved yet
         # Whether it learns by itself after a change: not where drawings are gone, as a network of
         # what is left would take the place of one that knew them all.
@@ -68,7 +69,13 @@ class App:
         self._predicted = ticks_ms()
         self._pause = PREDICT_MS
         self._finger = self._held = None
-        self._over = self._pressed_button = self._quit = False
+        self._over = self._quit = False
+        self._pressed_button = True  # one that was held before this listened is none of its own
+        self._now = getattr(
+            touch, "now", ticks_ms
+        )  # of the reports: those of a replay have theirs
+        self._x = self._y = 0  # where the last report was
+        self._once = None  # the place and time of a tap that a second one would undo
         self._read = None, None  # the recogniser's state that the pages show
         self._torn = False  # a page may be half drawn, for lack of memory
         self._may_mend = True
@@ -77,8 +84,6 @@ class App:
         self._read_samples()
         self.page = DrawPage(self)
         self._next_notice()
-        if recogniser.fresh and not self._notice:
-            self.say("There are no drawings yet. " + self._next_step())
 
     # ---- for those who drive it ----
 
@@ -99,8 +104,13 @@ class App:
             self._stop()
 
     def _begin(self):
-        self._paint(self.page.draw)
+        self.paint(self.page.draw)
         self.screen.flush()
+        self._pressed_button = True
+        self._finger = self._held = None
+        drop = getattr(self._touch, "drop", None)
+        if drop:
+            drop()  # what was touched before there was something to touch
         if self._taught:
             self._learn_again()
 
@@ -114,7 +124,7 @@ class App:
         for; not leave-one-out and saving, which go on meanwhile."""
         return (
             self._stage == LEARN
-            or (self._training and self._stage == CHECK)
+            or (self.training and self._stage == CHECK)
             or self.page.todo is not None
             or ((self._predicting is not None or self._can_predict()) and not self.drawing.down)
         )
@@ -123,6 +133,16 @@ class App:
     def settled(self):
         """Whether nothing at all is under way."""
         return not self.busy and self._learning is None
+
+    @property
+    def is_learning(self):
+        """Whether it learns: until leave-one-out is known, too."""
+        return self._learning is not None and self._stage != SAVE
+
+    @property
+    def held(self):
+        """The control under the finger that pressed it, or None."""
+        return self._held if self._over else None
 
     def where(self, name, number=None):
         """The middle (x, y) of a control on the screen. ValueError where there is none."""
@@ -145,6 +165,8 @@ class App:
         if self._button:
             held = self._button()
             if held and not self._pressed_button and self.progress is None:
+                self._may_mend = True
+                self._next_notice()
                 self._guarded(self.train_or_stop)
             self._pressed_button = held
             reports = reports or held
@@ -160,16 +182,36 @@ class App:
                 self._release()
             if self._finger is None:
                 self._finger = finger
+                self._x, self._y = x, y
+                if self._is_second_tap(x, y):
+                    return
                 self._may_mend = True
                 self._next_notice()
                 if not self._leave():
                     self._press(page.hit(x, y), x, y)
         elif finger == self._finger:  # a second finger changes nothing
+            self._x, self._y = x, y
             try:
                 self._follow(page, x, y)
             finally:
                 if event == LIFT:
                     self._release()
+
+    def once(self):
+        """The tap that is handled now has done something after which another control lies there:
+        the second tap of a double tap does nothing."""
+        self._once = self._x, self._y, self._now()
+
+    def _is_second_tap(self, x, y):
+        once, self._once = self._once, None
+        if once is None:
+            return False
+        near = self.layout.touch // 2
+        return (
+            abs(x - once[0]) < near
+            and abs(y - once[1]) < near
+            and 0 <= ticks_diff(self._now(), once[2]) < DOUBLE_MS
+        )
 
     def _follow(self, page, x, y):
         if self._held == "field":
@@ -178,28 +220,28 @@ class App:
             over = page.hit(x, y) == self._held
             if over != self._over:
                 self._over = over
-                self._paint(page.control, self._held, over)
+                self.paint(page.control, self._held, over)
 
     def _press(self, held, x, y):
         self._held, self._over = held, True
         if held == "field":
             first = not self.drawing
             if self.drawing.full:
-                self.say("That is enough ink: clear it, or tap its class.", True)
+                self.say("That is enough ink: tap its class, or Clear.", True)
                 self._held = None
                 return
             self.drawing.press(x, y)
             if first:
-                self._paint(self.page.draw_drawing)
+                self.paint(self.page.draw_drawing)
             self._due = True
         elif held:
-            self._paint(self.page.control, held, True)
+            self.paint(self.page.control, held, True)
 
     def _draw_on(self, x, y):
         if self.drawing.move(x, y):
             self._due = True
             if self.drawing.full:
-                self.say("That is enough ink: clear it, or tap its class.", True)
+                self.say("That is enough ink: tap its class, or Clear.", True)
 
     def _release(self):
         held, over = self._held, self._over
@@ -213,7 +255,7 @@ class App:
                 page.tap(name, int(number) if number else None)
             finally:
                 if page is self.page and held in page.controls:
-                    self._paint(page.control, held, False)
+                    self.paint(page.control, held, False)
 
     # ---- what the pages ask for ----
 
@@ -221,23 +263,37 @@ class App:
         """Shows another page."""
         gc.collect()
         self.page = page
-        self._paint(page.draw)
+        self.paint(page.draw)
+
+    def first_page(self):
+        """The first page, anew."""
+        return DrawPage(self)
 
     def home(self):
         """Shows the first page."""
-        self.go(DrawPage(self))
+        self.go(self.first_page())
 
     def _next_notice(self):
-        self._notice = (self._notices.pop(0), True) if self._notices else None
+        self.notice = (self._notices.pop(0), True, False) if self._notices else None
 
-    def say(self, text, warning=False):
-        """A sentence that stays until the next touch."""
-        self._notice = text, warning
+    def say(self, text, warning=False, goes_on=False):
+        """A sentence that stays until the next touch; goes_on: what to do next is said behind
+        it."""
+        self.notice = text, warning, goes_on
 
     def undo(self):
-        """Takes back the last stroke."""
-        self.drawing.undo()
-        self._redraw()
+        """Takes back the last stroke; where nothing is drawn, the last change of the drawings."""
+        if self.drawing:
+            self.drawing.undo()
+            self._redraw()
+        else:
+            self.undo_change()
+
+    def undo_change(self):
+        """Takes back the last delete, relabel or removal."""
+        self.edit(self.recogniser.undo)
+        if not self.warning():
+            self.say("Taken back.", False, True)
 
     def clear(self):
         """Empties the field."""
@@ -250,27 +306,35 @@ class App:
         self._raster.draw(self.drawing.strokes, self._image)
         self.edit(self.recogniser.add, self._image, label)
         try:
+            self.once()
             self.clear()
             if self.warning():
                 return
-            step = "It learns it now." if self._learning is not None else self._next_step()
-            self.say("Kept as “%s”. %s" % (self.recogniser.names[label], step))
+            self.say("Kept as “%s”." % self.recogniser.names[label], False, True)
         except MemoryError:
             self._torn = True
-            self._notice = KEPT
+            self.notice = KEPT
+
+    def why_no_training(self):
+        """None, or why Train is off."""
+        recogniser = self.recogniser
+        if recogniser.trained and not recogniser.stale:
+            return "nothing has changed since it was trained"
+        return recogniser.obstacle()
 
     def train_or_stop(self):
         """Begins to train layer 1 on the drawings there are, or stops it."""
-        if self._training:
+        if self.training:
             self._stop()
-            self.say("Stopped.")
+            self.say("Training stopped.", False, True)
             self._learn_again()
             return
-        why = self.recogniser.obstacle()
+        why = self.why_no_training()
         if why:
-            raise ValueError(why)
+            raise Refused(why)
         self._stop()
         self._learn(True)
+        self.once()
 
     def edit(self, change, *args):
         """Changes the samples by one of the recogniser's methods; then learns anew if anything
@@ -282,7 +346,7 @@ class App:
             change(*args)
         except TROUBLES as error:
             trouble = error
-        refused = isinstance(trouble, (ValueError, OverflowError))
+        refused = isinstance(trouble, (ValueError, OverflowError))  # FileChanged too
         try:
             made = samples.version != before
             self._read_samples()
@@ -298,7 +362,7 @@ class App:
                 self.say("It is done, but there was trouble: %s" % sentence(trouble, ""), True)
             except MemoryError:
                 self._torn = True
-                self._notice = DONE
+                self.notice = DONE
 
     def _whether_made(self, samples, before):
         gc.collect()
@@ -306,7 +370,7 @@ class App:
             return samples.version != before
         except TROUBLES as error:
             try:
-                unsure = ValueError("see whether it was kept; %s" % sentence(error, ""))
+                unsure = Refused("see whether it was kept; %s" % sentence(error, ""))
             except MemoryError:
                 unsure = UNSURE
             raise unsure
@@ -321,65 +385,12 @@ class App:
     # ---- what the first page says ----
 
     def message(self):
-        """(the sentence of the message line, whether it warns)."""
-        if self._notice:
-            return self._notice
-        if self.progress is not None:
-            left, doing = self._seconds, "Training" if self._training else "Learning"
-            return doing + ("…" if left is None else ": %d s left" % left), False
-        return self._next_step(), False
+        """(the sentence on top, whether it warns), where there is no verdict."""
+        return said.message(self)
 
     def warning(self):
         """The warning that stands, or ""."""
-        return self._notice[0] if self._notice and self._notice[1] else ""
-
-    def _next_step(self):
-        names, counts = self.recogniser.names, self.counts
-        if self.drawing:
-            if self.recogniser.network is None:
-                return "Now tap the class it belongs to."
-            return "Tap its class to teach it, or clear."
-        if not min(counts):
-            return "Draw “%s” in the field." % names[counts.index(0)]
-        why = self.recogniser.obstacle()
-        if why:
-            return sentence(ValueError(why)) + "."
-        if self.doubtful:
-            return "Check the “!” in “%s”." % names[min(self.doubtful)]
-        few = min(counts)
-        if few < ENOUGH:
-            return "Draw “%s” again, or try it with a new drawing." % names[counts.index(few)]
-        return "Now draw one to try it."
-
-    def hint(self):
-        """What the empty field says."""
-        if self.recogniser.network is not None and min(self.counts):
-            return "Draw here."
-        few = min(self.counts)
-        return (
-            "Draw “%s” here, then tap its class." % self.recogniser.names[self.counts.index(few)]
-        )
-
-    def standing(self):
-        """What the verdict's place says while nothing is drawn: how good it is."""
-        recogniser, all = self.recogniser, sum(self.counts)
-        if recogniser.network is None:
-            text = "1 drawing" if all == 1 else "%d drawings" % all
-            return text + " so far. It has learnt nothing yet."
-        if recogniser.stale:
-            return "It knows the drawings from before the last change."
-        if recogniser.accuracy is None:
-            return "It knows your 1 drawing." if all == 1 else "It knows your %d drawings." % all
-        known = int(recogniser.accuracy * all + 0.5)
-        text = "Of your %d drawings it would know %d had it not seen them."
-        return text % (all, known)
-
-    def status(self):
-        """Changes whenever the verdict's place has to be drawn anew."""
-        verdict = self.verdict
-        if verdict is None:
-            return self.standing()
-        return verdict.label, verdict.sure, verdict.why, verdict.nearest
+        return self.notice[0] if self.notice and self.notice[1] else ""
 
     # ---- the work ----
 
@@ -409,7 +420,9 @@ class App:
         return worked
 
     def _can_predict(self):
-        return self._due and bool(self.drawing) and self.recogniser.network is not None
+        if not self._due or self.recogniser.network is None:
+            return False
+        return bool(self.drawing) and not self.drawing.is_dot
 
     def _predict(self):
         """One slice of the prediction under way: reports come in between."""
@@ -450,7 +463,7 @@ class App:
         recogniser = self.recogniser
         learning = recogniser.train() if training else recogniser.learn()
         countdown = Countdown(ticks_ms())
-        self._countdown, self._seconds, self._training = countdown, None, training
+        self._countdown, self.seconds_left, self.training = countdown, None, training
         self._stage, self.progress = LEARN, 0.0
         self._learning = learning
         self._light(True)
@@ -464,13 +477,13 @@ class App:
                     self._unsaved = True
                     self._read_samples()
                 self._stage = stage
-                if stage == CHECK and self._training:
+                if stage == CHECK and self.training:
                     self._countdown = Countdown(ticks_ms())
                 elif stage == SAVE:
                     self._say_learnt()
-            waits = stage == LEARN or (stage == CHECK and self._training)
+            waits = stage == LEARN or (stage == CHECK and self.training)
             self.progress = done if waits else None
-            self._seconds = self._countdown.left(done, ticks_ms()) if waits else None
+            self.seconds_left = self._countdown.left(done, ticks_ms()) if waits else None
         except StopIteration:
             self._stop()
             self._unsaved = False
@@ -482,22 +495,21 @@ class App:
     def _say_learnt(self):
         """Leave-one-out is done: what it found is shown, and after a training what it gained."""
         self._read_samples()
-        if self._training and not self.warning():
+        if self.training and not self.warning():
             all = sum(self.counts)
-            before, after = (int(part * all + 0.5) for part in self.recogniser.gain)
-            text = "Trained: it would know %d of %d unseen, before %d. " % (after, all, before)
-            self.say(text + self._next_step())
-        self._training = False
-        if isinstance(self.page, (ClassPage, SamplePage)):
-            self._paint(self.page.draw)
+            before, after = [int(part * all + 0.5) for part in self.recogniser.gain]
+            text = "Trained. Self-test: %d of %d, before %d." % (after, all, before)
+            self.say(text, False, True)
+        self.training = False
+        self.page.learnt()
 
     def _stop(self):
         """Ends the training, if there is one."""
         learning, self._learning = self._learning, None
         if learning is not None:
             learning.close()
-            self.progress = self._seconds = self._stage = None
-            self._training = False
+            self.progress = self.seconds_left = self._stage = None
+            self.training = False
             self._light(False)
 
     def _light(self, on):
@@ -520,7 +532,7 @@ class App:
     def _new_layout(self):
         return Layout(self.screen.width, self.screen.height, len(self.recogniser.names))
 
-    def _paint(self, draw, *args):
+    def paint(self, draw, *args):
         """draw(*args); where there is no memory for it, the page is drawn anew later."""
         try:
             draw(*args)
@@ -533,7 +545,7 @@ class App:
         if not self.drawing:
             self.verdict = None
         if isinstance(self.page, DrawPage):
-            self._paint(self.page.draw_drawing)
+            self.paint(self.page.draw_drawing)
 
     def _leave(self):
         """Shows the first page, where the one on the screen shows what is no more; whether it
@@ -565,59 +577,5 @@ class App:
                     gc.collect()
                 self.say(sentence(error), True)
             except MemoryError:
-                self._notice = UNKNOWN if error is UNSURE else LITTLE_MEMORY
+                self.notice = UNKNOWN if error is UNSURE else LITTLE_MEMORY
             return True
-
-
-def sentence(error, unchanged="; nothing was changed"):
-    """What to say of an error that has changed nothing, or with "" of one that may have."""
-    text = str(error)
-    if isinstance(error, NotSaved):
-        why = "the disk is full" if error.errno == NO_SPACE else "error %s" % error.errno
-        return "It has learnt, but the network is not saved (%s)." % why
-    if isinstance(error, MemoryError):
-        return LITTLE_MEMORY[0] if not text or text.startswith("memory allocation") else text
-    if isinstance(error, OSError):
-        if error.errno == NO_SPACE:
-            return "The disk is full%s. Remove files from it." % unchanged
-        return "The disk does not do its work (error %s)%s." % (error.errno, unchanged)
-    return text[0].upper() + text[1:] if text else "Something went wrong (%r)." % error
-
-
-def start(board):
-    """The application of a board, ready to run. Where it cannot be made, None: the screen and the
-    console say why."""
-    trouble = None
-    for _ in range(2):  # the second time with the memory of the first
-        try:
-            recogniser = Recogniser(board.folder, board.arena)
-            return App(board.display, board.touch, recogniser, board.leds, board.button)
-        except TROUBLES as error:
-            trouble = error
-            gc.collect()
-    stopped(board.display, trouble)
-    return None
-
-
-def serve(app):
-    """Runs an application until it quits; once more where there was no memory to run it."""
-    for last in (False, True):
-        try:
-            asyncio.run(app.run())
-            return
-        except MemoryError:
-            if last:
-                raise
-            gc.collect()
-            asyncio.new_event_loop()
-
-
-def stopped(display, error):
-    """Says what ended the application, on the console and in the middle of the screen."""
-    sys.print_exception(error)
-    screen = Screen(display)
-    screen.clear()
-    text = "The application has stopped: %s Restart the board." % sentence(error, "")
-    rect = 0, 0, screen.width, screen.height
-    screen.paragraph(text, rect, colours.AMBER, colours.BACK, middle=True)
-    screen.flush()

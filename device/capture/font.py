@@ -86,6 +86,24 @@ class Font:
             text = text[:-1]
         return text + end
 
+    def split(self, text, width):
+        """A list of lines of text, broken wherever one is full: for names, of which nothing may
+        be cut off."""
+        lines, line = [], ""
+        for letter in text:
+            if line and self.width(line + letter) > width:
+                # At a space, where there is one; a space between lines is not shown.
+                at = line.rfind(" ") if letter != " " else len(line)
+                if at > 0:
+                    lines.append(line[:at])
+                    line = line[at:].lstrip()
+                else:
+                    lines.append(line)
+                    line = ""
+            line = (line + letter).lstrip()
+        lines.append(line)
+        return lines
+
     def wrap(self, text, width):
         """A list of lines of text, broken between words."""
         lines, line = [], ""
@@ -101,7 +119,8 @@ class Font:
 
 
 def fonts(height):
-    """(small, main, big) for a screen of this height."""
+    """(tiny, small, main, big) for a screen of this height."""
+    data = font_data
     if height >= 400:
-        return Font(font_data.SMALL), Font(font_data.MAIN), Font(font_data.BIG)
-    return Font(font_data.TINY), Font(font_data.SMALL), Font(font_data.MAIN)
+        return Font(data.TINY), Font(data.SMALL), Font(data.MAIN), Font(data.BIG)
+    return Font(data.MICRO), Font(data.TINY), Font(data.SMALL), Font(data.MAIN)

@@ -6,13 +6,14 @@ numbered, "class 3".
 
 KEYS = ("1234567890", "qwertyuiop", "asdfghjkl", "zxcvbnm")
 SIGNS = ("äöüßàâçéèê", "ëîïôùûñåøæ", "-_+*/=()!", "?.,:#&%")
+MOST_CLASSES = 16
 
 
 class Layout:
     """Rectangles on a screen of width x height for so many classes.
 
-    Each page is a dict from name to rectangle: draw, class_page, sample, choose, keyboard,
-    confirm. ValueError where the screen is too small.
+    Each page is a dict from name to rectangle: draw, class_page, sample, choose, keyboard, check.
+    ValueError where the screen is too small.
     """
 
     def __init__(self, width, height, classes):
@@ -50,10 +51,15 @@ class Layout:
         page["train"] = (x, y, gap + side - x, touch)
         left = gap + side + gap
         panel = 80 if self.large else 48
-        page["verdict"] = (left, top, width - left - gap, panel)
+        wide = width - left - gap
+        if self.classes == MOST_CLASSES:
+            # The grid is full; the button that is off says so.
+            page["add_class"] = (left + wide - touch, top, touch, panel)
+            wide -= touch + gap
+        page["verdict"] = (left, top, wide, panel)
         y = top + panel + gap
         area = (left, y, width - left - gap, height - gap - y)
-        cells = self.classes + (self.classes < 16)
+        cells = self.classes + (self.classes < MOST_CLASSES)
         for i, rect in enumerate(self._grid(area, cells)):
             page["class %d" % i if i < self.classes else "add_class"] = rect
         return page
@@ -102,7 +108,10 @@ class Layout:
         x = self.width - gap - self.touch
         middle = (self.height - gap - top - gap) // 2
         page["previous"] = (x, top, self.touch, middle)
-        page["next"] = (x, top + middle + gap, self.touch, middle)
+        # Undo has the place below, and a finger that aims at the middle of what was there before
+        # it came still turns the page.
+        page["next"] = (x, top + middle + gap, self.touch, middle - self.touch - gap)
+        page["undo"] = (x, self.height - gap - self.touch, self.touch, self.touch)
         return page
 
     def sample(self):
@@ -117,7 +126,8 @@ class Layout:
         tall = self.touch * 5 // 4
         page["delete"] = (x, self.height - gap - tall, wide, tall)
         page["relabel"] = (x, self.height - 2 * (gap + tall), wide, tall)
-        page["note"] = (x, top, wide, self.height - 2 * (gap + tall) - gap - top)
+        page["make"] = (x, self.height - 3 * (gap + tall), wide, tall)
+        page["note"] = (x, top, wide, self.height - 3 * (gap + tall) - gap - top)
         return page
 
     def choose(self):
@@ -153,8 +163,27 @@ class Layout:
         page["key 32"] = (2 * gap + two, y, self.width - two - 3 * gap, tall)
         return page
 
+    def check(self):
+        """The page of the self-test: the drawings that are taken for another class ("thumbnail
+        0" and so on, each with room for a line below it), and the table beside them."""
+        gap = self.gap
+        page = self._head("undo", "more")
+        side = 28 * self.thumbnail + 2 * (gap // 2)
+        line = 17 if self.large else 12
+        top = gap + self.bar + gap
+        table = self.width * 61 // 100
+        x = self.width - gap - table
+        page["table"] = (x, top, table, self.height - gap - top)
+        columns = (x - gap) // (side + gap)
+        rows = (self.height - top) // (side + line + gap)
+        for i in range(rows * columns):
+            left = gap + i % columns * (side + gap)
+            page["thumbnail %d" % i] = left, top + i // columns * (side + line + gap), side, side
+        return page
+
     def confirm(self):
-        """The page that asks before something is lost."""
+        """The page that asked before a class was removed; recordings of version 1 have been on
+        it (session.py)."""
         gap = self.gap
         tall = self.touch * 3 // 2
         half = (self.width - 3 * gap) // 2

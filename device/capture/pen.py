@@ -7,7 +7,10 @@ but the growing stroke.
 
 from array import array
 
+from .raster import DOT
+
 MOST_POINTS = 4000  # of a drawing: a minute of scribbling
+FAR = 32767
 
 
 class Drawing:
@@ -30,6 +33,7 @@ class Drawing:
         self._stroke = None  # the one that grows
         self._last_x = self._last_y = 0  # where the finger was, in the field or not
         self._points = 0
+        self._box = array("h", (FAR, FAR, -FAR, -FAR))  # of all points
         self.down = False
 
     def __bool__(self):
@@ -39,6 +43,12 @@ class Drawing:
     def full(self):
         """Whether no more points are taken."""
         return self._points >= MOST_POINTS
+
+    @property
+    def is_dot(self):
+        """Whether there is something, and so small that it is only a dot."""
+        box = self._box
+        return bool(self.strokes) and max(box[2] - box[0], box[3] - box[1]) < DOT
 
     def press(self, x, y):
         """A finger comes down at x, y of the screen."""
@@ -72,6 +82,7 @@ class Drawing:
             point[0], point[1] = end[2], end[3]
             stroke.extend(point)  # both or none of them
             self._points += 1
+            self._reach(end[2], end[3])
             self._line(end[0], end[1], end[2], end[3])
         if end[2] != x or end[3] != y:
             self._stroke = None  # it left; where it comes back another stroke begins
@@ -87,7 +98,12 @@ class Drawing:
         self.lift()
         if self._gestures:
             del self.strokes[self._gestures.pop() :]
-            self._points = sum(len(stroke) // 2 for stroke in self.strokes)
+            self._points = 0
+            self._forget_box()
+            for stroke in self.strokes:
+                self._points += len(stroke) // 2
+                for i in range(0, len(stroke), 2):
+                    self._reach(stroke[i], stroke[i + 1])
 
     def clear(self):
         """Takes back everything."""
@@ -95,6 +111,17 @@ class Drawing:
         self.strokes.clear()  # new lists would take memory
         self._gestures.clear()
         self._points = 0
+        self._forget_box()
+
+    def _forget_box(self):
+        box = self._box
+        box[0] = box[1] = FAR
+        box[2] = box[3] = -FAR
+
+    def _reach(self, x, y):
+        box = self._box
+        box[0], box[1] = min(box[0], x), min(box[1], y)
+        box[2], box[3] = max(box[2], x), max(box[3], y)
 
     def draw(self):
         """Draws all strokes anew, onto a field that was cleared."""
@@ -110,6 +137,7 @@ class Drawing:
         self.strokes.append(stroke)
         self._stroke = stroke
         self._points += 1
+        self._reach(x, y)
         self._dot(x, y)
 
     def _dot(self, x, y):

@@ -12,6 +12,8 @@ from math import sqrt
 
 import framebuf
 
+from .words import Refused
+
 SIDE = 28
 FINE = 8  # fine pixels a pixel
 BOX = 20 * FINE  # the drawing's larger side, ink included
@@ -35,7 +37,7 @@ class Raster:
         """Fills image (uint8, 784) from strokes, arrays of int16 x0, y0, x1, y1, ... in any unit
         of length that makes the drawing DOT or more large.
 
-        ValueError where there is nothing or just a dot.
+        Refused where there is nothing or just a dot.
         """
         for _ in self.steps(strokes, image):
             pass
@@ -46,7 +48,7 @@ class Raster:
         left, top, right, bottom = bounds(strokes)
         size = max(right - left, bottom - top)
         if size < DOT:
-            raise ValueError("only a dot; draw something larger")
+            raise Refused("only a dot: draw on, or clear it")
         room = BOX - 2 * PEN
         width, height = _scaled(right - left, room, size), _scaled(bottom - top, room, size)
         # First in the middle of the box, to find the centre of mass; then where that belongs.
@@ -123,7 +125,7 @@ def _scaled(value, room, size):
 
 
 def bounds(strokes):
-    """left, top, right, bottom of the strokes' points. ValueError where there are none."""
+    """left, top, right, bottom of the strokes' points. Refused where there are none."""
     left = top = 32767
     right = bottom = -32768
     for stroke in strokes:
@@ -132,5 +134,5 @@ def bounds(strokes):
             left, right = min(left, x), max(right, x)
             top, bottom = min(top, y), max(bottom, y)
     if left > right:
-        raise ValueError("draw something first")
+        raise Refused("draw something first")
     return left, top, right, bottom

@@ -23,20 +23,23 @@ from uff import Dataset, FormatError, LabelEmbedding, Options
 from uff.arena import HeapArena
 from uff.files import NOWHERE, discard, exists, rename
 from uff.incremental_kernel import IncrementalKernelClassifier
-from uff.model import load, read_layer, save_steps
+from uff.model import load, load_layer, read_layer, save_layer, save_steps
 from uff.train import Trainer
 
 from . import first_layer, rules
 from .raster import SIDE
 from .witness import Witness
+from .words import NotSaved, Refused, TooMuch
 
 SAMPLES = "drawings.uffs"
 MODEL = "drawings.uffm"
+LAYER = "drawings.layer"  # layer 1 from before the last change, while that can be taken back
 NAMES = ("1", "2", "3")  # of a new samples file
 NETWORK = "uff_kernel"
 ALIKE = 64  # drawings that are compared with all others
 ONE = 1 << 18  # likeness of a drawing with itself
 ENOMEM = 12
+ALL = 65535  # more than drawings there can be
 
 # NOTE of the model: mark; fingerprint of the samples; least familiarity; suspects; first drawings
 # that layer 1 was trained on, and CRC-32 of their labels. Then a u16 for each suspect, and the
@@ -46,9 +49,10 @@ MARK = b"CAP2"
 
 # label: of most goodness. sure: whether to trust it; why: else a few words. goodness: a float for
 # each class; margin: best less second best. nearest: number of the most similar drawing, or None
-# where the drawings have changed since; similarity: its cosine, 0 to 1.
+# where the drawings have changed since; similarity: its cosine, 0 to 1. other: label of second
+# most goodness.
 Verdict = namedtuple(
-    "Verdict", ("label", "sure", "why", "goodness", "margin", "nearest", "similarity")
+    "Verdict", ("label", "sure", "why", "goodness", "margin", "nearest", "similarity", "other")
 )
 
 # A network and what belongs to it, never changed but replaced as a whole. classes: for each label
@@ -69,10 +73,6 @@ LEARN, CHECK, SAVE = "learn", "check", "save"
 LAYER_1 = 0.05
 
 
-class NotSaved(OSError):
-    """The network was trained and is in use, but its file is the old one."""
-
-
 class Recogniser:
     """Opens the drawings in `folder` ("" or ending in "/"), or begins with none.
 
@@ -86,10 +86,12 @@ class Recogniser:
         self.notices = []
         self.harmed = self.fresh = False
         self._path = folder + MODEL
+        self._layer_path = folder + LAYER
         self._witness = Witness(folder + SAMPLES)
         self._arena = arena or HeapArena()
         self._learner = self._known = self._seen = None
-        self._first = _firmware_layer()
+        self._first = self._before = _firmware_layer()
+        self._removed = None  # number of the class that the last change has removed
         self.gain = None  # leave-one-out accuracies before and after the last training of layer 1
         network = self._read_model()
         self._had_network = network is not None or exists(self._path)
@@ -97,6 +99,7 @@ class Recogniser:
         self.embedding = LabelEmbedding(SIDE, SIDE)
         if network:
             self._adopt(network)
+        self._take_layer()
 
     # ---- files ----
 
@@ -130,13 +133,13 @@ class Recogniser:
         samples, why = None, None
         try:
             samples = Dataset.open(path)
-        except FormatError as error:
-            why = str(error)
+        except FormatError:
+            why = "The file of the drawings is damaged"
         except OSError as error:
             if error.errno in NOWHERE:
                 self.fresh = True
                 return Dataset.create(path, SIDE, SIDE, names), 0, 0
-            why = "%s cannot be read (error %s)" % (path, error.errno)
+            why = "The file of the drawings cannot be read (error %s)" % error.errno
         lost, found = 0, 0
         if samples is None or samples.lost:
             aside = _free(path)
@@ -153,37 +156,39 @@ class Recogniser:
         if samples is not None:
             if (samples.height, samples.width) == (SIDE, SIDE):
                 return samples, found or samples.records, lost
-            why = "%s has images of %d x %d" % (path, samples.height, samples.width)
+            why = "The drawings have %d x %d points" % (samples.height, samples.width)
         self.harmed = True
         for old in (path, path + ".new"):
             if exists(old):
                 aside = _free(path)
                 rename(old, aside)
-                self.notices.append("%s. It is kept as %s." % (why, _name(aside)))
+                self.notices.append("%s; it is kept as %s." % (why, _name(aside)))
                 why = "There is an unfinished file too"
         return Dataset.create(path, SIDE, SIDE, names), 0, 0
 
     def _read_model(self):
         try:
             network = load(self._path)
-            why = None
-            if (network.embedding.height, network.embedding.width) != (SIDE, SIDE):
-                why = "images of %d x %d" % (network.embedding.height, network.embedding.width)
         except OSError as error:
             if error.errno in NOWHERE:
                 return None
-            why = "error %s" % error.errno
-        except (FormatError, MemoryError) as error:
-            why = str(error)
-        if why is None:
-            return network
-        self.notices.append("The network cannot be used: %s." % why)
+            why = "The network cannot be read (error %s)" % error.errno
+        except FormatError:
+            why = "The file of the network is damaged"
+        except MemoryError:
+            why = "There is not enough memory for the network"
+        else:
+            shape = network.embedding.height, network.embedding.width
+            if network.name == NETWORK and shape == (SIDE, SIDE):
+                return network
+            why = "The network is of another version of the application"
+        self.notices.append(why + ": it learns your drawings anew.")
         return None
 
     def _adopt(self, network):
         """Takes a network from the disk: as that of these drawings, or of others as far as its
         classes are here by name."""
-        note = _unpack_note(network.notes) if network.name == NETWORK else None
+        note = _unpack_note(network.notes)
         if note:
             fingerprint, alike, suspects, images, labels = note
             if len(images):
@@ -207,8 +212,8 @@ class Recogniser:
         try:
             for _ in reader.read_all():
                 pass
-        except (OSError, FormatError, MemoryError) as error:
-            self.notices.append("The drawings cannot be read: %s" % error)
+        except (OSError, FormatError, MemoryError):
+            self.notices.append("Some drawings cannot be read.")
             return False
         return reader.fingerprint() == fingerprint
 
@@ -284,25 +289,92 @@ class Recogniser:
     def add(self, image, label):
         """Adds a drawing (uint8, 784). OSError where the disk is full."""
         if len(self.samples) >= rules.ROWS:
-            raise ValueError("%d drawings are the most; delete some first" % rules.ROWS)
+            raise Refused("%d drawings are the most: delete some first" % rules.ROWS)
         self.samples.append(image, label)
+        self._forget_before()
         self._note()
 
     def delete(self, i):
         """Takes drawing i out; those behind it move up."""
+        self._keep_before(i)
         self.samples.delete(i)
         self._note()
 
     def relabel(self, i, label):
         """Gives drawing i to another class."""
+        self._keep_before(i)
         self.samples.relabel(i, label)
         self._note()
+
+    @property
+    def can_undo(self):
+        """Whether the last change was delete(), relabel() or remove_class(), which undo() takes
+        back."""
+        try:
+            return self.samples.can_undo
+        except (OSError, FormatError, MemoryError):
+            return False
+
+    def undo(self):
+        """Takes back the last change: what is then learnt is what would have been learnt without
+        it, to the last bit. Refused where there is nothing to take back."""
+        if not self.can_undo:
+            raise Refused("there is nothing to take back")
+        known, number = self._known, self._removed
+        if number is not None:
+            self._known = None  # for a moment its classes are not those of the samples
+        count = len(self.samples.names)
+        try:
+            self.samples.undo()
+        finally:
+            if number is not None:
+                back = len(self.samples.names) > count
+                self._known = known and _with(known, number) if back else known
+        # Layer 1 was perhaps trained anew without what is there again.
+        self._first, self._removed = self._before, None
+        self._note()
+
+    def _keep_before(self, first_changed):
+        """Before a change of drawing `first_changed` or later ones that can be taken back: layer
+        1 as it is, in memory, and where the change concerns it on the disk too, where a power cut
+        leaves it."""
+        first = self._first
+        if first_changed < len(first.images):
+            notes = pack("<HI", len(first.images), first.labels)
+            notes += b"".join([pack("<I", crc) for crc in first.images])
+            try:
+                save_layer(first.layer1, self.embedding, self._layer_path, notes)
+            except (OSError, MemoryError):
+                discard(self._layer_path)  # exact all the same, unless the power fails
+        self._before, self._removed = first, None
+
+    def _forget_before(self):
+        self._before, self._removed = self._first, None
+        discard(self._layer_path)
+
+    def _take_layer(self):
+        """At the start: layer 1 as it was before a change that was taken back just before the
+        power failed. Of no use where that change was not taken back."""
+        try:
+            layer1, _, notes = load_layer(self._layer_path)
+            count, labels = unpack_from("<HI", notes, 0)
+            images = array("I", [unpack_from("<I", notes, 6 + 4 * i)[0] for i in range(count)])
+            reader = _Reader(self.samples)
+            for _ in reader.read_all():
+                pass
+            first = _First(layer1, images, labels)
+            if reader.has(first):
+                self._first = first
+        except (OSError, ValueError, MemoryError):
+            pass  # there is none, as nearly always; or the network's layer 1 has to do
+        discard(self._layer_path)
 
     def add_class(self, name):
         """One more class; its number."""
         number = len(self.names)
         self._check_name(name, number)
         self.samples.name_class(number, name)
+        self._forget_before()
         self._note()
         return number
 
@@ -317,6 +389,7 @@ class Recogniser:
             if label is not None:
                 known.network.names[label] = name
             self._known = _Known(*known[:4], self.samples.version, known.checked)
+        self._forget_before()
         self._note()
 
     def remove_class(self, number):
@@ -325,6 +398,8 @@ class Recogniser:
         known = self._known
         after = known and _without(known, number)
         count = len(self.names)
+        labels = self.samples.labels
+        self._keep_before(min([i for i, label in enumerate(labels) if label == number] or [ALL]))
         if self._witness:
             self._witness.forget()
         # For a moment its classes are not those of the samples.
@@ -334,16 +409,16 @@ class Recogniser:
         except BaseException:
             self._known = known if len(self.samples.names) == count else after
             raise
-        self._known = after
+        self._known, self._removed = after, number
         self._note()
 
     def _check_name(self, name, number):
         name = name.strip()
         if not name:
-            raise ValueError("a class wants a name")
+            raise Refused("type a name first")
         for i, other in enumerate(self.names):
             if other == name and i != number:
-                raise ValueError("there is a class “%s” already" % name)
+                raise Refused("there is a class “%s” already" % name)
 
     # ---- learning ----
 
@@ -358,6 +433,21 @@ class Recogniser:
         if len(counts) - len(missing) < 2:
             return "draw one for “%s” too" % missing[0]
         return None
+
+    @property
+    def is_checked(self):
+        """Whether leave-one-out of the drawings as they are is known."""
+        known = self._known
+        return not self.stale and known.checked and known.network.loo_labels is not None
+
+    @property
+    def taken_for(self):
+        """For each drawing the number of the class that it is taken for when it is left out with
+        its copies; None before that is known, and where drawings have changed since."""
+        known = self._known
+        if not self.is_checked:
+            return None
+        return [known.classes[label] for label in known.network.loo_labels]
 
     @property
     def trained(self):
@@ -388,7 +478,7 @@ class Recogniser:
         """A generator: learn() without saving."""
         obstacle = self.obstacle()
         if obstacle:
-            raise ValueError(obstacle)
+            raise Refused(obstacle)
         if self._learner is None:
             gc.collect()  # it takes much
         yield LEARN, 0.0
@@ -397,10 +487,10 @@ class Recogniser:
         try:
             yield from self._follow(reader)
             if samples.version != version:
-                raise ValueError("the drawings changed; it learns them anew")
+                raise Refused("the drawings have changed: it learns them anew")
         except MemoryError:
             self._learner = None
-            raise MemoryError("%d drawings want more memory; delete some" % len(reader))
+            raise TooMuch("%d drawings want more memory: delete some" % len(reader))
         except BaseException:
             if self._learner is not None and self._learner.network is None:
                 self._known = None  # its rows have moved
@@ -568,7 +658,7 @@ class Recogniser:
             for step in self._new_layer1(reader):
                 yield LEARN, begun + (1 - begun) * step[1]
             if samples.version != version:
-                raise ValueError("the drawings changed; train again")
+                raise Refused("the drawings have changed: train again")
             for stage, done in learning:
                 if stage == LEARN:
                     done = begun + (1 - begun) * (LAYER_1 + (1 - LAYER_1) * done)
@@ -590,7 +680,7 @@ class Recogniser:
         """Verdict on a drawing (uint8, 784). ValueError where there is no network yet."""
         known = self._known
         if known is None:
-            raise ValueError("it has learnt nothing yet")
+            raise Refused("it has learnt nothing yet")
         network, classes = known.network, known.classes
         k, names = len(classes), self.names
         good = array("q", [0] * k)
@@ -622,6 +712,7 @@ class Recogniser:
             network.layer.value(good[label] - good[other]),
             None if self.stale else nearest,
             likeness / ONE,
+            classes[other],
         )
 
 
@@ -639,9 +730,10 @@ def _free(path):
 
 def forget(folder=""):
     """Removes the drawings and the network in a folder, and what belongs to them."""
-    for name in (SAMPLES, MODEL):
+    for name in (SAMPLES, MODEL, LAYER):
         discard(folder + name)
         discard(folder + name + ".new")
+    discard(folder + SAMPLES + ".undo")
     Witness(folder + SAMPLES).forget()
 
 
@@ -649,6 +741,12 @@ def _without(known, number):
     """What is known when class `number` is gone; None where it could not tell two apart."""
     classes = tuple(None if c is None or c == number else c - (c > number) for c in known.classes)
     return _usable(_Known(known.network, classes, known.alike, (), None, False))
+
+
+def _with(known, number):
+    """What is known when class `number` is there again, of which it knows nothing yet."""
+    classes = tuple(None if c is None else c + (c >= number) for c in known.classes)
+    return _Known(known.network, classes, known.alike, (), None, False)
 
 
 def _usable(known):

@@ -36,6 +36,12 @@ def copies_of(drawings):
     return group - 1
 
 
+def room_of(drawings):
+    """(copies of each of so many drawings, the most drawings with so many copies)."""
+    copies = copies_of(drawings)
+    return copies, ROWS // (copies + 1)
+
+
 def sure(best, second):
     """Whether the goodness of the best label is far enough above the second's."""
     return best > 0 and best - second >= SURE_MARGIN * best

@@ -43,7 +43,7 @@ class Screen:
         self.width, self.height = display.width, display.height
         self.buffer = display.framebuf
         self._display = display
-        self.small, self.main, self.big = fonts(display.height)
+        self.tiny, self.small, self.main, self.big = fonts(display.height)
         self._palettes = {}
         self._corners = {}
         self._changed = array("h", [0] * (4 * RECTS))  # left, top, right, bottom
@@ -191,7 +191,7 @@ class Screen:
     def paragraph(self, text, rect, colour, back, sizes=None, middle=False):
         """Text in a rectangle, in the largest of the fonts `sizes` in which all of it fits."""
         x, y, width, height = rect
-        for font in sizes or (self.main, self.small):
+        for font in sizes or (self.main, self.small, self.tiny):
             lines = font.wrap(text, width)
             if len(lines) * font.height <= height + 4 and not _cut(lines, text):
                 break

@@ -76,6 +76,10 @@ class Replay:
         self._advance()
         return (first, second)
 
+    def now(self):
+        """Milliseconds of the recording when what read() gave last was touched."""
+        return self._time
+
     def close(self):
         """Closes the file."""
         self._file.close()
@@ -178,6 +182,18 @@ class Recorder:
                 self.failed = error
                 self.discard()
         return reports
+
+    def now(self):
+        """When what read() gave last was touched, as the recording has it."""
+        passed_on = getattr(self._touch, "now", None)
+        if passed_on:
+            return passed_on()
+        return self._before if self._file is None else max(self._passed, 0)
+
+    @property
+    def drop(self):
+        """That of the touch object, or None."""
+        return getattr(self._touch, "drop", None)
 
     def _write(self, touch):
         at = self._filled * RECORD_BYTES

@@ -41,6 +41,7 @@ LOST = const(20)  # bad samples on end
 _EMPTY = const(2)  # good samples without a finger that is down
 _EDGE = const(16)  # raw coordinates so far outside still count, as those of the edge
 _SAMPLE_MS = const(10)
+_QUEUE = const(64)  # reports that a simulated controller may hold back
 _START_MS = const(600)  # a controller takes about 300 ms to start
 _WAIT_MS = const(20)
 
@@ -157,6 +158,13 @@ class FT6x06:
         if a is None:
             return () if b is None else (b,)
         return (a,) if b is None else (a, b)
+
+    def drop(self):
+        """Forgets what was touched before: a finger that is down now is reported when it comes
+        again."""
+        for _ in range(_QUEUE):
+            if not self.read():
+                break
 
     def raw(self):
         """The burst of 13 bytes from register 02 on that the latest read() saw; for looking at."""

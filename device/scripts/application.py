@@ -14,6 +14,7 @@ from binascii import hexlify
 from boards import here
 from boards.headless import MemoryDisplay
 from capture import app as application
+from capture import running
 from capture.recogniser import MODEL, SAMPLES, Recogniser, forget
 from capture.session import Recorder, Replay
 from drivers.touch import PRESS
@@ -94,7 +95,10 @@ def capture():
             )
             guesses.app = app
             replay.hold = lambda: app.busy
-            asyncio.run(follow(app, replay, asked.real_time))
+            try:
+                asyncio.run(follow(app, replay, asked.real_time))
+            finally:
+                running.say_stopped(app.screen)
             guesses.note()
         seconds = time.ticks_diff(time.ticks_ms(), started) / 1000
     finally:
@@ -106,7 +110,7 @@ def capture():
 def serve(app):
     """Until Ctrl-C, which is how a person ends it."""
     try:
-        application.serve(app)
+        running.serve(app)
     except KeyboardInterrupt:
         print()
 

@@ -26,6 +26,7 @@ PLAIN = "".join(c for c in ASCII if c.isalnum() or c in " -?+")
 # name, pixels of the em, bits a pixel, characters. Large letters do with four greys: their edges
 # are a small part of them. The biggest shows the verdict alone; MAIN serves names it lacks.
 FONTS = (
+    ("MICRO", 10, 2, LATIN),
     ("TINY", 14, 4, LATIN),
     ("SMALL", 22, 4, LATIN),
     ("MAIN", 33, 2, LATIN),

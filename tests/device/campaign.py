@@ -22,10 +22,11 @@ import capture.app
 import faults
 from boards.headless import MemoryDisplay
 from capture import rules
-from capture.app import App, serve
+from capture.app import App
 from capture.layout import KEYS, Layout, centre
 from capture.raster import SIDE, Raster
 from capture.recogniser import Recogniser
+from capture.running import serve
 from drivers.touch import CONTACT, LIFT, PRESS, Touch
 from uff_checks import NAMES, Random, contents, image, mount, small_samples, umount
 
@@ -233,6 +234,9 @@ def sample_operations(in_file):
         want = [(found[0][0], 1)] + found[1:] + [(99, 1)]
         assert see(samples) == (want, names), "the next change is not made"
 
+    def undone(change):
+        return change, lambda samples: samples.undo()
+
     def read(samples):
         samples.read_into(bytearray(11 * TINY * TINY), 0, 11)
         return len(samples), samples[3]
@@ -244,8 +248,21 @@ def sample_operations(in_file):
         ("rename class", lambda samples: samples.name_class(1, "other")),
         ("add class", lambda samples: samples.name_class(3, "more")),
         ("remove class", lambda samples: samples.remove_class(1)),
+        ("undo delete", undone(lambda samples: samples.delete(3))),
+        ("undo relabel", undone(lambda samples: samples.relabel(5, 0))),
+        ("undo remove class", undone(lambda samples: samples.remove_class(1))),
         ("read", read),
     ):
+        if type(do) is tuple:
+            change, do = do
+
+            def changed(change=change):
+                samples = make()
+                change(samples)
+                return samples
+
+            yield Operation(name, changed, do, see, go_on)
+            continue
         yield Operation(name, make, do, see, go_on)
     if in_file:
 
@@ -712,6 +729,7 @@ class Fingers:
             return self.reports[self.at - 1]
         self.rest -= 1
         if self.rest < 0:
+            self.shown = bytes(DISPLAY.buffer)
             self.app.quit()
         return ()
 
@@ -750,10 +768,9 @@ class Person:
         self.fingers.reports, self.fingers.at, self.fingers.rest = teaching(0), 0, 3
         serve(app)
         assert len(app.recogniser.samples) == before + 1, "no drawing is kept any more"
-        shown = bytes(DISPLAY.buffer)
         app.page.draw()
         app.page.update()
-        if bytes(DISPLAY.buffer) != shown:
+        if bytes(DISPLAY.buffer) != self.fingers.shown:
             raise AssertionError("the screen is not what it would be if it were drawn anew")
 
 

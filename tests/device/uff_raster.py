@@ -3,6 +3,7 @@
 from array import array
 
 from capture.raster import DOT, PEN, SIDE, Raster
+from capture.words import Refused
 from uff_checks import Random, raises, run
 
 raster = Raster()
@@ -97,10 +98,10 @@ def test_a_dot_beside_a_stroke_is_drawn():
 
 
 def test_nothing_and_a_dot_get_a_sentence():
-    raises(ValueError, "draw something first", drawn)
-    raises(ValueError, "draw something first", drawn, [])
-    raises(ValueError, "only a dot", drawn, [100, 100])
-    raises(ValueError, "only a dot", drawn, [100, 100, 100 + DOT - 1, 100])
+    raises(Refused, "draw something first", drawn)
+    raises(Refused, "draw something first", drawn, [])
+    raises(Refused, "only a dot", drawn, [100, 100])
+    raises(Refused, "only a dot", drawn, [100, 100, 100 + DOT - 1, 100])
     assert sum(drawn([100, 100, 100 + DOT, 100]))
 
 

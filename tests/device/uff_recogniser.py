@@ -7,7 +7,8 @@ from struct import pack
 
 import uff_checks as checks
 from capture.raster import SIDE, Raster
-from capture.recogniser import NotSaved, Recogniser
+from capture.recogniser import Recogniser
+from capture.words import NotSaved, Refused, TooMuch
 from uff_checks import (
     RamDisk,
     Random,
@@ -22,6 +23,8 @@ from uff_checks import (
 
 from ridge import crc32
 from uff import Dataset, FileChanged, Options
+from uff.model import save
+from uff.train import Trainer
 
 raster = Raster()
 BLOCKS = 6144  # of a disk that holds two stores
@@ -82,8 +85,8 @@ def test_a_new_store_has_three_classes_and_says_what_it_wants():
     assert found.names == ["1", "2", "3"] and found.counts() == [0, 0, 0]
     assert found.network is None and found.accuracy is None and not found.wants_training
     assert found.obstacle() == "draw something for each class"
-    raises(ValueError, "draw something for each class", list, found.learn())
-    raises(ValueError, "learnt nothing yet", found.predict, shape(0, 1))
+    raises(Refused, "draw something for each class", list, found.learn())
+    raises(Refused, "learnt nothing yet", found.predict, shape(0, 1))
     found.add(shape(0, 1), 0)
     assert found.obstacle() == "draw one for “2” too"
     found.remove_class(2)
@@ -141,6 +144,61 @@ def test_deleting_relabelling_and_removing_leave_no_trace():
     assert all(found.predict(shape(kind, 50)).label == kind for kind in range(3))
     learn(found)
     assert contents(path) == want
+    umount()
+
+
+def test_what_is_taken_back_is_learnt_as_if_it_had_never_been():
+    for is_tuned in (False, True):
+        folder = scratch()
+        found = filled(folder)
+        (tuned if is_tuned else learn)(found)
+        path = folder + "/drawings.uffm"
+        want = contents(path)
+        for change in (
+            lambda found: found.delete(11),
+            lambda found: found.delete(4),
+            lambda found: found.relabel(0, 2),
+            lambda found: found.remove_class(1),
+        ):
+            for is_learnt in (True, False):
+                for is_restarted in (False, True):
+                    assert not found.can_undo
+                    raises(Refused, "there is nothing to take back", found.undo)
+                    change(found)
+                    if is_learnt:
+                        learn(found)
+                        assert contents(path) != want
+                    found.undo()
+                    assert found.network is None or found.predict(shape(0, 60)).label == 0
+                    if is_restarted:  # the power fails before it has learnt
+                        found = recogniser(folder)
+                    learn(found)
+                    assert contents(path) == want and found.trained == is_tuned
+                    assert not found.stale and found.counts() == [4, 4, 4]
+                    again = recogniser(folder)
+                    assert again.notices == [] and not again.stale
+                    assert again.predict(shape(1, 60)) == found.predict(shape(1, 60))
+        found.add(shape(0, 30), 0)
+        assert not found.can_undo
+        umount()
+
+
+def test_beside_the_network_of_the_application_before_it_learns_anew():
+    # Two layers, and a note of another form: fingerprint, similarity, suspects.
+    folder = scratch()
+    found = filled(folder)
+    learn(found)
+    path = folder + "/drawings.uffm"
+    want = contents(path)
+    old = Trainer(found.samples, Options("uff2", hidden=20)).run()
+    old.notes = pack("<IiI", 1, 2, 0)
+    save(old, path)
+    found = recogniser(folder)
+    said = "The network is of another version of the application: it learns your drawings anew."
+    assert found.notices == [said] and not found.harmed
+    assert found.network is None and found.wants_training and found.counts() == [4, 4, 4]
+    learn(found)
+    assert contents(path) == want and recogniser(folder).notices == []
     umount()
 
 
@@ -278,8 +336,8 @@ def test_a_name_changes_without_a_training():
     assert not found.stale and found.network.names[0] == "bar"
     again = recogniser(folder)
     assert not again.stale and again.network.names == ["bar", "2", "3"]
-    raises(ValueError, "a class wants a name", found.rename_class, 0, " ")
-    raises(ValueError, "there is a class “2” already", found.add_class, "2")
+    raises(Refused, "type a name first", found.rename_class, 0, " ")
+    raises(Refused, "there is a class “2” already", found.add_class, "2")
     umount()
 
 
@@ -292,12 +350,13 @@ def test_a_damaged_model_is_named_and_learnt_anew():
     write(path, whole)
     found = recogniser(folder)
     assert found.network is None and found.wants_training and not found.harmed
-    assert "cannot be used" in found.notices[0] and "damaged" in found.notices[0]
+    said = "The file of the network is damaged: it learns your drawings anew."
+    assert found.notices == [said]
     assert found.counts() == [4, 4, 4]
     os.remove(path)
     os.mkdir(path)
     found = recogniser(folder)
-    assert found.network is None and "cannot be used: error 21" in found.notices[0]
+    assert found.network is None and "cannot be read (error 21)" in found.notices[0]
     umount()
 
 
@@ -333,9 +392,9 @@ def test_a_damaged_samples_file_is_said_kept_aside_and_the_network_goes_on():
             (whole[: start + 11 * step + 40], 11, "A drawing is lost"),
             (whole[:100], 0, "12 drawings or changes are lost"),
             (flipped, 11, "A drawing is lost"),
-            (header, 0, "12 drawings or changes are lost", "samples format 0"),
-            (whole[:10], 0, "12 drawings or changes are lost", "10 bytes are no samples file"),
-            (b"", 0, "12 drawings or changes are lost", "0 bytes are no samples file"),
+            (header, 0, "12 drawings or changes are lost", "is damaged; it is kept"),
+            (whole[:10], 0, "12 drawings or changes are lost", "is damaged"),
+            (b"", 0, "12 drawings or changes are lost", "is damaged"),
         )
     ):
         place = "%s/%d" % (folder, number)
@@ -384,7 +443,7 @@ def test_whatever_has_the_name_of_a_file_is_put_aside():
     path = folder + "/drawings.uffs"
     os.remove(path)
     os.mkdir(path)
-    harmed(folder, "cannot be read (error 21). It is kept as drawings.uffs.bad1")
+    harmed(folder, "cannot be read (error 21); it is kept as drawings.uffs.bad1")
     assert os.stat(path + ".bad1")[0] & 0x4000
     # A file that was being written, beside one whose header is damaged: neither rises again.
     whole = contents(path)
@@ -404,7 +463,7 @@ def test_samples_of_another_size_are_kept_aside():
     folder = scratch()
     Dataset.create(folder + "/drawings.uffs", 20, 28, ["a", "b"])
     found = recogniser(folder)
-    assert "images of 20 x 28. It is kept as drawings.uffs.bad1" in found.notices[0]
+    assert "have 20 x 28 points; it is kept as drawings.uffs.bad1" in found.notices[0]
     assert found.names == ["1", "2", "3"] and found.harmed
     umount()
 
@@ -498,7 +557,7 @@ def test_drawings_that_change_while_it_learns_are_noticed():
         if done > 0.5:
             break
     found.add(shape(0, 80), 0)
-    raises(ValueError, "the drawings changed", list, steps)
+    raises(Refused, "the drawings have changed", list, steps)
     assert found.network is None and found.stale
     learn(found)
     assert found.network.info.images == 13 and not found.stale
@@ -613,7 +672,7 @@ def test_memory_that_does_not_suffice_is_said_and_costs_nothing():
     folder = scratch()
     filled(folder)
     found = Recogniser(folder + "/", Small())
-    raises(MemoryError, "12 drawings want", list, found.learn())
+    raises(TooMuch, "12 drawings want", list, found.learn())
     assert found.network is None and found.counts() == [4, 4, 4]
     umount()
 

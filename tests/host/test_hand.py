@@ -240,7 +240,6 @@ def test_taps_hit_what_they_are_for(layout):
         draw4["class 3"],
         draw4["class 0"],
         layout.pages["class_page"]["remove"],
-        layout.pages["confirm"]["yes"],
     ]
     found = presses(composer.session())
     assert len(found) == len(wanted)

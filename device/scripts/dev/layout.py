@@ -31,7 +31,7 @@ def layout():
         class_page=plan.class_page(),
         sample=plan.sample(),
         keyboard=plan.keyboard(),
-        confirm=plan.confirm(),
+        check=plan.check(),
     )
 
 

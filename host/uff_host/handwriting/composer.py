@@ -139,7 +139,6 @@ class Composer:
         """Removes a class with all its drawings."""
         self._open(number)
         self.tap("class_page", "remove")
-        self.tap("confirm", "yes")
         del self.classes[number]
 
     def delete(self, number: int, thumbnail: int = 0) -> None:

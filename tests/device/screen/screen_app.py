@@ -5,12 +5,12 @@ import os
 
 import uff_checks as checks
 from boards.headless import MemoryDisplay
-from capture import app as application
+from capture import running as application
 from capture import screen as colours
 from capture.countdown import Countdown
 from capture.font import Font, fonts
+from capture.keyboard_page import capital
 from capture.layout import KEYS, SIGNS, Layout
-from capture.pages import capital
 from capture.screen import Screen
 from uff_checks import RamDisk, contents, exists, mount, raises, run, umount, write
 from user import User, plain_draw
@@ -65,19 +65,19 @@ async def taught(user, each=4):
 
 def test_one_draws_captures_trains_and_it_recognises():
     async def script(user):
-        assert message(user) == "There are no drawings yet. Draw “1” in the field."
+        assert message(user) == "Draw a 1."
         assert not user.app.warning()
         await user.draw(0)
-        assert message(user) == "Now tap the class it belongs to."
+        assert message(user) == "Now tap its class."
         await user.tap("class", 0)
         assert user.app.counts == [1, 0, 0] and not user.app.drawing
-        assert message(user) == "Kept as “1”. Draw “2” in the field."
+        assert message(user) == "Kept as “1”. Draw a 2."
         await user.teach(0, 0, 3, 1)
         await user.teach(1, 1, 4)
         await user.teach(2, 2, 4)
         await user.tap("train")
         assert user.recogniser.network is not None and user.recogniser.accuracy > 0.9
-        assert message(user).startswith("Trained: it would know 12 of 12 unseen, before 12.")
+        assert message(user).startswith("Trained. Self-test: 12 of 12, before 12.")
         for kind in range(3):
             await user.draw(kind, 50 + kind)
             verdict = user.app.verdict
@@ -181,8 +181,9 @@ def test_an_empty_drawing_and_a_dot_get_a_sentence_and_no_sample():
         user.press(x, y)
         user.lift(x, y)
         await user.settle()
+        assert message(user) == "Only a dot so far: draw on."  # before any class is tapped
         await user.tap("class", 0)
-        assert message(user) == "Only a dot; draw something larger"
+        assert message(user) == "Only a dot: draw on, or clear it."
         assert user.app.counts == [0, 0, 0] and user.app.drawing
         await user.tap("clear")
         await user.tap("class", 0)
@@ -194,10 +195,10 @@ def test_an_empty_drawing_and_a_dot_get_a_sentence_and_no_sample():
 def test_training_says_what_is_missing():
     async def script(user):
         await user.tap("train")
-        assert message(user) == "Draw something for each class"
+        assert message(user) == "Draw something for each class."
         await user.teach(0, 0)
         await user.tap("train")
-        assert message(user) == "Draw one for “2” too"
+        assert message(user) == "Draw one for “2” too."
 
     on_screen(script)
 
@@ -248,7 +249,7 @@ def test_a_class_comes_by_its_name_and_goes_without_a_trace():
         await user.type("!")
         await user.tap("done")
         assert user.recogniser.names == ["1", "2", "3", "Roof!"]
-        assert message(user) == "Draw “Roof!” in the field."
+        assert message(user) == "Draw a Roof!"
         await user.teach(3, 3, 4)
         assert not user.recogniser.stale
         await user.draw(3, 70)
@@ -256,11 +257,8 @@ def test_a_class_comes_by_its_name_and_goes_without_a_trace():
         await user.tap("clear")
         await user.tap("class", 3)
         await user.tap("remove")
-        await user.tap("no")
-        assert user.app.counts == [4, 4, 4, 4]
-        await user.tap("remove")
-        await user.tap("yes")
         assert user.app.counts == [4, 4, 4] and user.app.page_name == "DrawPage"
+        assert message(user) == "Removed “Roof!” and its 4 drawings."
         await user.settle_all()
         assert contents(folder + "/drawings.uffm") == want
 
@@ -293,11 +291,11 @@ def test_sixteen_classes_are_the_most_and_one_stays():
             await user.tap("add_class")
             await user.tap("done")
         assert len(user.recogniser.names) == 16
-        raises(ValueError, "no add_class on the screen", user.app.where, "add_class")
+        await user.tap("add_class")
+        assert user.app.warning() == "There are 16 classes, the most there can be."
         for _ in range(15):
             await user.tap("class", 0)
             await user.tap("remove")
-            await user.tap("yes")
         assert len(user.recogniser.names) == 1
         await user.tap("class", 0)
         await user.tap("remove")
@@ -328,7 +326,7 @@ def test_training_is_stopped_by_the_same_button():
         assert message(user).startswith("Training") and user.app.busy
         await user.tap("train")
         assert user.recogniser.network is not None and user.app.progress is None
-        assert message(user) == "Stopped."
+        assert message(user).startswith("Training stopped. ")
         user.recogniser.train = train
         await user.tap("train")
         assert user.recogniser.network is not None
@@ -339,6 +337,8 @@ def test_training_is_stopped_by_the_same_button():
 def test_one_draws_on_while_it_learns():
     async def script(user):
         await taught(user)
+        await user.teach(0, 0, 1, 30)
+        await user.settle_all()
 
         def endless():
             while True:
@@ -360,6 +360,175 @@ def test_one_draws_on_while_it_learns():
         await user.tap("train")
 
     on_screen(script)
+
+
+def test_undo_takes_back_a_change_exactly_on_every_page():
+    folder = scratch()
+    User(folder).run(taught)
+    want = contents(folder + "/drawings.uffm")
+
+    async def back_again(user):
+        await user.tap("undo")
+        await user.settle_all()
+        assert user.app.counts == [4, 4, 4] and not user.recogniser.can_undo
+        assert contents(folder + "/drawings.uffm") == want
+        assert "undo" not in user.app.page.controls or user.app.page_name == "DrawPage"
+
+    async def script(user):
+        await user.tap("class", 1)
+        await user.tap("thumbnail", 0)
+        await user.tap("delete")
+        assert user.app.counts == [4, 3, 4] and user.app.page_name == "ClassPage"
+        assert "nothing yet" not in user.app.message()[0]
+        await user.settle_all()
+        assert contents(folder + "/drawings.uffm") != want
+        await back_again(user)
+        await user.tap("thumbnail", 1)
+        await user.tap("relabel")
+        await user.tap("class", 0)
+        assert user.app.counts == [5, 3, 4]
+        await back_again(user)
+        await user.tap("remove")
+        assert user.recogniser.names == ["1", "3"] and user.app.page_name == "DrawPage"
+        await back_again(user)
+        assert user.recogniser.names == ["1", "2", "3"]
+        # The next change is the end of it.
+        await user.tap("class", 1)
+        await user.tap("thumbnail", 0)
+        await user.tap("delete")
+        await user.tap("back")
+        await user.teach(1, 1, 1, 33)
+        await user.tap("undo")
+        assert user.app.warning() == "There is nothing to take back."
+        assert user.app.counts == [4, 4, 4]
+
+    User(folder).run(script)
+    umount()
+
+
+def test_a_double_tap_does_what_one_tap_does():
+    async def script(user):
+        async def twice(name, number=None):
+            x, y = user.app.where(name, number)
+            for _ in range(2):
+                user.press(x, y)
+                user.lift(x, y)
+            await user.settle()
+
+        user.fingers.pause = 100
+        for kind in range(3):
+            await user.draw(kind)
+            await twice("class", kind)
+            assert user.app.page_name == "DrawPage"
+        assert user.app.counts == [1, 1, 1]
+        await twice("train")
+        await user.settle_all()
+        assert user.recogniser.trained and not user.app.warning()
+        await twice("add_class")
+        assert user.app.page_name == "KeyboardPage" and user.app.page.name == "4"
+        await user.tap("back")
+        user.fingers.pause = 400  # two taps
+        await user.draw(0, 5)
+        await twice("class", 0)
+        assert user.app.page_name == "ClassPage"
+
+    on_screen(script)
+
+
+def test_wrong_drawings_and_mixed_up_classes_are_shown():
+    async def script(user):
+        for kind in range(3):
+            await user.teach(kind, kind, 8)
+        await user.teach(1, 2, 1, 40)
+        await user.settle_all()
+        await user.tap("verdict")
+        page = user.app.page
+        assert user.app.page_name == "CheckPage" and page.samples[-1] == 24
+        assert sum(sum(row) for row in page.table) == 25 and page.table[2][1] >= 1
+        place = page.samples.index(24) - page.first
+        await user.tap("thumbnail", place)
+        assert user.app.page.sample == 24 and user.app.page.likely == 1
+        await user.tap("make")
+        await user.settle_all()
+        assert user.app.counts == [8, 9, 8] and user.app.page_name == "CheckPage"
+        assert 24 not in user.app.page.samples
+        await user.tap("undo")
+        await user.settle_all()
+        assert user.app.counts == [8, 8, 9] and 24 in user.app.page.samples
+
+    for size in SIZES:
+        on_screen(script, size)
+
+
+def test_two_reports_make_a_stroke_and_two_fingers_no_dot():
+    async def script(user):
+        left, top, _, _ = field(user)
+        user.press(left + 50, top + 50)
+        user.lift(left + 150, top + 150)
+        await user.settle()
+        assert len(user.app.drawing.strokes[0]) == 4 and not user.app.drawing.is_dot
+        user.press(left + 50, top + 150)
+        user.press(left + 100, top + 20, finger=1)
+        user.lift(left + 150, top + 50)
+        user.move(left + 101, top + 21, finger=1)
+        user.lift(left + 101, top + 21, finger=1)
+        await user.settle()
+        assert [len(stroke) for stroke in user.app.drawing.strokes] == [4, 4]
+
+    on_screen(script)
+
+
+def test_a_button_held_from_before_starts_no_training():
+    class Button:
+        held = True
+
+        def __call__(self):
+            return self.held
+
+    button = Button()
+    folder = scratch()
+    User(folder).run(taught)
+
+    async def script(user):
+        await user.teach(0, 0, 1, 20)
+        await user.settle_all()
+        before = user.app.training, user.recogniser.trained
+        assert before == (False, False)
+        button.held = False
+        await asyncio.sleep_ms(10)
+        button.held = True
+        await asyncio.sleep_ms(10)
+        await user.settle_all()
+        assert user.recogniser.trained
+
+    user = User(folder)
+    user.app._button = button
+    user.run(script)
+    umount()
+
+
+def test_an_application_that_has_ended_says_so_on_the_screen():
+    folder = scratch()
+    for error in (None, KeyboardInterrupt, RuntimeError):
+        user = User(folder)
+
+        class Ends:
+            def read(self, user=user, error=error):
+                if error:
+                    raise error
+                user.app.quit()
+                return ()
+
+        user.app._touch = Ends()
+        try:
+            application.serve(user.app)
+        except (KeyboardInterrupt, RuntimeError):
+            pass
+        asyncio.new_event_loop()
+        shown = bytes(user.display.buffer)
+        application.say_stopped(user.app.screen)
+        assert bytes(user.display.buffer) == shown
+    umount()
 
 
 def test_pages_of_many_drawings_turn():
@@ -411,7 +580,7 @@ def test_a_class_in_doubt_is_marked_as_soon_as_that_is_known():
         assert not amber()
         await user.tap("train")
         assert amber() > 100
-        assert "Check the “!” in “3”." in message(user)
+        assert "Check the “!” in 3." in message(user)
 
     on_screen(script)
 
@@ -465,8 +634,8 @@ def test_the_time_left_is_right_and_never_jumps_up():
 
 def test_letters_are_there_for_all_that_can_be_typed_and_a_box_for_the_rest():
     for height in (480, 272):
-        small, main, big = fonts(height)
-        for font in (small, main):
+        tiny, small, main, big = fonts(height)
+        for font in (tiny, small, main):
             for row in KEYS + SIGNS:
                 assert font.covers(row) and font.covers("".join(capital(key) for key in row))
             assert not font.covers("字") and font.width("字") > 0
@@ -545,7 +714,7 @@ def test_what_was_lost_is_said_and_the_network_goes_on():
             assert user.app.counts == [4, 2, 1]
             assert contents(folder + "/drawings.uffm") == model and not user.app.warning()
             await user.tap("train")
-            assert message(user).startswith("Trained: it would know") and not user.recogniser.stale
+            assert message(user).startswith("Trained. Self-test: ") and not user.recogniser.stale
 
         User(folder, size).run(script)
         assert User(folder).app.warning() == ""
@@ -560,7 +729,8 @@ def test_a_damaged_header_is_said_and_the_file_is_kept():
         file.write(b"?")
 
     async def script(user):
-        assert "It is kept as drawings.uffs.bad1" in message(user), message(user)
+        said = "The file of the drawings is damaged; it is kept as drawings.uffs.bad1."
+        assert message(user) == said, message(user)
         await user.teach(0, 0)
         assert user.app.counts == [1, 0, 0]
 
@@ -577,21 +747,18 @@ def test_an_empty_class_that_goes_leaves_it_recognising():
             await user.tap("done")
         await user.tap("class", 4)
         await user.tap("remove")
-        await user.tap("yes")
         assert user.recogniser.names == ["1", "2", "3", "4"]
         await user.draw(1, 50)
         assert user.app.verdict.label == 1
         await user.tap("clear")
         await user.tap("class", 3)
         await user.tap("remove")
-        await user.tap("yes")
         assert not user.recogniser.stale and user.recogniser.accuracy > 0.9
         # One with drawings, while another has none.
         await user.tap("add_class")
         await user.tap("done")
         await user.tap("class", 0)
         await user.tap("remove")
-        await user.tap("yes")
         assert user.recogniser.names == ["2", "3", "4"] and not user.recogniser.stale
         await user.draw(2, 50)
         assert user.app.verdict.label == 1 and user.app.verdict.nearest is not None
@@ -629,7 +796,7 @@ def test_another_program_that_writes_is_said_and_nothing_is_lost():
         samples = Dataset.open(folder + "/drawings.uffs")
         samples.append(samples[0], 1)
         await user.tap("delete")
-        assert "another program has changed it" in message(user)
+        assert message(user) == "Another program has changed the drawings; see what is there."
         # The page showed a drawing by a number that may be another's now.
         assert user.app.page_name == "DrawPage" and user.app.counts == [2, 1, 0], (
             user.app.page_name,
@@ -748,7 +915,10 @@ def test_what_is_said_at_the_start_fits_on_the_screen():
                 "The old file is kept as drawings.uffs.bad12.",
                 "The drawings are gone; the network is kept.",
                 "The disk does not work (error 84): what you draw is gone with the power.",
-                "/flash/drawings.uffs: the header is damaged. It is kept as drawings.uffs.bad1.",
+                "The file of the drawings cannot be read (error 84); it is kept as "
+                "drawings.uffs.bad12.",
+                "The network is of another version of the application: it learns your drawings "
+                "anew.",
                 "It has learnt, but the network is not saved (the disk is full).",
                 "The disk is full; nothing was changed. Remove files from it.",
             ):
@@ -812,7 +982,7 @@ def test_all_controls_lie_on_the_screen_and_apart():
     for width, height in SIZES + ((1024, 600), (640, 480)):
         for classes in range(1, 17):
             layout = Layout(width, height, classes)
-            for page in ("draw", "class_page", "sample", "choose", "keyboard", "confirm"):
+            for page in ("draw", "class_page", "sample", "choose", "keyboard", "check"):
                 places = getattr(layout, page)()
                 rects = list(places.items())
                 for i, (name, (x, y, w, h)) in enumerate(rects):
@@ -828,9 +998,9 @@ def test_fingers_hit_what_they_are_meant_to():
     # 7 mm on the board's screen of 233 dots an inch is 64 pixels.
     for classes in range(1, 17):
         layout = Layout(800, 480, classes)
-        for page in ("draw", "class_page", "sample", "choose", "confirm"):
+        for page in ("draw", "class_page", "sample", "choose", "check"):
             for name, (_, _, w, h) in getattr(layout, page)().items():
-                if name not in ("message", "verdict", "title", "note"):
+                if name not in ("message", "title", "note", "table"):
                     assert w >= 64 and h >= 64, (page, name, w, h, classes)
 
 

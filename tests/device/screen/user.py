@@ -39,9 +39,17 @@ class Fingers:
 
     def __init__(self):
         self.queue = []
+        self.time = 0
+        self.pause = 1000  # milliseconds before a press
 
     def read(self):
-        return self.queue.pop(0) if self.queue else ()
+        reports = self.queue.pop(0) if self.queue else ()
+        if reports:
+            self.time += self.pause if reports[0].event == PRESS else 10
+        return reports
+
+    def now(self):
+        return self.time
 
 
 class User:

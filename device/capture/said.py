@@ -1,0 +1,109 @@
+"""What the first page says, as it follows from the state of the application."""
+
+from . import rules
+from .recogniser import UNLIKE
+from .words import a, counted, whole
+
+ENOUGH = 3  # drawings of a class from which on it is time to try it
+
+# Kinds of a headline.
+MESSAGE, WARNING, SURE, NOT_SURE = range(4)
+
+
+def headline(app):
+    """(kind, text, what stands behind the sign): the verdict, else message()."""
+    notice, verdict = app.notice, app.verdict
+    if notice is None and verdict is not None:
+        names = app.recogniser.names
+        if verdict.sure:
+            return SURE, "It is " + a(names[verdict.label]), "sure"
+        if verdict.why == UNLIKE:
+            return NOT_SURE, "", "Unlike anything drawn"
+        other = a(names[verdict.other])
+        return NOT_SURE, "%s or %s" % (a(names[verdict.label]), other), "not sure"
+    text, warns = message(app)
+    return WARNING if warns else MESSAGE, text, ""
+
+
+def message(app):
+    """(sentence, whether it warns)."""
+    if app.notice:
+        text, warns, goes_on = app.notice
+        return (text + " " + next_step(app) if goes_on else text), warns
+    if app.progress is not None and not app.drawing:
+        left, doing = app.seconds_left, "Training" if app.training else "Learning"
+        return doing + ("…" if left is None else ": %d s left" % left), False
+    return next_step(app), False
+
+
+def next_step(app):
+    """What to do next."""
+    recogniser, counts = app.recogniser, app.counts
+    names = recogniser.names
+    if app.drawing:
+        if app.drawing.is_dot:
+            return "" if app.drawing.down else "Only a dot so far: draw on."
+        if recogniser.network is None:
+            return "Now tap its class."
+        return "Tap its class to teach it, or Clear."
+    if not min(counts):
+        return whole("draw " + a(names[counts.index(0)]))
+    why = recogniser.obstacle()
+    if why:
+        return whole(why)
+    if app.doubtful:
+        return whole("check the “!” in " + names[min(app.doubtful)])
+    few = min(counts)
+    if few < ENOUGH:
+        return "Draw another %s, or one to try it." % names[counts.index(few)]
+    return "Now draw one to try it."
+
+
+def hint(app):
+    """What the empty field says."""
+    few = min(app.counts)
+    if app.recogniser.network is not None and few:
+        return "Draw here."
+    return "Draw %s here, then tap its class." % a(app.recogniser.names[app.counts.index(few)])
+
+
+def can_check(app):
+    """Whether there is a self-test to look at."""
+    recogniser = app.recogniser
+    return app.verdict is None and not app.drawing and recogniser.is_checked
+
+
+def panel(app):
+    """(lines, (drawing, caption) or None, whether a tap shows the self-test)."""
+    verdict = app.verdict
+    if verdict is None:
+        return standing(app), None, can_check(app)
+    nearest, recogniser = verdict.nearest, app.recogniser
+    if nearest is None or recogniser.stale or verdict.why == UNLIKE:
+        return (next_step(app),), None, False
+    label = recogniser.samples.labels[nearest]
+    return (next_step(app),), (nearest, ("nearest:", a(recogniser.names[label]))), False
+
+
+def standing(app):
+    """One or two lines on how good it is."""
+    recogniser, count = app.recogniser, sum(app.counts)
+    if app.is_learning and (recogniser.network is None or not recogniser.is_checked):
+        return ("Learning…", room(count))
+    if recogniser.network is None:
+        return (counted(count) if count else "No drawings yet", room(count))
+    if recogniser.stale:
+        return ("Changed since training: train again",)
+    if recogniser.accuracy is None:
+        return (counted(count) + " learnt", room(count))
+    known = int(recogniser.accuracy * count + 0.5)
+    return ("Self-test: %d of %d" % (known, count), room(count))
+
+
+def room(count):
+    """How many copies fit with so many drawings, before there are more."""
+    copies, most = rules.room_of(max(count, 1))
+    if not copies:
+        return "No copies, up to %d drawings" % most
+    text = "1 copy" if copies == 1 else "%d copies" % copies
+    return "%s each, up to %d drawings" % (text, most)
