@@ -135,7 +135,7 @@ class DrawPage(Page):
         headline = said.headline(app)
         if headline != self._headline:
             self._draw_headline(headline)
-        self._draw_progress()
+        self.draw_progress()
         held = app.held
         for number in range(self.layout.classes):
             if self._faces.get(number) != self._class_face(number):

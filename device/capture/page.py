@@ -56,9 +56,9 @@ class Page:
     def update(self):
         """What changed since it was drawn."""
         self._banner()
-        self._draw_progress()
+        self.draw_progress()
 
-    def _draw_progress(self):
+    def draw_progress(self):
         done = self.app.progress
         width = self.progress_rect[2]
         length = -1 if done is None else int(done * width)
