@@ -114,7 +114,7 @@ class ClassPage(Page):
         if name == "back":
             app.home()
         elif name == "rename":
-            app.go(KeyboardPage(app, self.number))
+            app.go(KeyboardPage(app, lambda: self.again(app), self.number))
         elif name == "remove":
             self._remove()
         elif name == "undo":

@@ -206,7 +206,7 @@ class DrawPage(Page):
             if self.layout.classes == MOST_CLASSES:
                 raise Refused("there are %d classes, the most there can be" % MOST_CLASSES)
             app.once()
-            app.go(KeyboardPage(app, None))
+            app.go(KeyboardPage(app, app.first_page))
         elif name == "verdict":
             if said.can_check(app):
                 app.go(CheckPage(app))

@@ -10,11 +10,12 @@ LONGEST_NAME = 12  # characters
 
 
 class KeyboardPage(Page):
-    """Type the name of a new class (number None) or of one to be renamed."""
+    """Type the name of a new class (number None) or of one to be renamed. back(): the page to show
+    afterwards."""
 
-    def __init__(self, app, number):
+    def __init__(self, app, back, number=None):
         super().__init__(app, {})
-        self.number = number
+        self._back, self.number = back, number
         self.signs = self.capital = False
         if number is None:
             self.name = app.free_name()
@@ -106,13 +107,7 @@ class KeyboardPage(Page):
             self._entry()
 
     def _leave(self):
-        app = self.app
-        if self.number is None:
-            app.home()
-        else:
-            from .class_page import ClassPage  # which imports this module
-
-            app.go(ClassPage(app, self.number))
+        self.app.go(self._back())
 
     def _done(self):
         app, name = self.app, self.name.strip()
