@@ -76,6 +76,7 @@ def test_every_partition_and_order_has_the_sum_of_one_process(client, boards, wa
     assert found.parts == wanted.parts
 
 
+@pytest.mark.slow
 def test_one_worker_and_three_have_the_same_sum(boards, wanted):
     for workers in (1, 3):
         with cluster.client_of(cluster.LOCAL, workers) as client:

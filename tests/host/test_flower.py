@@ -83,6 +83,7 @@ def test_what_is_no_sum_is_refused_and_named():
         federated.total([])
 
 
+@pytest.mark.slow
 def test_eight_boards_in_the_simulation_give_the_bytes_of_a_merge(tmp_path):
     if not PYTHON.is_file():
         pytest.skip(

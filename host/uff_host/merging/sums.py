@@ -182,7 +182,7 @@ class Sums:
         for name, each in self.classes.items():
             need(each.images >= 0, f"{-each.images} images of “{name}” more than there were.")
             need(
-                0 <= each.numbers <= MAX_CLASSES * each.images,
+                0 <= each.numbers < max(MAX_CLASSES * each.images, 1),
                 f"class numbers that {each.images} images of “{name}” cannot have.",
             )
             least, most = int(each.sums.min()), int(each.sums.max())
