@@ -92,7 +92,7 @@ $(DASK): $(READY)
 	@$(PIP) -e 'host[dask]'
 	@touch $@
 
-# Flower with its simulation, in an environment of its own: it wants an older rich, and 528 MB.
+# Flower with its simulation, in an environment of its own: it wants an older rich, and 643 MB.
 FLOWER := .venv-flower
 flower: $(READY) ## Install what a round of Flower needs, into .venv-flower
 	@test -x $(FLOWER)/bin/python || python3 -m venv $(FLOWER)

@@ -87,7 +87,7 @@ def test_what_is_no_sum_is_refused_and_named():
 def test_eight_boards_in_the_simulation_give_the_bytes_of_a_merge(tmp_path):
     if not PYTHON.is_file():
         pytest.skip(
-            f"no Flower in {PYTHON.parent.parent.name}: `make flower` installs it (528 MB)"
+            f"no Flower in {PYTHON.parent.parent.name}: `make flower` installs it (643 MB)"
         )
     paths = [tmp_path / f"{i}.uffm" for i in range(BOARDS)]
     for i, path in enumerate(paths):
