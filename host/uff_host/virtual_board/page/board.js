@@ -22,7 +22,7 @@ function open() {
 function away(sentence) {
   $("away").hidden = false;
   $("away").textContent = sentence;
-  $("status").textContent = "no connection";
+  $("state").textContent = "no connection";
 }
 
 function say(message) {
@@ -40,10 +40,11 @@ function hear(message) {
     $("files").textContent = files || "";
     $("erase").hidden = !message.hello.erases;
     $("port").title = `The board's serial port (files: ${folder}). Click to copy: mpremote connect ${port}`;
-    $("status").textContent = "connected";
+    state();
   } else if ("console" in message) {
     terminal.write(message.console);
     say({ heard: ++heard });
+    state();
   } else if ("leds" in message) {
     message.leds.forEach((on, number) => {
       $(`led${number}`).classList.toggle("on", on);
@@ -165,6 +166,15 @@ $("restart").addEventListener("click", () => say({ keys: "\x04" }));
 $("clear").addEventListener("click", () => terminal.clear());
 $("port").addEventListener("click", () => navigator.clipboard?.writeText(`mpremote connect ${$("port").textContent}`));
 
+// A program runs until MicroPython asks for the next line.
+function state() {
+  const sentence = terminal.asks ? "stopped: Ctrl-D starts the application" : "running";
+  if ($("state").textContent !== sentence) $("state").textContent = sentence;
+}
+
+$("terminal").addEventListener("focusin", () => $("typing").textContent = "Keys go to the REPL; Escape leaves it.");
+$("terminal").addEventListener("focusout", () => $("typing").textContent = "");
+
 // ---- numbers ----
 
 let numbers = null;
@@ -176,11 +186,11 @@ function percentile(part) {
 
 function tell() {
   if (!numbers) return;
-  const words = ["connected", `${numbers.fps} updates/s`];
+  const words = [`${numbers.fps} updates/s`];
   if (numbers.median_ms) words.push(`touch to frame ${numbers.median_ms} ms, 95 % within ${numbers.p95_ms} ms`);
   if (latencies.length) words.push(`to this page ${percentile(0.5).toFixed(0)} ms, 95 % within ${percentile(0.95).toFixed(0)} ms`);
   if (numbers.pages > 1) words.push(`${numbers.pages} pages`);
-  $("status").textContent = $("status").title = words.join(" · ");
+  $("status").textContent = words.join(" · ");
 }
 
 window.board = { latencies, percentile, terminal, drawnAt: 0 }; // for tests

@@ -141,6 +141,11 @@ export class Terminal {
     this.changed.clear();
   }
 
+  // Whether the cursor stands behind a prompt of MicroPython.
+  get asks() {
+    return /^(>>> |\.\.\. |=== )/.test(this.lines[this.y].join("") + " ");
+  }
+
   get text() {
     return this.lines.map((line) => line.join("")).join("\n");
   }
