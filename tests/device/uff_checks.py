@@ -98,6 +98,28 @@ def planned(images, height, width, classes, options):
     return Plan(images, LabelEmbedding(height, width), classes, options)
 
 
+class Stopped:
+    """A module, but Ctrl-C comes before or after the nth call of functions with these names."""
+
+    def __init__(self, real, names, nth, after):
+        self.real, self.names, self.left, self.after = real, names, nth, after
+
+    def __getattr__(self, name):
+        function = getattr(self.real, name)
+        if name not in self.names:
+            return function
+
+        def stops(*args):
+            self.left -= 1
+            if not self.left and not self.after:
+                raise KeyboardInterrupt
+            function(*args)
+            if not self.left and self.after:
+                raise KeyboardInterrupt
+
+        return stops
+
+
 class PowerCut(OSError):
     pass
 

@@ -2,7 +2,18 @@
 
 from array import array
 
-from uff_checks import HEIGHT, NAMES, WIDTH, image, raises, run, scratch, small_samples, umount
+from uff_checks import (
+    HEIGHT,
+    NAMES,
+    WIDTH,
+    Stopped,
+    image,
+    raises,
+    run,
+    scratch,
+    small_samples,
+    umount,
+)
 
 import ridge
 import uff.statistics as module
@@ -226,26 +237,7 @@ def test_taking_away_what_a_frozen_network_cannot_have_seen_is_refused_and_chang
     refused(learner, never)
 
 
-class Stopped:
-    """ridge, but Ctrl-C comes before or after the nth of its calls that change statistics."""
-
-    def __init__(self, nth, after):
-        self.left, self.after = nth, after
-
-    def __getattr__(self, name):
-        function = getattr(ridge, name)
-        if name not in ("class_sums", "gram", "merge"):
-            return function
-
-        def stops(*args):
-            self.left -= 1
-            if not self.left and not self.after:
-                raise KeyboardInterrupt
-            function(*args)
-            if not self.left and self.after:
-                raise KeyboardInterrupt
-
-        return stops
+CHANGES = "class_sums", "gram", "merge"  # the functions that change statistics
 
 
 def test_a_change_that_ctrl_c_stops_is_made_whole_or_not_at_all():
@@ -266,7 +258,7 @@ def test_a_change_that_ctrl_c_stops_is_made_whole_or_not_at_all():
         for nth in range(1, 5):
             for late in (False, True):
                 learner = added(started(), range(4))
-                module.ridge = Stopped(nth, late)
+                module.ridge = Stopped(ridge, CHANGES, nth, late)
                 try:
                     change(learner)
                 except KeyboardInterrupt:
@@ -297,7 +289,7 @@ def test_an_interruption_of_the_undoing_is_ended_by_the_next_call():
                 return stops
             return function
 
-    module.ridge = Twice(1, False)
+    module.ridge = Twice(ridge, CHANGES, 1, False)
     try:
         learner.add(image(0, 50), 0)
         raise AssertionError("nothing raised")

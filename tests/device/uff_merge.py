@@ -1,6 +1,17 @@
 """Boards merged and parted again: the same bytes whatever the order, on the board itself."""
 
-from uff_checks import HEIGHT, NAMES, WIDTH, image, raises, run, scratch, small_samples, umount
+from uff_checks import (
+    HEIGHT,
+    NAMES,
+    WIDTH,
+    Stopped,
+    image,
+    raises,
+    run,
+    scratch,
+    small_samples,
+    umount,
+)
 
 import uff.incremental as module
 from uff import Classifier, FormatError, IncrementalClassifier, Options, load, model
@@ -187,28 +198,6 @@ def test_what_was_never_there_is_not_taken_out_and_nothing_changes():
     assert state(learner) == before
 
 
-class Stopped:
-    """ridge, but Ctrl-C comes at the nth call of merge, before or after it."""
-
-    def __init__(self, real, nth, after):
-        self.real, self.left, self.after = real, nth, after
-
-    def __getattr__(self, name):
-        function = getattr(self.real, name)
-        if name != "merge":
-            return function
-
-        def stops(*args):
-            self.left -= 1
-            if not self.left and not self.after:
-                raise KeyboardInterrupt
-            function(*args)
-            if not self.left and self.after:
-                raise KeyboardInterrupt
-
-        return stops
-
-
 def test_a_merge_that_ctrl_c_stops_is_made_whole_or_not_at_all():
     import ridge
     import uff.statistics as statistics
@@ -224,7 +213,7 @@ def test_a_merge_that_ctrl_c_stops_is_made_whole_or_not_at_all():
         for nth in range(1, 8):
             for late in (False, True):
                 learner = board([0, 1, 2], range(6), NAMES[:3])
-                statistics.ridge = Stopped(ridge, nth, late)
+                statistics.ridge = Stopped(ridge, ("merge",), nth, late)
                 try:
                     getattr(learner, name)(other)
                 except KeyboardInterrupt:

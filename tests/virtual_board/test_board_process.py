@@ -48,18 +48,19 @@ def shared(micropython: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     board.end()
 
 
+async def reset(board: Board) -> None:
+    """Presses the button on a page of its own, until the program has started anew."""
+    async with open_page(board) as page:
+        await page.say(button=False)
+        page.text = ""
+        await page.say(reset=True)
+        await page.until(lambda: "drawing" in page.text)
+
+
 @pytest.fixture
 def board(shared: Board) -> Board:
     """The shared board, after a reset."""
-
-    async def reset() -> None:
-        async with open_page(shared) as page:
-            await page.say(button=False)
-            page.text = ""
-            await page.say(reset=True)
-            await page.until(lambda: "drawing" in page.text)
-
-    asyncio.run(reset())
+    asyncio.run(reset(shared))
     return shared
 
 
@@ -298,36 +299,24 @@ def test_ctrl_c_overtakes_what_a_busy_program_leaves_unread(board: Board, unread
 
 
 def test_what_a_busy_program_leaves_unread_is_gone_after_a_reset(board: Board) -> None:
-    async def reset() -> None:
-        async with open_page(board) as page:
-            page.text = ""
-            await page.say(reset=True)
-            await page.until(lambda: "drawing" in page.text)
-
     with Serial(board.port) as port:
         port.prompt()
         code = b"import micropython\\nmicropython.kbd_intr(-1)\\nprint(2 + 2)\\nwhile True: pass"
         port.send(b"exec('" + code + b"')\r")
         port.until(b"\n4\n")
         port.send(b"x" * 20000 + b"\x03")  # nobody hears it
-        asyncio.run(reset())
+        asyncio.run(reset(board))
         port.prompt()
 
 
 def test_more_than_a_busy_program_takes_leaves_the_port_alive_after_a_reset(board: Board) -> None:
-    async def reset() -> None:
-        async with open_page(board) as page:
-            page.text = ""
-            await page.say(reset=True)
-            await page.until(lambda: "drawing" in page.text)
-
     with Serial(board.port) as port:
         port.prompt()
         code = b"import micropython\\nmicropython.kbd_intr(-1)\\nprint(2 + 2)\\nwhile True: pass"
         port.send(b"exec('" + code + b"')\r")
         port.until(b"\n4\n")
         assert port.fill(b"x" * 1000) > device.HELD
-        asyncio.run(reset())
+        asyncio.run(reset(board))
         port.send(b"\x03")
         port.until(b">>> x")  # what lay in the line's own buffers
         port.send(b"\r")
