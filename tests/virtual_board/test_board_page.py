@@ -196,6 +196,34 @@ def test_a_page_too_many_says_so_and_comes_when_there_is_room(board: Board) -> N
     asyncio.run(work())
 
 
+def test_the_page_says_what_runs_and_where_keys_go(board: Board) -> None:
+    async def work() -> None:
+        async with visit(board) as someone:
+            page = someone.page
+
+            async def says(name: str, text: str) -> None:
+                await someone.until(f"document.getElementById('{name}').textContent === '{text}'")
+
+            await says("state", "running")
+            place = await page.locator("#stop").bounding_box()
+            await page.locator("#terminal").click()
+            await says("typing", "Keys go to the REPL; Escape leaves it.")
+            assert await page.locator("#stop").bounding_box() == place  # nothing moves for it
+            await page.keyboard.press("Escape")
+            await says("typing", "")
+            await page.locator("#stop").click()
+            await says("state", "stopped: Ctrl-D starts the application")
+            await page.locator("#restart").click()
+            await says("state", "running")
+            assert not await page.locator("#status").is_visible()
+            await page.locator("#figures summary").click()
+            await someone.until(
+                "document.getElementById('status').textContent.includes('updates/s')"
+            )
+
+    asyncio.run(work())
+
+
 def test_two_fingers_on_a_phone(board: Board) -> None:
     async def work() -> None:
         phone = {"viewport": {"width": 390, "height": 780}, "has_touch": True, "is_mobile": True}

@@ -115,7 +115,10 @@ async def until(true: Callable[[], Awaitable[bool]]) -> None:
 
 async def shows(page: Any, text: str) -> None:
     """Wait until the console ends with this text."""
-    await until(lambda: page.evaluate("t => board.terminal.text.trimEnd().endsWith(t)", text))
+    waiting = Patience(20)
+    while not (said := await page.evaluate("board.terminal.text.trimEnd()")).endswith(text):
+        assert not waiting.over, said[-500:]
+        await asyncio.sleep(0.03)
 
 
 async def another(page: Any) -> Any:
@@ -284,13 +287,14 @@ def test_console_buttons_and_a_program_that_never_waits(url: str) -> None:
             await shows(page, "42\n>>> print(6 * 7)\n42\n>>>")
             await page.evaluate("board.terminal.paste('for i in range(2):\\n    print(i)\\n')")
             await shows(page, "\n0\n1\n>>>")
-            for busy in (
-                "while True: pass",
-                "while True: print(1)",
-                "import time; time.sleep(99)",
+            for busy, says in (
+                ("print(7000)\\nwhile True: pass", "7000"),
+                ("while True: print(7001)", "7001\\n7001\\n7001"),
+                ("import time\\nprint(7002)\\ntime.sleep(99)", "7002"),
             ):
-                await type_in(someone, busy + "\r" * (2 if "while" in busy else 1))
-                await asyncio.sleep(0.2)
+                await type_in(someone, f"exec('{busy}')\r")
+                # Ctrl-C before it runs would only end the line that is typed.
+                await someone.until(f"board.terminal.text.includes('\\n{says}\\n')")
                 await page.locator("#stop").click()
                 await shows(page, "KeyboardInterrupt: \n>>>")
             await type_in(someone, "def f(): f()\r\r\rf()\r")
