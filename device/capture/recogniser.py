@@ -204,18 +204,11 @@ class Recogniser:
         self._known = _usable(_Known(network, classes, None, (), None, False))
 
     def _trained_on_these(self, network, reader, fingerprint, suspects):
-        n = len(reader)
-        if (network.info.images, len(network.names)) != (n, len(reader.names)):
-            return False
-        if any(i >= n for i in suspects):
-            return False
         try:
-            for _ in reader.read_all():
-                pass
+            return _learnt_all(network, reader, fingerprint, suspects)
         except (OSError, FormatError, MemoryError):
             self.notices.append("Some drawings cannot be read.")
             return False
-        return reader.fingerprint() == fingerprint
 
     # ---- drawings and classes ----
 
@@ -726,6 +719,24 @@ def _free(path):
     while exists("%s.bad%d" % (path, number)):
         number += 1
     return "%s.bad%d" % (path, number)
+
+
+def is_network_of(network, samples):
+    """Whether a network of the application has learnt just these drawings. OSError, FormatError
+    where they cannot be read."""
+    note = _unpack_note(network.notes)
+    return note is not None and _learnt_all(network, _Reader(samples), note[0], note[2])
+
+
+def _learnt_all(network, reader, fingerprint, suspects):
+    n = len(reader)
+    if (network.info.images, len(network.names)) != (n, len(reader.names)):
+        return False
+    if any(i >= n for i in suspects):
+        return False
+    for _ in reader.read_all():
+        pass
+    return reader.fingerprint() == fingerprint
 
 
 def forget(folder=""):

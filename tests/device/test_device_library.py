@@ -11,7 +11,7 @@ import pytest
 
 SCRIPTS = sorted(Path(__file__).parent.glob("uff_*.py"))
 HEAP = "15M"  # of an emulated board
-HEAPS = {"uff_recogniser": "64M"}  # two applications at once
+HEAPS = {"uff_recogniser": "64M", "uff_transfer": "64M"}  # two applications at once
 
 
 def names_in(script: Path) -> list[str]:

@@ -119,6 +119,10 @@ class Serial:
         found, self.heard = self.heard[:at], self.heard[at:]
         return found
 
+    def available(self) -> bytes:
+        """What has come."""
+        return bytes(self._serial.read(self._serial.in_waiting))
+
     def prompt(self) -> None:
         """Stop what runs."""
         self._serial.reset_input_buffer()

@@ -224,6 +224,53 @@ def test_the_page_says_what_runs_and_where_keys_go(board: Board) -> None:
     asyncio.run(work())
 
 
+HIDDEN = "[not shown: what a program and the board say to each other]"
+
+
+def test_the_pane_shows_neither_raw_mode_nor_loses_letters(board: Board) -> None:
+    async def work() -> None:
+        async with visit(board) as someone:
+            page = someone.page
+
+            async def remote(*arguments: str) -> None:
+                # It stops what runs; its last Ctrl-B leaves the prompt.
+                await asyncio.to_thread(board.mpremote, *arguments)
+                await shows(page, HIDDEN + "\n>>>")
+
+            await remote("fs", "cp", __file__, ":copy.py")
+            await remote("exec", "print('rub' + 'bish' * 5000)")
+            await page.reload()  # the backlog begins amid what was printed
+            await shows(page, HIDDEN + "\n>>>")
+            text = await page.evaluate("board.terminal.text")
+            assert "bish" not in text
+            assert "OK" not in text
+            assert (board.folder / "copy.py").read_bytes() == Path(__file__).read_bytes()
+            # A reset out of the raw REPL is seen.
+            await remote("reset")
+            await shows(page, "button held\n" + await prompt(page))
+
+    async def types() -> None:
+        async with visit(board) as someone:
+            page = someone.page
+            await page.locator("#stop").click()
+            await shows(page, ">>>")
+            await page.locator("#terminal").click()
+            await page.keyboard.type("s = 'äµ€😀'; print(s, len(s))")
+            await page.keyboard.press("Enter")
+            await shows(page, "\näµ€😀 4\n>>>")
+            await page.evaluate("board.terminal.paste(\"print('µ', len('€')) # ä\")")
+            await shows(page, "\nµ 1\n>>>")
+            # A program that reads gets the letters.
+            await page.keyboard.type("import sys; print(len(sys.stdin.read(3)))")
+            await page.keyboard.press("Enter")
+            await someone.until("!board.terminal.asks")
+            await page.keyboard.type("äµ€")
+            await shows(page, "\n3\n>>>")
+
+    asyncio.run(types())
+    asyncio.run(work())
+
+
 def test_two_fingers_on_a_phone(board: Board) -> None:
     async def work() -> None:
         phone = {"viewport": {"width": 390, "height": 780}, "has_touch": True, "is_mobile": True}

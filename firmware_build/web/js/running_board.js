@@ -9,6 +9,7 @@ const FINGERS = 10;
 const PRESSES = 8; // that the controller has not seen; a hand makes 10 a second, it sees 25
 const SHORT_MS = 1000, SHORT_LIVES = 3; // lives on end that crashed so soon: something is wrong
 const CTRL_C = 3;
+const LIFE = "\x1b[!p"; // as running_board.py has it
 const ALL = new Set(Array.from({ length: FINGERS }, (_, i) => i));
 
 class Reset extends Error {}
@@ -244,6 +245,7 @@ export class RunningBoard {
         this.ending = null;
         this.interruptByte = -1;
         this.interrupted = false;
+        this.print(LIFE);
         this.machine = new Machine(this.module, this.surroundings());
         try {
           this.machine.begin();

@@ -68,6 +68,7 @@ class Device:
         self._library = library or files.checkout() / "device"
         self._heap, self._on_output = heap, on_output
         self.on_room: Callable[[], None] = lambda: None
+        self.on_reset: Callable[[], None] = lambda: None  # it starts, other than by a soft reset
         self._process: subprocess.Popen[bytes] | None = None
         self._console = -1
         self._awake = False
@@ -148,7 +149,7 @@ class Device:
         Raises:
             DeviceError: It does not start, or ends again and again.
         """
-        raw, short, told = False, 0, False
+        raw, short, told, status = False, 0, False, 0
         try:
             while not self._off():
                 self._resetting = False
@@ -165,6 +166,8 @@ class Device:
                     await asyncio.sleep(RETRY_S)
                     continue
                 told = False
+                if status not in (SOFT_FRIENDLY, SOFT_RAW):
+                    self.on_reset()
                 status, soon = await self._life(*start)
                 if self._off():
                     return

@@ -25,7 +25,19 @@ BACKLOG = 16384  # characters of console that a new page is shown
 QUIET_S = 0.3
 FIRST_FRAME_S = 20.0
 ANSWER_S = 10.0  # of the REPL
+LIFE = "\x1b[!p"  # "soft terminal reset": what pages hear after a reset that is no soft one
+RAW, COOKED = "raw REPL; CTRL-B to exit\r\n>", 'Type "help()" for more information.'
 SILENCE_S = 120.0  # of code that runs
+
+
+def latest(text: str) -> str:
+    """The last BACKLOG characters of a console; where they begin in the raw REPL, that is said."""
+    if len(text) <= BACKLOG:
+        return text
+    cut = len(text) - BACKLOG
+    raw = text.rfind(RAW, 0, cut + len(RAW) - 1)
+    ended = max(text.rfind(mark, 0, cut) for mark in (COOKED, LIFE))
+    return (RAW if raw > ended else "") + text[cut:]
 
 
 class Session:
@@ -59,6 +71,7 @@ class Session:
         if not (path.is_file() and os.access(path, os.X_OK)):
             raise DeviceError(f"There is no firmware {path}: build it by `make unix`.")
         self.device = Device(path, folder, self.hardware, self._output, library=library, heap=heap)
+        self.device.on_reset = self._after_reset
         self.on_text: Callable[[str], None] = lambda text: None
         self.backlog = ""
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
@@ -119,9 +132,15 @@ class Session:
     def _output(self, data: bytes) -> None:
         if self.port is not None and not self.port.write(data):
             self.device.hold(True)
-        text = self._decoder.decode(data)
-        self.backlog = (self.backlog + text)[-BACKLOG:]
+        self._say(self._decoder.decode(data))
+
+    def _say(self, text: str) -> None:
+        self.backlog = latest(self.backlog + text)
         self.on_text(text)
+
+    def _after_reset(self) -> None:
+        """Pages hear of it, the serial port does not."""
+        self._say(LIFE)
 
     async def settled(self) -> None:
         """Wait until the first frames have come and nothing moves any more.

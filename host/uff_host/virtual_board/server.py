@@ -38,18 +38,12 @@ from uff_host.virtual_board.device import CTRL_C
 from uff_host.virtual_board.framebuffer import Dirt, Rectangle
 from uff_host.virtual_board.gate import Gate
 from uff_host.virtual_board.hardware import Move
-from uff_host.virtual_board.running_board import BACKLOG, Session
+from uff_host.virtual_board.running_board import Session, latest
 
 ADDRESS = "127.0.0.1"
 NAMES = ("127.0.0.1", "localhost")
 PAGE = Path(__file__).parent / "page"
-KINDS = {
-    "": ("index.html", "text/html"),
-    "board.css": ("board.css", "text/css"),
-    "board.js": ("board.js", "text/javascript"),
-    "terminal.js": ("terminal.js", "text/javascript"),
-    "transport.js": ("transport.js", "text/javascript"),
-}
+TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
     "connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; "
@@ -106,7 +100,7 @@ class Page:
 
     def print(self, text: str) -> None:
         """Show this on its console; of much, the last."""
-        self.text = (self.text + text)[-BACKLOG:]
+        self.text = latest(self.text + text)
         self.awake.set()
 
     def frame(self, glass_bytes: Callable[[Rectangle], bytes]) -> bytes:
@@ -132,7 +126,7 @@ class Server:
         self._port = 0
         self._print = complain
         self._complaints: dict[str, float] = {}  # when each was made
-        self._files = {name: (PAGE / file).read_bytes() for name, (file, _) in KINDS.items()}
+        self._files = {file.name: file.read_bytes() for file in PAGE.iterdir()}
 
     @property
     def url(self) -> str:
@@ -250,10 +244,10 @@ class Server:
         raise web.HTTPSeeOther(f"/{self._token}/")
 
     async def _file(self, request: web.Request) -> web.StreamResponse:
-        name = request.match_info.get("name", "")
-        if name not in KINDS:
+        name = request.match_info.get("name", "index.html")
+        if name not in self._files:
             raise web.HTTPNotFound(text="There is no such file.\n")
-        kind = KINDS[name][1]
+        kind = TYPES[Path(name).suffix]
         return web.Response(body=self._files[name], content_type=kind, charset="utf-8")
 
     async def _socket(self, request: web.Request) -> web.StreamResponse:

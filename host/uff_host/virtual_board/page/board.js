@@ -1,5 +1,6 @@
 // The page's side of the board: frames onto the canvas, pointers, buttons and keys to the board, wherever that is
 // (transport.js).
+import { FilesPanel } from "./files.js";
 import { Terminal } from "./terminal.js";
 import { connect } from "./transport.js";
 
@@ -14,6 +15,7 @@ let heard = 0; // pieces of console
 function open() {
   heard = 0;
   fingers.clear();
+  terminal.raw = false;
   terminal.clear();
   $("away").hidden = true;
   if (held) say({ button: true });
@@ -23,6 +25,7 @@ function away(sentence) {
   $("away").hidden = false;
   $("away").textContent = sentence;
   $("state").textContent = "no connection";
+  files.gone();
 }
 
 function say(message) {
@@ -44,6 +47,7 @@ function hear(message) {
   } else if ("console" in message) {
     terminal.write(message.console);
     say({ heard: ++heard });
+    files.hear(message.console);
     state();
   } else if ("leds" in message) {
     message.leds.forEach((on, number) => {
@@ -158,17 +162,26 @@ $("erase").addEventListener("click", () => {
 
 // ---- the console ----
 
-const terminal = new Terminal($("terminal"), (text) => {
+function type(text) {
   for (const keys of text.match(/[^]{1,4096}/gu) || []) say({ keys }); // a message has a limit
+}
+
+// While the page itself reads or writes the board's files, nobody else types.
+const terminal = new Terminal($("terminal"), (text) => files.repl || type(text));
+const files = new FilesPanel({
+  send: type,
+  get asks() { return terminal.asks; },
+  get busy() { return terminal.raw; },
 });
-$("stop").addEventListener("click", () => say({ keys: "\x03" }));
-$("restart").addEventListener("click", () => say({ keys: "\x04" }));
+$("stop").addEventListener("click", () => terminal.send("\x03"));
+$("restart").addEventListener("click", () => terminal.send("\x04"));
 $("clear").addEventListener("click", () => terminal.clear());
 $("port").addEventListener("click", () => navigator.clipboard?.writeText(`mpremote connect ${$("port").textContent}`));
 
 // A program runs until MicroPython asks for the next line.
 function state() {
-  const sentence = terminal.asks ? "stopped: Ctrl-D starts the application" : "running";
+  const sentence = terminal.raw ? "a program reads or writes the board's files"
+    : terminal.asks ? "stopped: Ctrl-D starts the application" : "running";
   if ($("state").textContent !== sentence) $("state").textContent = sentence;
 }
 
@@ -193,5 +206,5 @@ function tell() {
   $("status").textContent = words.join(" · ");
 }
 
-window.board = { latencies, percentile, terminal, drawnAt: 0 }; // for tests
+window.board = { latencies, percentile, terminal, files, drawnAt: 0 }; // for tests
 const board = connect({ open, hear, draw, away });

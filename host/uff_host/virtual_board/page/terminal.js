@@ -1,9 +1,19 @@
 // A small terminal: what MicroPython's line editor needs (\r \n \b \t and ESC [ A B C D G K J H), and scrolling back.
+// What a program and the board say to each other in the raw REPL (mpremote) is not shown: a line stands for it.
 const LINES = 1000;
+const RAW = "raw REPL; CTRL-B to exit"; // a line, and ">" below it
+const COOKED = 'Type "help()" for more information.\r\n'; // after Ctrl-B
+const RESET = "\x1b[!p"; // a new life of the board
+const HIDDEN = "[not shown: what a program and the board say to each other]";
 const KEYS = {
   Enter: "\r", Backspace: "\x7f", Tab: "\t", ArrowUp: "\x1b[A", ArrowDown: "\x1b[B", ArrowRight: "\x1b[C",
   ArrowLeft: "\x1b[D", Home: "\x1b[H", End: "\x1b[F", Delete: "\x1b[3~",
 };
+
+function escape(letter) {
+  const code = letter.codePointAt(0), digits = code < 0x100 ? 2 : code < 0x10000 ? 4 : 8;
+  return `\\${{ 2: "x", 4: "u", 8: "U" }[digits]}${code.toString(16).padStart(digits, "0")}`;
+}
 
 export class Terminal {
   constructor(element, onKeys) {
@@ -15,6 +25,7 @@ export class Terminal {
     for (const name of ["autocomplete", "autocorrect", "autocapitalize"]) this.input.setAttribute(name, "off");
     this.input.spellcheck = false;
     element.append(this.rows, this.input);
+    this.raw = false; // whether the board is in the raw REPL
     this.clear();
     element.addEventListener("mouseup", () => {
       if (getSelection().isCollapsed) this.input.focus({ preventScroll: true });
@@ -22,11 +33,11 @@ export class Terminal {
     this.input.addEventListener("keydown", (event) => this.keydown(event));
     this.input.addEventListener("input", (event) => {
       if (event.isComposing) return;
-      this.send(this.input.value);
+      this.type(this.input.value);
       this.input.value = "";
     });
     this.input.addEventListener("compositionend", () => {
-      this.send(this.input.value);
+      this.type(this.input.value);
       this.input.value = "";
     });
     this.input.addEventListener("paste", (event) => {
@@ -69,12 +80,38 @@ export class Terminal {
     if (atEnd) element.scrollTop = element.scrollHeight;
   }
 
+  // hidden: the last of what it said there.
+  enterRaw() {
+    this.raw = true;
+    this.hidden = "";
+    this.y--;
+    if (this.lines[this.y - 1]?.join("") === HIDDEN) this.y--;
+    this.lines.length = this.y + 1;
+    while (this.rows.children.length > this.lines.length) this.rows.lastChild.remove();
+    this.lines[this.y] = [...HIDDEN];
+    this.x = 0;
+    this.down();
+  }
+
+  putRaw(character) {
+    this.hidden = (this.hidden + character).slice(-COOKED.length);
+    if (this.hidden === COOKED || this.hidden.endsWith(RESET)) this.raw = false;
+  }
+
   put(character) {
+    if (this.raw) {
+      this.putRaw(character);
+      return;
+    }
+    if (character === ">" && this.x === 0 && !this.state && this.lines[this.y - 1]?.join("") === RAW) {
+      this.enterRaw();
+      return;
+    }
     if (this.state) {
       this.state += character;
       const sequence = /^\x1b\[([0-9;]*)([@-~])$/.exec(this.state);
       if (sequence) this.control(sequence[2], parseInt(sequence[1], 10) || 0);
-      if (sequence || !/^\x1b(\[[0-9;?]*)?$/.test(this.state)) this.state = "";
+      if (sequence || !/^\x1b(\[[0-9;?!]*)?$/.test(this.state)) this.state = "";
       return;
     }
     const line = this.lines[this.y];
@@ -158,10 +195,16 @@ export class Terminal {
     this.onKeys(text.replaceAll("\r\n", "\r").replaceAll("\n", "\r"));
   }
 
-  // Several lines go by the REPL's paste mode, which does not indent them once more.
+  // MicroPython's line editor passes over letters beyond ASCII, which only texts and comments can have; there it takes their
+  // escapes. A program that reads gets the letters.
+  type(text) {
+    this.send(this.asks ? text.replace(/[^\x00-\x7f]/gu, escape) : text);
+  }
+
+  // Several lines, and letters beyond ASCII, go by the REPL's paste mode, which takes all as it is.
   paste(text) {
     const lines = text.replaceAll("\r\n", "\n").replace(/\n$/, "");
-    this.send(lines.includes("\n") ? "\x05" + lines + "\x04" : text);
+    this.send(this.asks && /[^\x00-\x09\x0b-\x7f]/.test(lines) ? "\x05" + lines + "\x04" : text);
   }
 
   keydown(event) {

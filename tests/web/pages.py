@@ -1,0 +1,127 @@
+"""The page in Debian's browsers: static files with their board in them, or a virtual board's."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import http.server
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any
+
+import firefox
+import pytest
+import web
+
+from uff_host.handwriting import Hand
+from uff_host.patience import Patience
+from uff_host.virtual_board import browser_driver
+from uff_host.virtual_board.browser_driver import Visitor
+
+chromium_only = pytest.mark.skipif(bool(browser_driver.missing()), reason=browser_driver.missing())
+firefox_only = pytest.mark.skipif(bool(firefox.missing()), reason=firefox.missing())
+each_browser = pytest.mark.parametrize(
+    "browser",
+    [
+        pytest.param("chromium", marks=chromium_only),
+        pytest.param("firefox", marks=firefox_only),
+    ],
+)
+# The sources are the same: a virtual board's page needs no second browser.
+each_page = pytest.mark.parametrize(
+    ("kind", "browser"),
+    [
+        pytest.param("tab", "chromium", marks=chromium_only),
+        pytest.param("tab", "firefox", marks=firefox_only),
+        pytest.param("virtual board", "chromium", marks=chromium_only),
+    ],
+)
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    """The folder's address on a server that knows nothing but files."""
+    page = web.web_firmware().parent
+
+    class Files(http.server.SimpleHTTPRequestHandler):
+        def translate_path(self, path: str) -> str:
+            return str(page / path.removeprefix("/deep/below/").split("?")[0])
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Files) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/deep/below/index.html"
+        server.shutdown()
+
+
+@contextlib.asynccontextmanager
+async def visit(browser: str, url: str) -> AsyncIterator[Visitor]:
+    """A browser on the page; what goes wrong there, or is asked of elsewhere, fails the test."""
+    here = url.rpartition("/")[0]
+    if browser == "firefox":
+        async with firefox.firefox() as fox:
+            someone = Visitor(await fox.new_page())
+            await someone.come(url)
+            yield someone
+            assert fox.errors == []
+            assert [one for one in fox.requests if not inside(one, here)] == []
+        return
+    async with browser_driver.browser() as chromium:
+        size = {"viewport": {"width": 1500, "height": 800}}
+        page = await (await chromium.new_context(**size)).new_page()
+        troubles: list[str] = []
+        watch(page, here, troubles)
+        someone = Visitor(page)
+        await someone.come(url)
+        yield someone
+        assert troubles == []
+
+
+def watch(page: Any, here: str, troubles: list[str]) -> None:
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.on("console", lambda said: troubles.append(said.text) if said.type != "log" else 0)
+    page.on("request", lambda one: troubles.append(one.url) if not inside(one.url, here) else 0)
+
+
+def inside(address: str, here: str) -> bool:
+    return address.startswith((here, "data:", "about:"))
+
+
+async def until(true: Callable[[], Awaitable[bool]]) -> None:
+    waiting = Patience(20)
+    while not await true():
+        assert not waiting.over
+        await asyncio.sleep(0.03)
+
+
+async def shows(page: Any, text: str) -> None:
+    """Wait until the console ends with this text."""
+    waiting = Patience(20)
+    while not (said := await page.evaluate("board.terminal.text.trimEnd()")).endswith(text):
+        assert not waiting.over, said[-500:]
+        await asyncio.sleep(0.03)
+
+
+async def another(page: Any) -> Any:
+    """A further tab of the same browser."""
+    if isinstance(page, firefox.FirefoxPage):
+        return await page.browser.new_page()
+    return await page.context.new_page()
+
+
+async def stop(someone: Visitor) -> None:
+    await someone.page.locator("#stop").click()
+    await shows(someone.page, ">>>")
+
+
+async def type_in(someone: Visitor, text: str) -> None:
+    await someone.page.evaluate("text => board.terminal.send(text)", text)
+
+
+async def teach(someone: Visitor, hand: Hand, rounds: int) -> None:
+    for number in range(rounds):
+        for label, character in enumerate("123"):
+            await someone.draw(hand.draw(character, number, someone.field()))
+            await someone.tap(f"class {label}")
