@@ -18,7 +18,7 @@ HELPERS = ("uff_checks", "ridge_calls", "touch_bus")
 DRIVEN = ("board_draw", "campaign", "capture_session", "hand_touch")
 # Two recognisers at once beside a disk of 8 MB: more than this machine has. test_replay.py and
 # test_capture_screen.py run the application on it.
-TOO_LARGE = ("uff_recogniser",)
+TOO_LARGE = ("uff_recogniser", "uff_transfer")
 TOUCH_MODEL = m7.TOP / "host" / "uff_host" / "virtual_board" / "ft6x06_model.py"
 # Holds two trainings of hundreds of whole images at once: more than a board's heap.
 TOO_BIG = "test_no_slice_is_longer_than_twenty_million_multiply_adds"
