@@ -1,0 +1,83 @@
+"""Silences each rule of the bench's models in turn: a scenario must notice it.
+
+    .venv/bin/python -m firmware_bench.mutants rcc    in tests: all rules of one model
+
+A mutant is a violation that is not reported any more.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from lcd.mutants import COMPILE
+
+from uff_host import patience
+
+HERE = Path(__file__).resolve().parent
+BENCH = HERE.parent.parent / "firmware_build/firmware_bench"
+# What a test of a model is made of, beside fake_bench.c and the model.
+PARTS = {
+    "quadspi": ["fake_clocks.c", "models/nor_flash.c"],
+    "nor_flash": ["fake_clocks.c", "models/quadspi.c"],
+    "fmc": ["fake_clocks.c"],
+    "rcc": [],
+}
+PROGRAM = {"nor_flash": "quadspi"}
+
+
+def sources(model: str, folder: Path = BENCH / "models") -> list[Path]:
+    """All C files of the test of a model, which itself lies in `folder`."""
+    program = PROGRAM.get(model, model)
+    parts = [BENCH / part if "/" in part else HERE / part for part in PARTS[model]]
+    return [HERE / f"test_{program}.c", HERE / "fake_bench.c", *parts, folder / f"{model}.c"]
+
+
+def mutants(model: str) -> Iterator[tuple[int, str]]:
+    """(line number, what the line becomes)."""
+    for i, line in enumerate((BENCH / f"models/{model}.c").read_text().splitlines()):
+        if line.startswith("    "):
+            silent = re.sub(r"\bneed(_ns)?\(", "(void)(", line)
+            silent = silent.replace("bench_violation(", "(void)snprintf(NULL, 0, ")
+            if silent != line:
+                yield i, silent
+
+
+def survives(model: str, mutant: tuple[int, str]) -> bool:
+    """Whether every scenario passes with it."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        lines = (BENCH / f"models/{model}.c").read_text().splitlines()
+        lines[mutant[0]] = mutant[1]
+        text = (
+            "\n".join(["#include <stdio.h>", *lines]).replace('"../model.h"', '"model.h"') + "\n"
+        )
+        (folder / f"{model}.c").write_text(text)
+        program = folder / "test"
+        includes = [f"-I{BENCH}", f"-I{BENCH}/models", f"-I{HERE}"]
+        build = [*COMPILE, *includes, *map(str, sources(model, folder)), "-o", str(program)]
+        if subprocess.run(build, capture_output=True, check=False).returncode != 0:
+            return False
+        try:
+            return patience.run([str(program)], 20).returncode == 0
+        except subprocess.TimeoutExpired:
+            return False
+
+
+def survivors(model: str, chosen: list[tuple[int, str]]) -> list[tuple[int, str]]:
+    with ThreadPoolExecutor(2) as pool:
+        results = list(pool.map(lambda mutant: survives(model, mutant), chosen))
+    return [mutant for mutant, alive in zip(chosen, results, strict=True) if alive]
+
+
+if __name__ == "__main__":
+    chosen = list(mutants(sys.argv[1]))
+    alive = survivors(sys.argv[1], chosen)
+    for number, text in alive:
+        print(f"{sys.argv[1]}.c:{number + 1}: {text.strip()}")
+    print(f"{len(chosen)} rules: {len(chosen) - len(alive)} are noticed, {len(alive)} not")

@@ -1,0 +1,72 @@
+"""The strict models of the firmware bench, each alone: plain C, under AddressSanitizer and UBSan.
+Each scenario of `test_*.c` is a test here.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from firmware_bench import mutants
+
+from uff_host import patience
+
+HERE = Path(__file__).resolve().parent
+FLAGS = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-Wconversion", "-g", "-O1"]
+FLAGS += ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+SCENARIOS = [
+    (model, name)
+    for model in ("quadspi", "fmc", "rcc")
+    for name in re.findall(r"    SCENARIO\((\w+)\)", (HERE / f"test_{model}.c").read_text())
+]
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("models")
+    found = {}
+    for model in ("quadspi", "fmc", "rcc"):
+        found[model] = folder / model
+        command = ["cc", *FLAGS, f"-I{mutants.BENCH}", f"-I{HERE}"]
+        command += [*map(str, mutants.sources(model)), "-o", str(found[model])]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    return found
+
+
+@pytest.mark.parametrize(("model", "scenario"), SCENARIOS)
+def test_scenario(programs: dict[str, Path], model: str, scenario: str) -> None:
+    done = patience.run([str(programs[model]), scenario], 60)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_scenario_is_run(programs: dict[str, Path]) -> None:
+    for model, program in programs.items():
+        listed = subprocess.run([program, "--list"], capture_output=True, text=True, check=True)
+        assert [(model, name) for name in listed.stdout.split()] == [
+            scenario for scenario in SCENARIOS if scenario[0] == model
+        ]
+
+
+def test_models_know_no_emulator() -> None:
+    for model in mutants.PARTS:
+        for suffix in ("c", "h"):
+            text = (mutants.BENCH / f"models/{model}.{suffix}").read_text()
+            headers = set(re.findall(r"#include [<\"](.*)[>\"]", text))
+            assert headers <= {
+                "../model.h",
+                *(f"{name}.h" for name in mutants.PARTS),
+                *("stdbool.h", "stddef.h", "stdint.h", "stdlib.h", "string.h"),
+            }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", mutants.PARTS)
+def test_a_rule_that_is_silenced_is_noticed(model: str) -> None:
+    whole = (mutants.BENCH / f"models/{model}.c").read_text().splitlines()
+    assert mutants.survives(model, (0, whole[0]))
+    rules = list(mutants.mutants(model))
+    assert len(rules) >= 12
+    assert mutants.survivors(model, rules) == []
