@@ -215,6 +215,60 @@ def test_version_of_a_baseline_is_that_of_the_modules_it_uses():
     }  # fmt: skip
 
 
+CODE = """
+'''Trains.'''
+from numpy import exp
+from uff_host.experiments.accuracy.baselines.baseline import Rival
+
+class Network:
+    '''A network.'''
+    def __init__(self, rate):
+        self.rate = rate  # of a step
+
+def trained(network, x):
+    return Network(network.rate).outputs(exp(x))
+
+BEST = Rival("a", trained)
+"""
+
+
+def test_meaning_of_code_is_that_of_what_it_computes_not_of_its_names():
+    def changed(*pairs: tuple[str, str]) -> str:
+        text = CODE
+        for old, new in pairs:
+            assert old in text
+            text = text.replace(old, new)
+        return results.meaning([text])
+
+    same = results.meaning([CODE])
+    for alike in (
+        [("Network", "Perceptron"), ("A network.", "A perceptron.")],
+        [("trained", "fitted"), ("BEST", "FINEST")],
+        [("  # of a step", ""), ("'''Trains.'''", "")],
+        [("(exp(x))", "(\n        exp(x)\n    )")],
+    ):
+        assert changed(*alike) == same
+    for other in (
+        [("exp(x)", "exp(-x)")],
+        [("import exp", "import expm1 as exp")],
+        [("self.rate = rate", "self.rate = 2 * rate")],
+        [(".outputs(", ".values(")],
+        [("return Network", "return trained")],
+        [('"a"', '"b"')],
+    ):
+        assert changed(*other) != same
+
+
+def test_meaning_of_code_follows_names_from_one_module_to_another():
+    def of(first: str, second: str, called: str) -> str:
+        used = f"from uff_host.experiments.accuracy.baselines import x\n\ny = x.{called}(2)\n"
+        defined = f"def {first}(a):\n    return a\n\ndef {second}(a):\n    return -a\n"
+        return results.meaning([used, defined])
+
+    assert of("f", "g", "f") == of("h", "i", "h")
+    assert of("f", "g", "f") != of("f", "g", "g") == of("g", "f", "f")
+
+
 # --- Interruption --------------------------------------------------------------------------------
 
 

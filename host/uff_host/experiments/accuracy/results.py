@@ -89,7 +89,7 @@ class Store:
 
 
 def versions(networks: Iterable[str], on: str) -> dict[str, str]:
-    """For each network a hash of the code that gives its numbers.
+    """For each network a hash of the code that gives its numbers, however that is written.
 
     Raises:
         DeviceError: µFF is wanted on a firmware that has not been built.
@@ -109,17 +109,18 @@ def versions(networks: Iterable[str], on: str) -> dict[str, str]:
         else:
             needs = ("numpy", *BASELINES[network].needs)
             libraries = " ".join(f"{name} {metadata.version(name)}" for name in needs)
-            found[network] = f"{libraries} {_hash(baseline_sources(BASELINES[network]))}"
+            texts = [path.read_text() for path in baseline_sources(BASELINES[network])]
+            found[network] = f"{libraries} {meaning(texts)}"
     return found
 
 
 def baseline_sources(baseline: Baseline) -> list[Path]:
     """The modules of baselines/ that a baseline's numbers come from: its own, and what these
-    import from one another."""
+    import from one another, in the order in which they are come upon."""
     found: dict[str, Path] = {}
     left = [getattr(baseline.scores, "func", baseline.scores).__module__]
     while left:
-        name = left.pop()
+        name = left.pop(0)
         if name in found:
             continue
         spec = find_spec(name)
@@ -132,7 +133,71 @@ def baseline_sources(baseline: Baseline) -> list[Path]:
                     left += [f"{_BASELINES}.{alias.name}" for alias in node.names]
                 elif node.module and node.module.startswith(f"{_BASELINES}."):
                     left.append(node.module)
-    return sorted(found.values())
+    return list(found.values())
+
+
+def meaning(sources: Sequence[str]) -> str:
+    """A hash of what the code of some modules of baselines/ does: the same after a change of
+    comments, docstrings or layout, or of the names of their functions, classes and constants.
+
+    Names are numbered in the order in which they come, each by one number wherever it stands, so
+    that two texts of one hash differ by a renaming alone.
+
+    Raises:
+        SyntaxError: A text is no Python.
+    """
+    trees = [ast.parse(source) for source in sources]
+    own, modules = set[str](), set[str]()
+    for node in (node for tree in trees for node in tree.body):
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            own.add(node.name)
+        elif isinstance(node, ast.Assign):
+            own.update(name.id for name in node.targets if isinstance(name, ast.Name))
+    for node in (node for tree in trees for node in ast.walk(tree)):
+        if isinstance(node, ast.ImportFrom) and node.module == _BASELINES:
+            modules.update(alias.asname or alias.name for alias in node.names)
+    normal = _Nameless(own, modules)
+    return hashlib.sha256(
+        "\n".join(ast.dump(normal.visit(tree)) for tree in trees).encode()
+    ).hexdigest()
+
+
+class _Nameless(ast.NodeTransformer):
+    """Leaves out docstrings and imports from one another; numbers names that modules define."""
+
+    def __init__(self, own: set[str], modules: set[str]) -> None:
+        """own: the names; modules: by which these modules call one another."""
+        self._own, self._modules = own, modules
+        self._numbers: dict[str, str] = {}
+
+    def _number(self, name: str) -> str:
+        if name not in self._own:
+            return name
+        return self._numbers.setdefault(name, f"#{len(self._numbers)}")
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST | None:
+        between = node.module and (node.module + ".").startswith(_BASELINES + ".")
+        return None if between and not any(alias.asname for alias in node.names) else node
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
+        text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        return None if text else self.generic_visit(node)
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        return ast.Name(self._number(node.id), node.ctx)
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
+        of_module = isinstance(node.value, ast.Name) and node.value.id in self._modules
+        name = self._number(node.attr) if of_module else node.attr
+        return ast.Attribute(self.visit(node.value), name, node.ctx)
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        node.name = self._number(node.name)
+        return self.generic_visit(node)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        node.name = self._number(node.name)
+        return self.generic_visit(node)
 
 
 def device_sources() -> list[Path]:
