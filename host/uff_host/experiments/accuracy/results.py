@@ -153,9 +153,9 @@ def meaning(sources: Sequence[str]) -> str:
             own.add(node.name)
         elif isinstance(node, ast.Assign):
             own.update(name.id for name in node.targets if isinstance(name, ast.Name))
-    for node in (node for tree in trees for node in ast.walk(tree)):
-        if isinstance(node, ast.ImportFrom) and node.module == _BASELINES:
-            modules.update(alias.asname or alias.name for alias in node.names)
+    for part in (part for tree in trees for part in ast.walk(tree)):
+        if isinstance(part, ast.ImportFrom) and part.module == _BASELINES:
+            modules.update(alias.asname or alias.name for alias in part.names)
     normal = _Nameless(own, modules)
     return hashlib.sha256(
         "\n".join(ast.dump(normal.visit(tree)) for tree in trees).encode()
