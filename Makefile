@@ -112,7 +112,7 @@ $(SPHINX): $(READY)
 FIRMWARE = $(MAKE) --no-print-directory -C firmware_build \
     $(foreach dir,MICROPYTHON_DIR ULAB_DIR,$(if $($(dir)),$(dir)=$(abspath $($(dir)))))
 
-firmware: ## Build the firmware of BOARD=STM32H747I_DISCO (UART_REPL=1), or this machine's
+firmware: ## Build the firmware of BOARD=STM32H747I_DISCO (UART_REPL=1, CORE_MHZ=480), or this machine's
 ifeq (,$(BOARD))
 firmware: unix
 else ifeq (STM32H747I_DISCO,$(BOARD))

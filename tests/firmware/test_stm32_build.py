@@ -134,12 +134,55 @@ def test_cycles_are_long_enough_at_this_clock() -> None:
         values[f"MICROPY_HW_SDRAM_TIMING_{name}"]
         for name in ("TXSR", "TRAS", "TRC", "TWR", "TRP", "TRCD")
     )
+    # IS42S32800, grade -6.
     assert txsr * ns >= 70
     assert trc * ns >= 60
+    assert tras * ns >= 42
+    assert trp * ns >= 18
+    assert trcd * ns >= 18
+    assert twr * ns >= 12
     # What the controller wants of the cycles among themselves, and the row of its own cycle.
     assert twr >= tras - trcd
     assert twr >= trc - trcd - trp
     assert trc >= tras + trp
+
+
+@pytest.mark.parametrize(
+    ("option", "silicon", "core_hz"),
+    [("", "2003", 400e6), ("480", "2003", 480e6), ("480", "1003", 400e6)],
+)
+def test_core_clock_is_one_that_the_silicon_carries(
+    option: str, silicon: str, core_hz: float, tmp_path: Path
+) -> None:
+    """Revision V is 0x2003, Y is 0x1003. The limits are DS12930's and RM0399's."""
+    names = ("PLLM", "PLLN", "PLLP", "PLLQ", "PLL2N", "PLL2R", "PLL3N", "PLL3R")
+    upstream = {"PLLM": 5, "PLLN": 160, "PLLP": 2, "PLLQ": 8}
+    text = "".join(f"#define MICROPY_HW_CLK_{name} {value}\n" for name, value in upstream.items())
+    text += "#define MICROPY_HW_FLASH_LATENCY FLASH_LATENCY_2\n"
+    text += "".join(f"#define {name} {value}\n" for name, value in ASSUMED.items())
+    write(tmp_path / "boards/STM32H747I_DISCO/mpconfigboard.h", text)
+    wanted = ",".join(f"MICROPY_HW_CLK_{name}" for name in names)
+    write(
+        tmp_path / "a.c",
+        f"#define HAL_GetREVID() 0x{silicon}\n#define FLASH_LATENCY_2 2\n"
+        f'#define FLASH_LATENCY_4 4\n#include "{BOARD}/mpconfigboard.h"\n#include <stdio.h>\n'
+        f"int main(void) {{ int a[] = {{{wanted}, MICROPY_HW_FLASH_LATENCY}};\n"
+        'for (int i = 0; i < 9; i++) printf("%d ", a[i]); return 0; }\n',
+    )
+    flags = ["-DUFF_CORE_480"] if option else []
+    program = str(tmp_path / "a")
+    subprocess.run(["cc", *flags, f"-I{tmp_path}", f"{program}.c", "-o", program], check=True)
+    said = subprocess.run([program], check=True, capture_output=True, text=True).stdout.split()
+    m, n, p, q, n2, r2, n3, r3, waits = map(int, said)
+    vco = HSE_HZ / m * n
+    assert vco / p == core_hz
+    newer = silicon == "2003"
+    assert 192e6 <= vco <= (960e6 if newer else 836e6)
+    assert core_hz <= (480e6 if newer else 400e6)  # voltage scale 0, or 1
+    # AXI runs at half; wait states enough up to 210, 225 and, at scale 0, 240 MHz.
+    assert core_hz / 2 <= {2: 210e6, 3: 225e6, 4: 240e6}[waits]
+    assert vco / q <= 100e6  # the SD card's clock, as upstream has it
+    assert (HSE_HZ / m * n2 / r2, HSE_HZ / m * n3 / r3) == (200e6, 40e6)
 
 
 def test_upstream_is_as_the_header_says() -> None:
@@ -284,9 +327,11 @@ def test_workspace_of_the_default_network_fits_into_the_dtcm(
 
 
 def test_upstream_s_files_are_included_by_one_line() -> None:
-    for name in ("bdev.c", "board_init.c", "stm32h7xx_hal_conf.h"):
+    for name in ("board_init.c", "stm32h7xx_hal_conf.h"):
         text = (BOARD / name).read_text()
         assert text == f'#include "boards/STM32H747I_DISCO/{name}" // upstream\'s\n'
+    text = (BOARD / "bdev.c").read_text()
+    assert text.endswith('\n#include "boards/STM32H747I_DISCO/bdev.c" // upstream\'s\n')
 
 
 # ---- its Python, on stand-ins ----

@@ -662,6 +662,32 @@ static void lines_and_addresses_that_do_not_fit(void) {
     BROKE("address 0x04000000 beyond its 64 MB");
 }
 
+// What the board's bdev.c does at each start, from whatever protocol: the flash then understands one line, and no command was
+// taken for another.
+static void start_from_each_protocol(void) {
+    static const uint8_t protocols[] = {0xff, 0x7f, 0xbf}; // one, four, two lines
+    for (unsigned i = 0; i < 6; i++) {
+        open();
+        nor_options.floating_high = i >= 3;
+        command(0x06, 1);
+        write_bytes(0x61, 0, 0, &protocols[i % 3], 1);
+        CHECK(nor_protocol_lines(0) == (i % 3 == 0 ? 1 : i % 3 == 1 ? 4 : 2));
+        for (unsigned on_lines = 4; on_lines > 1; on_lines /= 2) {
+            command(0x66, on_lines);
+            command(0x99, on_lines);
+            wait_ns(qspi, 50000);
+        }
+        CLEAN();
+        CHECK(nor_protocol_lines(0) == 1);
+        CHECK(read_register(0x05) == 0);
+        CHECK(read_register(0x9f) == 0x20);
+        CLEAN();
+    }
+    open(); // why the status is not asked for on two lines
+    read_register_on(0x05, 2);
+    BROKE("no command 0x30 in its protocol of 1 lines");
+}
+
 static const struct scenario scenarios[] = {
     SCENARIO(program_erase_read),
     SCENARIO(programs_only_clear_bits),
@@ -688,6 +714,7 @@ static const struct scenario scenarios[] = {
     SCENARIO(power_cut),
     SCENARIO(registers_survive_power),
     SCENARIO(what_the_controller_refuses),
+    SCENARIO(start_from_each_protocol),
     SCENARIO(lines_and_addresses_that_do_not_fit),
 };
 

@@ -23,6 +23,9 @@
 #define MICROPY_HW_SDRAM_FREQUENCY_KHZ (100000)
 #undef MICROPY_HW_SDRAM_TIMING_TXSR
 #define MICROPY_HW_SDRAM_TIMING_TXSR (7)
+// A row is open for 42 ns at least, and as long in self-refresh (IS42S32800, grade -6): 5 cycles, where BSP and upstream have 4.
+#undef MICROPY_HW_SDRAM_TIMING_TRAS
+#define MICROPY_HW_SDRAM_TIMING_TRAS (5)
 #undef MICROPY_HW_SDRAM_TIMING_TRC
 #define MICROPY_HW_SDRAM_TIMING_TRC (7)
 // The controller wants TWR >= TRAS - TRCD and TWR >= TRC - TRCD - TRP (reference manual RM0399, FMC_SDTRx): 7 - 2 - 2 = 3.
@@ -34,6 +37,22 @@
 // alternate byte), but nothing here waits for it, and no board was there to try.
 #undef MICROPY_HW_QSPI_PRESCALER
 #define MICROPY_HW_QSPI_PRESCALER (4)
+
+// ---- core clock ----
+//
+// 400 MHz, as upstream and ST run this board. make firmware BOARD=STM32H747I_DISCO CORE_MHZ=480: 25 / 5 * 192 / 2, for silicon
+// of revision V (identifier 0x2003) on, which alone has voltage scale 0; on older silicon the same image runs at 400. Unproven:
+// whether scale 0 holds with the SMPS as the only supply, as this board is wired. AXI 240 and APB 120 MHz; four wait states of
+// the flash (reference manual RM0399, "FLASH recommended number of wait states"). PLL1's Q, for the SD card: 960 / 10 = 96 MHz.
+// SDRAM, QSPI flash and screen have PLLs of their own, and stay as they are.
+#ifdef UFF_CORE_480
+#undef MICROPY_HW_CLK_PLLN
+#define MICROPY_HW_CLK_PLLN (HAL_GetREVID() >= 0x2003 ? 192 : 160)
+#undef MICROPY_HW_CLK_PLLQ
+#define MICROPY_HW_CLK_PLLQ (HAL_GetREVID() >= 0x2003 ? 10 : 8)
+#undef MICROPY_HW_FLASH_LATENCY
+#define MICROPY_HW_FLASH_LATENCY FLASH_LATENCY_4
+#endif
 
 // ---- pixel clock ----
 //

@@ -29,6 +29,12 @@ else ifneq (,$(filter-out 0,$(UART_REPL)))
 $(error UART_REPL: want 1 or 0, got $(UART_REPL))
 endif
 
+ifeq ($(CORE_MHZ),480)
+CFLAGS += -DUFF_CORE_480
+else ifneq (,$(filter-out 400,$(CORE_MHZ)))
+$(error CORE_MHZ: want 400 or 480, got $(CORE_MHZ))
+endif
+
 # The core's headers in a checkout that has CMSIS_5 alone, which upstream's makefile does not look into.
 ifeq (,$(wildcard $(TOP)/lib/CMSIS_6/CMSIS/Core/Include/core_cm7.h))
 CFLAGS += -I$(TOP)/lib/CMSIS_5/CMSIS/Core/Include
