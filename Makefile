@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 
 include firmware_build/sources.mk
 
-.PHONY: help setup tools cnn dask flower arm-compiler arm-tools core-tools sources firmware deploy unix unix-faults unix-sanitized m7 m7-bench mpy unix-stock m7-stock m7-repl m7-run web web-serve demo repl board pictures browser-tools test test-fast faults fuzz table cost bench chart docs sphinx stubs lint check release clean
+.PHONY: help setup tools firmware-bench cnn dask flower arm-compiler arm-tools core-tools sources firmware deploy unix unix-faults unix-sanitized m7 m7-bench mpy unix-stock m7-stock m7-repl m7-run web web-serve demo repl board pictures browser-tools test test-fast faults fuzz table cost bench chart docs sphinx stubs lint check release clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -82,6 +82,15 @@ cnn: $(CNN) ## Install what the convolutional baselines of `make table` need
 $(CNN): $(READY)
 	@echo "setup: JAX into $(VENV)"
 	@$(PIP) -e 'host[cnn]'
+	@touch $@
+
+# The emulator Unicorn (24 MB), and the bench that runs the board's image on it.
+BENCH := $(READY)-bench
+firmware-bench: $(BENCH) ## Build the bench that runs the STM32H747I-DISCO's firmware without the board
+	@$(MAKE) --no-print-directory -C firmware_build/firmware_bench PYTHON=$(abspath $(BIN))/python
+$(BENCH): $(READY)
+	@echo "setup: Unicorn into $(VENV)"
+	@$(PIP) -e 'host[bench]'
 	@touch $@
 
 # Dask, to merge thousands of files.
@@ -233,6 +242,7 @@ test: check unix unix-sanitized unix-faults ## Build all, check style, spelling 
 	@$(MAKE) --no-print-directory core-tools || echo "test: no tools for Arm Linux: the kernels of the Cortex-M7 do not run under the sanitizers" >&2
 	@$(MAKE) --no-print-directory cnn || echo "test: no JAX: the tests test_convolutional.py are skipped" >&2
 	@$(MAKE) --no-print-directory dask || echo "test: no Dask: the tests test_cluster.py are skipped" >&2
+	@$(MAKE) --no-print-directory firmware-bench || echo "test: no firmware bench, see above: the tests test_firmware_bench.py are skipped" >&2
 	@$(MAKE) --no-print-directory sphinx || echo "test: no Sphinx: the test that builds the documentation is skipped" >&2
 	@$(MAKE) --no-print-directory browser-tools || echo "test: no browsers: the tests test_board_page.py and of test_web_page.py are skipped" >&2
 	@$(BIN)/pytest tests -n auto --dist loadfile

@@ -83,6 +83,11 @@ copy_out({name!r})
 class QemuTarget(SerialTarget):
     """MicroPython on QEMU's mps2-an500, in a folder of its own."""
 
+    title = "m7"
+    program = QEMU
+    kept = "its files are kept"
+    built_by = "make m7"
+
     def __init__(
         self,
         firmware: Path | None = None,
@@ -110,14 +115,16 @@ class QemuTarget(SerialTarget):
         """
         self._firmware = firmware or m7_firmware()
         if not self._firmware.is_file():
-            raise DeviceError(f"There is no firmware {self._firmware}: build it by `make m7`.")
+            raise DeviceError(
+                f"There is no firmware {self._firmware}: build it by `{self.built_by}`."
+            )
         self._counted, self._heap_bytes, self._by_line = counted, heap_bytes, by_line
         self._temporary = folder is None
         self._folder = folder or Path(tempfile.mkdtemp(prefix="uff-m7-"))
         self._process: subprocess.Popen[bytes] | None = None
         try:
             super().__init__(
-                "m7",
+                self.title,
                 scripts=scripts,
                 silence_s=silence_s,
                 on_line=on_line,
@@ -142,6 +149,21 @@ class QemuTarget(SerialTarget):
         """Start the emulator (again) and open its pty."""
         self._kill()
         self._folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self._process = subprocess.Popen(
+                dying_with_parent(self._command()),
+                cwd=self._folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C reaches the host alone
+            )
+        except OSError:
+            raise DeviceError(self._not_installed()) from None
+        return SerialLink(self._pty())
+
+    def _command(self) -> list[str]:
+        """What starts the emulator in its folder; it prints the name of its pty."""
         disk = self._folder / "disk.img"
         if not disk.exists():
             with disk.open("wb") as stream:
@@ -150,20 +172,10 @@ class QemuTarget(SerialTarget):
         if self._heap_bytes:
             words.append(f"heap={self._heap_bytes}")
         command = qemu_command(self._firmware.resolve(), self._counted, words)
-        try:
-            self._process = subprocess.Popen(
-                dying_with_parent([*command, "-serial", "pty"]),
-                cwd=self._folder,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C reaches the host alone
-            )
-        except OSError:
-            raise DeviceError(
-                f"{QEMU} is not installed (Debian: sudo apt-get install qemu-system-arm)."
-            ) from None
-        return SerialLink(self._pty())
+        return [*command, "-serial", "pty"]
+
+    def _not_installed(self) -> str:
+        return f"{QEMU} is not installed (Debian: sudo apt-get install qemu-system-arm)."
 
     def _pty(self) -> str:
         """The pty that the emulator names on its standard output."""
@@ -181,7 +193,7 @@ class QemuTarget(SerialTarget):
             if not data:
                 break
         last = said.decode(errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
-        raise DeviceError(f"{QEMU} does not start: {last[0]}.")
+        raise DeviceError(f"{self.program} does not start: {last[0]}.")
 
     def put(self, local: Path, name: str, on_progress: OnProgress = ignore) -> None:
         if self._by_line:
@@ -231,7 +243,7 @@ class QemuTarget(SerialTarget):
         how = self._how_it_ended(END_S if error.__cause__ else 0.0)
         self._kill()
         what = f"the emulator {how}" if how else f"{error} The emulator was ended"
-        return f"{what}. Run again: it starts anew, its files are kept."
+        return f"{what}. Run again: it starts anew, {self.kept}."
 
     def _how_it_ended(self, limit_s: float) -> str:
         """What became of the emulator; "" if it runs."""

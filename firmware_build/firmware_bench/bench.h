@@ -1,0 +1,128 @@
+// What the parts of the bench share. The models see model.h alone.
+#ifndef FIRMWARE_BENCH_H
+#define FIRMWARE_BENCH_H
+
+#include "model.h"
+
+#include "models/fmc.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <unicorn/unicorn.h>
+
+#define FLASH_BASE 0x08000000u
+#define FLASH_BYTES 0x00200000u
+#define NEVER UINT64_MAX
+
+extern uc_engine *uc;
+
+// ---- memory.c: what lies where, and the image ----
+
+void memory_map(void);
+void memory_load(const char *elf);
+void memory_power_on(void); // RAM holds anything
+// The host's copy of `size` bytes at `address`, or NULL where there is no memory or it crosses an edge.
+uint8_t *memory_at(uint32_t address, uint32_t size);
+uint32_t memory_word(uint32_t address); // 0 where there is none
+void memory_sdram(bool ready);          // an SDRAM that was not initialised is not there
+bool memory_sdram_ready(void);
+
+// ---- symbols.c: names for addresses ----
+
+void symbols_load(const char *elf, const uint8_t *bytes, size_t size);
+bool symbol_value(const char *name, uint32_t *value);
+void symbols_place(uint32_t address, char *text, size_t size); // "function (file.c:12)", as far as known
+
+// ---- cpu.c: time, instructions, exceptions ----
+
+extern uint64_t cycles;         // instructions done, and those that a sleep would have taken
+extern uint64_t instructions;   // done
+extern uint32_t instruction_at; // address of the one that runs
+
+void cpu_open(bool strict);
+void cpu_reset(void);
+int cpu_run(void); // until the bench ends; its exit status
+void cpu_end(int status);
+void cpu_limit(double seconds); // of the board; 0: none
+void cpu_attend(void);            // something may interrupt from now on
+void cpu_clock_changed(void);     // of the processor
+void cpu_deadline(uint64_t cycle); // stop there, to see to what is due
+uint64_t cycles_from_ns(uint64_t ns);
+
+// ---- core.c: NVIC, SysTick, SCB, MPU, DWT: the registers at 0xe0000000 ----
+
+uint32_t core_read(uint32_t address, unsigned size);
+void core_write(uint32_t address, unsigned size, uint32_t value);
+void core_reset(void);
+uint32_t core_vector(unsigned number);
+int core_priority(unsigned number);
+unsigned core_next(int below); // the most urgent pending exception that may interrupt, of a priority < below; 0: none
+void core_take(unsigned number);  // it is active now
+void core_left(unsigned number);  // and no more
+bool core_any_pending(void);   // that would wake a WFI
+void core_pend(unsigned number, bool pending);
+uint64_t core_systick_due(void); // in cycles, NEVER where it is off
+void core_systick(void);
+void core_fault(uint32_t cfsr, uint32_t address);
+bool core_enabled(unsigned number); // of the faults
+bool core_reset_wanted(void);
+// May a program read or write there (MPU)? Privileged, as this firmware is throughout.
+bool core_allows(uint32_t address, bool write, bool execute);
+bool core_device_memory(uint32_t address);
+
+// ---- bus.c: models by address ----
+
+void bus_open(void);
+void bus_add(model_t *model, unsigned peripheral); // peripheral: of bench_clock_on(), or ALWAYS
+#define ALWAYS UINT32_MAX
+void bus_reset(bool power);
+void bus_advance(void);
+void bus_coverage(FILE *file);
+
+// ---- board.c: which models there are, and how they hang together ----
+
+void board_open(void);
+void board_close(void);
+void board_written(model_t *model); // a register of it
+void board_reset(bool power);
+void board_advance(uint64_t now_ns);
+
+// ---- checks.c: what an instruction is, and what it may not do ----
+
+enum { PLAIN = 0, UNKNOWN = 1, IN_IT = 2, SLEEPS = 4, ALIGNED = 8 };
+uint8_t check_decode(uint32_t address); // flags of the instruction there, but for IN_IT
+unsigned check_it_length(uint32_t address);
+void check_alignment(uint32_t address);
+void check_strict_open(void);
+void check_stack(void);
+void check_memory_written(uint32_t address, uint32_t bytes); // by a device or the bench
+void check_power_on(void);
+uint32_t check_stack_used(uint32_t *size);
+
+// ---- console.c: bytes to and from the world ----
+
+void console_open(bool pty);
+int console_take(void);            // a byte, -1: none
+void console_give(uint8_t byte);
+extern bool console_paced; // a sleep takes as long here as there
+void console_idle(void); // the processor sleeps: perhaps the world needs its time
+void console_flush(void);
+
+// ---- wires.c: the rest of the board, in another process (host/uff_host/virtual_board/wire.py) ----
+
+void wires_open(int descriptor);
+bool wires_button(void);
+void wires_led(unsigned number, bool on);
+void wires_frame(unsigned x, unsigned y, unsigned width, unsigned height, const uint16_t *pixels, unsigned pitch);
+int wires_i2c_read(uint8_t address, uint8_t reg, uint8_t *data, unsigned count); // 0 or errno
+int wires_i2c_write(uint8_t address, uint8_t reg, const uint8_t *data, unsigned count);
+
+// ---- report.c ----
+
+void report_open(const char *path);
+void report_coverage(void);
+unsigned report_violations(void);
+void report_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
+_Noreturn void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

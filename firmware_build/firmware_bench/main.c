@@ -1,0 +1,99 @@
+// firmware_bench: runs an image of the STM32H747I-DISCO without the board. docs/firmware_bench.md says what it is.
+#include "bench.h"
+
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static const char usage[] =
+    "usage: firmware_bench [options] firmware.elf\n"
+    "  --pty           the serial line is a pty, whose name is printed; else standard input and output\n"
+    "  --wires FD      screen, LEDs, button and touch are at this socket (uff board)\n"
+    "  --pace          a sleep takes as long as on the board; else it is skipped\n"
+    "  --strict        watches each load and store; about half as fast\n"
+    "  --log FILE      where violations and figures go; else standard error\n"
+    "  --report        figures at the end: speed, stack, registers touched\n"
+    "  --seconds N     ends after so many seconds of the board\n";
+
+static double limit_s;
+
+static void on_signal(int number) {
+    (void)number;
+    cpu_end(0);
+}
+
+int main(int argc, char **argv) {
+    static const struct option options[] = {{"pty", no_argument, NULL, 'p'}, {"wires", required_argument, NULL, 'w'},
+        {"pace", no_argument, NULL, 'c'}, {"strict", no_argument, NULL, 's'}, {"log", required_argument, NULL, 'l'},
+        {"report", no_argument, NULL, 'r'}, {"seconds", required_argument, NULL, 't'}, {NULL, 0, NULL, 0}};
+    const char *log = NULL;
+    bool pty = false, strict = false, report = false;
+    int descriptor = -1, option;
+    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        switch (option) {
+            case 'p':
+                pty = true;
+                break;
+            case 'w':
+                descriptor = atoi(optarg);
+                break;
+            case 'c':
+                console_paced = true;
+                break;
+            case 's':
+                strict = true;
+                break;
+            case 'l':
+                log = optarg;
+                break;
+            case 'r':
+                report = true;
+                break;
+            case 't':
+                limit_s = atof(optarg);
+                break;
+            default:
+                fputs(usage, stderr);
+                return 2;
+        }
+    }
+    if (optind != argc - 1) {
+        fputs(usage, stderr);
+        return 2;
+    }
+    report_open(log);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGTERM, on_signal);
+    cpu_open(strict);
+    memory_map();
+    memory_power_on();
+    memory_load(argv[optind]);
+    bus_open();
+    board_open();
+    console_open(pty);
+    wires_open(descriptor);
+    bus_reset(true);
+    check_power_on();
+    cpu_reset();
+    cpu_limit(limit_s);
+    struct timespec begin, end;
+    clock_gettime(CLOCK_MONOTONIC, &begin);
+    const int status = cpu_run();
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    console_flush();
+    board_close();
+    if (report) {
+        const double real = (double)(end.tv_sec - begin.tv_sec) + (double)(end.tv_nsec - begin.tv_nsec) / 1e9;
+        uint32_t size;
+        const uint32_t used = check_stack_used(&size);
+        report_line("speed: %.0f million instructions in %.2f s: %.1f MIPS; %.3f s of the board",
+            (double)instructions / 1e6, real, (double)instructions / 1e6 / real, (double)bench_now_ns() / 1e9);
+        report_line("stack: %u of %u bytes", (unsigned)used, (unsigned)size);
+        report_coverage();
+        report_line("violations: %u", report_violations());
+    }
+    return status;
+}

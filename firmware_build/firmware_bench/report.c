@@ -1,0 +1,72 @@
+// What the bench says: violations with their place, and its own failures.
+#include "bench.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { KEPT = 256 };
+static struct {
+    uint32_t at;
+    char text[160];
+} said[KEPT];
+static unsigned said_count, violations;
+static FILE *out;
+
+void report_open(const char *path) {
+    out = path ? fopen(path, "a") : stderr;
+    if (!out) {
+        fail("%s cannot be written", path);
+    }
+    setvbuf(out, NULL, _IOLBF, 0);
+}
+
+void report_line(const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    vfprintf(out ? out : stderr, format, args);
+    va_end(args);
+    fputc('\n', out ? out : stderr);
+}
+
+void fail(const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    fputs("firmware_bench: ", stderr);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputs(".\n", stderr);
+    exit(2);
+}
+
+unsigned report_violations(void) {
+    return violations;
+}
+
+void report_coverage(void) {
+    bus_coverage(out);
+}
+
+// The same at the same place is said once.
+void bench_violation(const char *format, ...) {
+    char text[160];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    violations++;
+    for (unsigned i = 0; i < said_count; i++) {
+        if (said[i].at == instruction_at && strcmp(said[i].text, text) == 0) {
+            return;
+        }
+    }
+    if (said_count < KEPT) {
+        said[said_count].at = instruction_at;
+        memcpy(said[said_count++].text, text, sizeof(text));
+    }
+    char place[512];
+    symbols_place(instruction_at, place, sizeof(place));
+    report_line("violation: %s; at 0x%08x in %s, after %.6f s", text, (unsigned)instruction_at, place,
+        (double)bench_now_ns() / 1e9);
+}

@@ -1,0 +1,76 @@
+"""The STM32H747I-DISCO's own image on the firmware bench, as a target: a board behind a pty.
+
+The bench (firmware_build/firmware_bench) is a process. It lives as long as the target; what the
+board's flash holds is gone with it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from uff_host import files
+from uff_host.errors import DataError, DeviceError
+from uff_host.targets.qemu import QemuTarget
+
+
+class FirmwareTarget(QemuTarget):
+    """An image of the board (firmware.elf, built with UART_REPL=1) on the bench."""
+
+    title = "firmware"
+    program = "firmware_bench"
+    kept = "with an empty flash"
+    built_by = "make firmware BOARD=STM32H747I_DISCO UART_REPL=1"
+
+    def __init__(
+        self,
+        firmware: Path,
+        *,
+        bench: Path | None = None,
+        log: Path | None = None,
+        scripts: Path | None = None,
+        silence_s: float = 600.0,
+        on_line: Callable[[str], None] = lambda line: None,
+    ) -> None:
+        """Start the bench.
+
+        Args:
+            firmware: The image, an ELF file.
+            bench: The executable; by default ${UFF_FIRMWARE_BENCH}, else the one that
+                `make firmware-bench` builds.
+            log: Gets violations and, when the bench ends by itself, its figures.
+            scripts, silence_s, on_line: See SerialTarget.
+
+        Raises:
+            DeviceError: There is no image or no bench, or it does not start.
+        """
+        self._bench = (bench or bench_program()).resolve()
+        if not self._bench.is_file():
+            raise DeviceError(
+                f"There is no bench {self._bench}: build it by `make firmware-bench`."
+            )
+        self._log = log
+        super().__init__(
+            firmware, by_line=True, scripts=scripts, silence_s=silence_s, on_line=on_line
+        )
+
+    def _command(self) -> list[str]:
+        log = str(self._log.resolve()) if self._log else "violations.log"
+        return [str(self._bench), "--pty", "--log", log, str(self._firmware.resolve())]
+
+
+def bench_program() -> Path:
+    """${UFF_FIRMWARE_BENCH}, else what `make firmware-bench` builds. It need not exist.
+
+    Raises:
+        DeviceError: The package runs without its checkout and the variable is not set.
+    """
+    named = os.environ.get("UFF_FIRMWARE_BENCH")
+    if named:
+        return Path(named)
+    try:
+        built = files.checkout() / "firmware_build" / "build" / "firmware_bench"
+    except DataError as error:
+        raise DeviceError(f"{error} Or name the bench in UFF_FIRMWARE_BENCH.") from None
+    return built / "firmware_bench"

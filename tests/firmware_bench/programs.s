@@ -1,0 +1,172 @@
+@ Small programs for the firmware bench, one by its number in PROGRAM. Each but the first breaks one rule, in `broken`.
+    .syntax unified
+    .cpu cortex-m7
+    .fpu fpv5-d16
+    .thumb
+    .global _sstack, _estack
+    .equ _sstack, 0x20010000
+    .equ _estack, 0x20010400
+
+    .section .text
+vectors:
+    .word _estack, start + 1, stop + 1, stop + 1, stop + 1, stop + 1, stop + 1, 0, 0, 0, 0
+    .word svc_handler + 1, 0, 0, pendsv_handler + 1, systick_handler + 1
+    .space 4 * 150
+
+    .type start, %function
+start:
+    bl broken
+stop:
+    wfi
+    b stop
+
+    .type svc_handler, %function
+svc_handler:
+    vmov.f32 s0, #4.0           @ who was interrupted keeps its own
+    add r5, r5, #1
+    bx lr
+
+    .type pendsv_handler, %function
+pendsv_handler:
+    add r6, r6, #1
+    bx lr
+
+    .type systick_handler, %function
+systick_handler:
+    add r7, r7, #1
+    bx lr
+
+    .macro give register        @ its low byte to USART1
+    add \register, \register, #'0'
+    str \register, [r10, #0x28]
+    .endm
+
+    .type broken, %function
+    .global broken
+broken:
+.if PROGRAM == 0                @ exceptions come in their order, masked ones later, and leave registers and FPU as they were
+    ldr r0, =0x580244f0         @ RCC_APB2ENR
+    mov r1, #0x10
+    str r1, [r0]
+    ldr r1, [r0]
+    ldr r10, =0x40011000        @ USART1: BRR, CR1
+    mov r1, #556
+    str r1, [r10, #0x0c]
+    mov r1, #9
+    str r1, [r10]
+    mov r5, #0
+    mov r6, #0
+    mov r7, #0
+    vmov.f32 s0, #2.0
+    svc 0
+    svc 0
+    vmov.f32 s1, #2.0
+    vcmp.f32 s0, s1
+    vmrs APSR_nzcv, fpscr
+    bne lost
+    cpsid i
+    ldr r0, =0xe000ed04         @ ICSR: PendSV
+    mov r1, #0x10000000
+    str r1, [r0]
+    mov r8, r6                  @ still masked
+    cpsie i
+    nop
+    ldr r0, =0xe000e010         @ SysTick: 1000 clocks
+    ldr r1, =999
+    str r1, [r0, #4]
+    mov r1, #0
+    str r1, [r0, #8]
+    mov r1, #7
+    str r1, [r0]
+    wfi
+    wfi
+    wfi
+    mov r1, #0
+    str r1, [r0]
+    cmp r7, #3
+    itt eq
+    addeq r7, r7, #1
+    addeq r7, r7, #1
+    give r5
+    give r8
+    give r6
+    give r7
+    bx lr
+lost:
+    mov r5, #9
+    give r5
+    bx lr
+.endif
+.if PROGRAM == 1
+    ldr r0, =0x60000000
+    ldr r1, [r0]
+.endif
+.if PROGRAM == 2
+    ldr r0, =0xd0000000
+    str r0, [r0]
+.endif
+.if PROGRAM == 3
+    ldr r0, =0x08000400
+    str r0, [r0]
+.endif
+.if PROGRAM == 4
+    ldr r0, =0x58020000         @ GPIOA
+    ldr r1, [r0]
+.endif
+.if PROGRAM == 5
+    ldr r0, =0x58024402         @ RCC
+    ldr r1, [r0]
+.endif
+.if PROGRAM == 6
+    ldr r0, =0x20000002
+    strd r0, r1, [r0]
+.endif
+.if PROGRAM == 7
+    ldr r0, =0x20000001
+    vldr s0, [r0]
+.endif
+.if PROGRAM == 8
+    ldr r0, =0x20000002
+    ldmia r0!, {r1, r2}
+.endif
+.if PROGRAM == 9
+    ldr r2, =100000
+more:
+    push {r0, r1, r2, r3}
+    subs r2, r2, #1
+    cmp sp, #0x20000000
+    ldr r3, =0x20010010
+    cmp sp, r3
+    bhi more
+    add sp, sp, #1008
+again:
+    subs r2, r2, #1
+    bne again
+.endif
+.if PROGRAM == 10
+    ldr r0, =0x24001000
+    ldr r1, [r0]
+.endif
+.if PROGRAM == 11
+    ldr r0, =0xe000ed94
+    mov r1, #0
+    str r1, [r0, #4]
+    ldr r1, =0x24000000
+    str r1, [r0, #8]
+    ldr r1, =0x1000001f         @ 64 KB, no access
+    str r1, [r0, #12]
+    mov r1, #5
+    str r1, [r0]
+    ldr r0, =0x24000100
+    str r1, [r0]
+.endif
+.if PROGRAM == 12
+    ldr r0, =0x40000800         @ no peripheral of the bench
+    ldr r1, [r0]
+.endif
+.if PROGRAM == 13
+    udf #0
+.endif
+    bx lr
+    .ltorg
+    .size broken, . - broken

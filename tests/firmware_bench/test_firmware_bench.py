@@ -1,0 +1,206 @@
+"""The firmware bench (firmware_build/firmware_bench): small programs for it everywhere; the image
+of the STM32H747I-DISCO where upstream's sources are, as in tests/firmware/test_stm32_build.py.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from uff_host import patience
+from uff_host.errors import DeviceError
+from uff_host.targets.connect import connect
+from uff_host.targets.firmware import FirmwareTarget, bench_program
+
+HERE = Path(__file__).resolve().parent
+TOP = HERE.parents[1]
+MICROPYTHON_DIR = os.environ.get("UFF_STM32_MICROPYTHON_DIR", "")
+
+needs_bench = pytest.mark.skipif(
+    not bench_program().is_file(), reason="no firmware bench: make firmware-bench"
+)
+needs_compiler = pytest.mark.skipif(
+    shutil.which("arm-none-eabi-gcc") is None,
+    reason="no arm-none-eabi-gcc (Debian: gcc-arm-none-eabi)",
+)
+needs_sources = pytest.mark.skipif(
+    not MICROPYTHON_DIR,
+    reason="no image of the STM32H747I_DISCO: UFF_STM32_MICROPYTHON_DIR names no source tree",
+)
+
+
+# ---- small programs ----
+
+
+def run_program(tmp_path: Path, number: int, *options: str) -> subprocess.CompletedProcess[str]:
+    image = tmp_path / "program.elf"
+    command = ["arm-none-eabi-gcc", "-g", "-nostdlib", "-mcpu=cortex-m7", "-mfloat-abi=hard"]
+    command += ["-mfpu=fpv5-d16", f"-Wa,--defsym,PROGRAM={number}", "-Wl,-Ttext=0x08000000"]
+    command += ["-Wl,-e,start", str(HERE / "programs.s"), "-o", str(image)]
+    built = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stderr
+    run = [str(bench_program()), "--report", "--seconds", "0.01", *options, str(image)]
+    return patience.run(run, 60)
+
+
+@needs_bench
+@needs_compiler
+def test_exceptions_sleep_and_the_serial_line(tmp_path: Path) -> None:
+    """Two SVC, a PendSV that waited for PRIMASK, three ticks slept for and 2 from an IT block."""
+    done = run_program(tmp_path, 0)
+    assert (done.stdout, done.returncode) == ("2015", 0), done.stderr
+    assert "violations: 0" in done.stderr
+    assert "\nregisters: USART1 3: 0w cw 28w\n" in done.stderr
+
+
+BROKEN = {
+    1: "read of 4 bytes at 0x60000000, where nothing lies",
+    2: "write of 4 bytes at 0xd0000000, in an SDRAM that is not initialised",
+    3: "write of 4 bytes at 0x08000400, which is flash",
+    4: "read of GPIOA at 0x58020000, which has no clock",
+    6: "that wants words uses 0x20000002",
+    7: "that wants words uses 0x20000001",
+    8: "that wants words uses 0x20000002",
+    9: "the stack has used up all its 1024 bytes",
+    12: "read of 4 bytes at 0x40000800, where no peripheral of the bench is",
+    13: "an undefined instruction",
+}
+BROKEN_STRICT = {
+    5: "unaligned read of 4 bytes at 0x58024402, which is device memory",
+    10: "read of 4 bytes at 0x24001000, which nobody has written",
+    11: "write of 4 bytes at 0x24000100, which the MPU forbids",
+}
+
+
+@needs_bench
+@needs_compiler
+@pytest.mark.parametrize("number", BROKEN)
+def test_a_broken_program_is_told_with_function_and_line(tmp_path: Path, number: int) -> None:
+    done = run_program(tmp_path, number)
+    place = r"; at 0x[0-9a-f]{8} in broken \(programs\.s:\d+"
+    assert re.search("violation: .*" + re.escape(BROKEN[number]) + place, done.stderr), done.stderr
+
+
+@needs_bench
+@needs_compiler
+@pytest.mark.parametrize("number", BROKEN_STRICT)
+def test_strict_watches_loads_and_stores(tmp_path: Path, number: int) -> None:
+    done = run_program(tmp_path, number, "--strict")
+    place = r"; at 0x[0-9a-f]{8} in broken \(programs\.s:\d+"
+    wanted = re.escape(BROKEN_STRICT[number])
+    assert re.search(f"violation: {wanted}{place}", done.stderr), done.stderr
+    assert BROKEN_STRICT[number] not in run_program(tmp_path, number).stderr
+
+
+@needs_bench
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(b"", "is no ELF file of 32 bits"), (b"\x7fELF\x02\x01" + bytes(60), "is no ELF file")],
+    ids=["empty", "64 bits"],
+)
+def test_what_is_no_image_is_refused(tmp_path: Path, content: bytes, said: str) -> None:
+    path = tmp_path / "x.elf"
+    path.write_bytes(content)
+    done = patience.run([str(bench_program()), str(path)], 60)
+    assert done.returncode == 2
+    assert said in done.stderr
+
+
+def test_a_target_without_image_or_bench_says_what_to_build(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = tmp_path / "image.elf"
+    image.write_bytes(b"")
+    monkeypatch.setenv("UFF_FIRMWARE_BENCH", str(tmp_path / "none"))
+    with pytest.raises(DeviceError, match="make firmware-bench"):
+        connect(f"firmware:{image}")
+    monkeypatch.setenv("UFF_FIRMWARE_BENCH", str(image))
+    with pytest.raises(DeviceError, match="make firmware BOARD=STM32H747I_DISCO UART_REPL=1"):
+        connect(f"firmware:{tmp_path / 'no.elf'}")
+
+
+# ---- the image ----
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("image")
+    command = ["make", "-C", str(TOP / "firmware_build"), "STM32H747I_DISCO", "UART_REPL=1"]
+    done = patience.run([*command, f"OUT={out}", f"MICROPYTHON_DIR={MICROPYTHON_DIR}"], 900)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return out / "STM32H747I_DISCO" / "firmware.elf"
+
+
+@pytest.fixture(scope="module")
+def board(image: Path) -> Iterator[FirmwareTarget]:
+    with FirmwareTarget(image) as target:
+        yield target
+
+
+def say(board: FirmwareTarget, code: str) -> list[str]:
+    lines: list[str] = []
+    error = board.execute(code, "test", lines.append)
+    assert error == ""
+    return lines
+
+
+@needs_bench
+@needs_sources
+@pytest.mark.slow
+def test_the_image_starts_with_its_memories(board: FirmwareTarget) -> None:
+    """An empty flash gets a littlefs, the SDRAM its arena; no card, no panel: a REPL."""
+    said = say(
+        board,
+        "import os, machine, board_h747\n"
+        "print(os.listdir('/'), os.getcwd(), board_h747.size('arena'), machine.freq()[0])\n"
+        "open('a.txt', 'w').write('kept')",
+    )
+    assert said == ["['flash'] /flash 23068672 400000000"]
+    assert say(board, "print(open('a.txt').read())") == ["kept"]  # after a soft reset
+
+
+@needs_bench
+@needs_sources
+@pytest.mark.slow
+def test_files_go_both_ways(board: FirmwareTarget, tmp_path: Path) -> None:
+    data = bytes(range(256)) * 40
+    (tmp_path / "a").write_bytes(data)
+    board.put(tmp_path / "a", "a.bin")
+    board.get("a.bin", tmp_path / "b")
+    assert (tmp_path / "b").read_bytes() == data
+
+
+@needs_bench
+@needs_sources
+@pytest.mark.slow
+def test_twenty_soft_resets(board: FirmwareTarget) -> None:
+    for number in range(20):
+        assert say(board, f"print({number} + 1)") == [str(number + 1)]
+
+
+@needs_bench
+@needs_sources
+@pytest.mark.slow
+def test_tuned_kernels_give_the_plain_kernels_bits(board: FirmwareTarget) -> None:
+    code = (TOP / "tests/device/ridge_kernels.py").read_text()
+    lines: list[str] = []
+    assert board.execute(code, "ridge_kernels.py", lines.append) == ""
+    assert lines[-1].startswith("OK"), lines[-5:]
+
+
+@needs_bench
+@needs_sources
+@pytest.mark.slow
+def test_mpremote_talks_to_it(image: Path) -> None:
+    with FirmwareTarget(image) as own:
+        port = own.port
+        own._drop()  # mpremote's turn
+        mpremote = TOP / ".venv/bin/mpremote"
+        done = patience.run([str(mpremote), "connect", port, "exec", "print(6 * 7)"], 120)
+        assert (done.returncode, done.stdout.split()[-1:]) == (0, ["42"]), done.stderr
