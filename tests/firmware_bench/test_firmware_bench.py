@@ -11,12 +11,14 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import m7
 import pytest
 
 from uff_host import patience
 from uff_host.errors import DeviceError
 from uff_host.targets.connect import connect
 from uff_host.targets.firmware import FirmwareTarget, bench_program
+from uff_host.targets.unix import UnixTarget
 
 HERE = Path(__file__).resolve().parent
 TOP = HERE.parents[1]
@@ -187,11 +189,19 @@ def test_twenty_soft_resets(board: FirmwareTarget) -> None:
 @needs_bench
 @needs_sources
 @pytest.mark.slow
-def test_tuned_kernels_give_the_plain_kernels_bits(board: FirmwareTarget) -> None:
-    code = (TOP / "tests/device/ridge_kernels.py").read_text()
-    lines: list[str] = []
-    assert board.execute(code, "ridge_kernels.py", lines.append) == ""
-    assert lines[-1].startswith("OK"), lines[-5:]
+def test_a_model_has_the_bits_of_unix(
+    board: FirmwareTarget, micropython: Path, tmp_path: Path
+) -> None:
+    samples = m7.squares(tmp_path / "small.uffs", each=40)
+    job = {"network": "uff2", "solver": "primal", "lambda2": None, "hidden": 48, "seed": 7}
+    models = []
+    with UnixTarget(micropython) as unix:
+        for target in (unix, board):
+            target.put(samples, "train.uffs")
+            target.run("train.py", job | {"statistics": True})
+            target.get("model.uffm", tmp_path / "model.uffm")
+            models.append((tmp_path / "model.uffm").read_bytes())
+    assert models[0] == models[1]
 
 
 @needs_bench
