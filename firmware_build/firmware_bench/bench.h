@@ -105,7 +105,7 @@ void console_open(bool pty);
 int console_take(void);            // a byte, -1: none
 void console_give(uint8_t byte);
 extern bool console_paced; // a sleep takes as long here as there
-void console_idle(void); // the processor sleeps: perhaps the world needs its time
+void console_idle(uint64_t ns); // the processor slept so long: perhaps the world needs its time
 void console_flush(void);
 
 // ---- wires.c: the rest of the board, in another process (host/uff_host/virtual_board/wire.py) ----

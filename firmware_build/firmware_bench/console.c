@@ -19,6 +19,7 @@ static size_t taken_at, taken_end;
 static uint8_t given[4096];
 static size_t given_end;
 static uint64_t idle_from_ns; // virtual, since something last passed
+static uint64_t slept_ns;     // of that time; the rest it computed
 
 void console_open(bool pty) {
     is_pty = pty;
@@ -107,11 +108,12 @@ static uint64_t wall_ns(void) {
 bool console_paced; // sleep takes as long here as there
 static const uint64_t free_ns = 60000000000u;
 
-void console_idle(void) {
+void console_idle(uint64_t ns) {
     static uint64_t virtual_ns, real_ns;
     console_flush();
     const uint64_t now = bench_now_ns();
-    if (at_end && !is_pty && now - idle_from_ns > 1000000000u) {
+    slept_ns = now - ns >= idle_from_ns ? slept_ns + ns : 0;
+    if (at_end && !is_pty && slept_ns > 1000000000u) {
         cpu_end(0); // the input has ended, and nothing happens any more
         return;
     }

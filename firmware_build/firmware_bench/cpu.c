@@ -383,7 +383,7 @@ void cpu_open(bool strict) {
 
 // What has become due; and when to look again.
 static void events(void) {
-    static uint64_t next_advance;
+    static uint64_t next_advance, next_flush;
     if (cycles >= core_systick_due()) {
         core_systick();
     }
@@ -393,6 +393,10 @@ static void events(void) {
             cpu_end(0);
         }
         check_stack();
+        if (cycles >= next_flush) { // a program that never sleeps is heard all the same
+            console_flush();
+            next_flush = cycles + cycles_from_ns(1000000);
+        }
         next_advance = cycles + cycles_from_ns(20000);
     }
     deadline = NEVER;
@@ -403,11 +407,13 @@ static void events(void) {
 // The processor sleeps: time passes to the next event that wakes it.
 static void sleep_until_due(void) {
     while (!ended && !core_any_pending()) {
+        const uint64_t from = bench_now_ns();
         if (deadline > cycles) {
             cycles = deadline;
         }
+        const uint64_t ns = bench_now_ns() - from;
         events();
-        console_idle();
+        console_idle(ns);
         if (core_reset_wanted()) {
             return;
         }

@@ -48,7 +48,8 @@ void report_coverage(void) {
     bus_coverage(out);
 }
 
-// The same at the same place is said once.
+// The same at the same place is said once; after KEPT of them all others are counted alone, for a loop that breaks a rule at
+// ever other addresses would say it without end.
 void bench_violation(const char *format, ...) {
     char text[160];
     va_list args;
@@ -61,12 +62,20 @@ void bench_violation(const char *format, ...) {
             return;
         }
     }
-    if (said_count < KEPT) {
-        said[said_count].at = instruction_at;
-        memcpy(said[said_count++].text, text, sizeof(text));
+    if (said_count == KEPT) {
+        return;
     }
-    char place[512];
-    symbols_place(instruction_at, place, sizeof(place));
+    said[said_count].at = instruction_at;
+    memcpy(said[said_count++].text, text, sizeof(text));
+    static char place[512];
+    static uint32_t place_at; // a loop asks for the same one again and again, and addr2line takes its time
+    if (!place[0] || place_at != instruction_at) {
+        place_at = instruction_at;
+        symbols_place(instruction_at, place, sizeof(place));
+    }
     report_line("violation: %s; at 0x%08x in %s, after %.6f s", text, (unsigned)instruction_at, place,
         (double)bench_now_ns() / 1e9);
+    if (said_count == KEPT) {
+        report_line("violations: %u were told; from now on they are counted alone", (unsigned)KEPT);
+    }
 }

@@ -41,10 +41,7 @@ systick_handler:
     str \register, [r10, #0x28]
     .endm
 
-    .type broken, %function
-    .global broken
-broken:
-.if PROGRAM == 0                @ exceptions come in their order, masked ones later, and leave registers and FPU as they were
+    .macro open_line            @ USART1
     ldr r0, =0x580244f0         @ RCC_APB2ENR
     mov r1, #0x10
     str r1, [r0]
@@ -54,6 +51,13 @@ broken:
     str r1, [r10, #0x0c]
     mov r1, #9
     str r1, [r10]
+    .endm
+
+    .type broken, %function
+    .global broken
+broken:
+.if PROGRAM == 0                @ exceptions come in their order, masked ones later, and leave registers and FPU as they were
+    open_line
     mov r5, #0
     mov r6, #0
     mov r7, #0
@@ -166,6 +170,20 @@ again:
 .endif
 .if PROGRAM == 13
     udf #0
+.endif
+.if PROGRAM == 15               @ says something and computes for ever
+    open_line
+    mov r5, #7
+    give r5
+    b .
+.endif
+.if PROGRAM == 14               @ breaks a rule at ever other addresses
+    ldr r0, =0x40000800
+    ldr r2, =0x40001000
+next:
+    ldr r1, [r0], #4
+    cmp r0, r2
+    blo next
 .endif
     bx lr
     .ltorg

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -40,13 +41,18 @@ needs_sources = pytest.mark.skipif(
 # ---- small programs ----
 
 
-def run_program(tmp_path: Path, number: int, *options: str) -> subprocess.CompletedProcess[str]:
+def program(tmp_path: Path, number: int) -> Path:
     image = tmp_path / "program.elf"
     command = ["arm-none-eabi-gcc", "-g", "-nostdlib", "-mcpu=cortex-m7", "-mfloat-abi=hard"]
     command += ["-mfpu=fpv5-d16", f"-Wa,--defsym,PROGRAM={number}", "-Wl,-Ttext=0x08000000"]
     command += ["-Wl,-e,start", str(HERE / "programs.s"), "-o", str(image)]
     built = subprocess.run(command, capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stderr
+    return image
+
+
+def run_program(tmp_path: Path, number: int, *options: str) -> subprocess.CompletedProcess[str]:
+    image = program(tmp_path, number)
     run = [str(bench_program()), "--report", "--seconds", "0.01", *options, str(image)]
     return patience.run(run, 60)
 
@@ -98,6 +104,32 @@ def test_strict_watches_loads_and_stores(tmp_path: Path, number: int) -> None:
     wanted = re.escape(BROKEN_STRICT[number])
     assert re.search(f"violation: {wanted}{place}", done.stderr), done.stderr
     assert BROKEN_STRICT[number] not in run_program(tmp_path, number).stderr
+
+
+@needs_bench
+@needs_compiler
+def test_what_a_program_says_comes_while_it_computes(tmp_path: Path) -> None:
+    command = [str(bench_program()), str(program(tmp_path, 15))]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as bench:
+        try:
+            assert bench.stdout is not None
+            line = [bench.stdout]
+            assert patience.until(lambda: select.select(line, [], [], 0.1)[0], 20, bench.pid)
+            assert bench.poll() is None
+            assert os.read(bench.stdout.fileno(), 10) == b"7"
+        finally:
+            bench.terminate()
+
+
+@needs_bench
+@needs_compiler
+def test_a_program_that_breaks_rules_without_end_is_told_of_256(tmp_path: Path) -> None:
+    """512 words where nobody is; what is kept and said has a bound, what is counted has none."""
+    done = run_program(tmp_path, 14)
+    lines = done.stderr.splitlines()
+    assert sum(line.startswith("violation: read of 4 bytes at ") for line in lines) == 256
+    assert "violations: 256 were told; from now on they are counted alone" in lines
+    assert lines[-1] == "violations: 512"
 
 
 @needs_bench
