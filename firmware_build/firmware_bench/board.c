@@ -81,6 +81,7 @@ void board_open(void) {
     bus_add(
         plain_model("RTC", 0x58004000u, 0x400, rtc), ALWAYS); // its bus clock is on from reset (RM0399, RCC_APB4ENR)
     bus_add(plain_model("DAC", 0x40007400u, 0x400, NULL), BENCH_PERIPHERAL(BENCH_APB1LENR, 29));
+    bus_add(plain_model("SPI5", 0x40015000u, 0x400, NULL), BENCH_PERIPHERAL(BENCH_APB2ENR, 20));
     bus_add(plain_model("OTG_HS", 0x40040000u, 0x40000, otg), BENCH_OTG_HS);
     bus_add(plain_model("DBGMCU", 0x5c001000u, 0x400, dbgmcu), ALWAYS);
     bus_add(plain_model("CRC", 0x58024c00u, 0x400, crc), BENCH_PERIPHERAL(BENCH_AHB4ENR, 19));

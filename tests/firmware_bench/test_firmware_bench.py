@@ -14,9 +14,12 @@ from pathlib import Path
 
 import m7
 import pytest
+import selftest_bounds
 
 from uff_host import patience
+from uff_host.cli import main
 from uff_host.errors import DeviceError
+from uff_host.handwriting import lesson
 from uff_host.targets.connect import connect
 from uff_host.targets.firmware import FirmwareTarget, bench_program
 from uff_host.targets.unix import UnixTarget
@@ -172,8 +175,13 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def board(image: Path) -> Iterator[FirmwareTarget]:
-    with FirmwareTarget(image) as target:
+def violations(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("log") / "violations.log"
+
+
+@pytest.fixture(scope="module")
+def board(image: Path, violations: Path) -> Iterator[FirmwareTarget]:
+    with FirmwareTarget(image, log=violations) as target:
         yield target
 
 
@@ -246,3 +254,86 @@ def test_mpremote_talks_to_it(image: Path) -> None:
         mpremote = TOP / ".venv/bin/mpremote"
         done = patience.run([str(mpremote), "connect", port, "exec", "print(6 * 7)"], 120)
         assert (done.returncode, done.stdout.split()[-1:]) == (0, ["42"]), done.stderr
+
+
+SELFTEST = {"sections": "identity,clocks,flash,sdram,training,display,touch,power"}
+QUICK = {"march_bytes": 1 << 16, "write_kb": 16, "answer_s": 0.2, "rest_s": 0.1, "touch_s": 0.3}
+
+
+@needs_bench
+@needs_sources
+@pytest.mark.slow
+def test_the_self_test_runs_to_its_end(board: FirmwareTarget) -> None:
+    """Without the section that compares cycles with the silicon's: here each takes one clock."""
+    report = board.run("selftest.py", {**SELFTEST, **QUICK, "power_s": 0})
+    parts = report["sections"]
+    states = {name: part["state"] for name, part in parts.items() if name != "kernels"}
+    absent = ("display", "touch")
+    wanted = SELFTEST["sections"].split(",")
+    assert states == {name: "not there" if name in absent else "ok" for name in wanted}
+    carried = {form: row[0] for form, row in selftest_bounds.carried()[1].items()}
+    runs = parts["training"]["found"]["runs"]
+    assert {form: run["sha256"] for form, run in runs.items()} == carried
+    assert parts["identity"]["found"]["board"] == "STM32H747I-DISCO"
+
+
+@needs_bench
+@needs_sources
+@pytest.mark.slow
+def test_a_session_replayed_leaves_the_bytes_of_unix(
+    board: FirmwareTarget, micropython: Path, tmp_path: Path
+) -> None:
+    """The application draws and learns from recorded touches, on a screen in memory."""
+    session = tmp_path / "two.ufft"
+    told = ["lesson", str(session), "--characters", "12", "--examples", "2", "--ask", "0"]
+    assert main.main(told) == 0
+    kept = []
+    with UnixTarget(micropython) as unix:
+        for target in (unix, board):
+            result = lesson.replay(target, session, job={"width": 800, "height": 480})
+            assert result["counts"] == [2, 2]
+            for name in (lesson.SAMPLES, lesson.MODEL):
+                target.get(name, tmp_path / "x")
+                kept.append((tmp_path / "x").read_bytes())
+    assert kept[:2] == kept[2:]
+
+
+# Of upstream: a soft reset switches off what was never on (ports/stm32/main.c, soft_reset_exit).
+KNOWN = {"HAL_SPI_DeInit", "HAL_I2C_DeInit", "dac_deinit"}
+
+
+@needs_bench
+@needs_sources
+@pytest.mark.slow
+def test_the_image_broke_no_rule_but_those_of_upstream(
+    board: FirmwareTarget, violations: Path
+) -> None:
+    """In all that the tests above did; a soft reset is among it in any case."""
+    assert say(board, "print(1)") == ["1"]
+    said = violations.read_text().splitlines()
+    assert {re.sub(r".*; at 0x\w+ in (\w+).*", r"\1", line) for line in said} == KNOWN, said
+    assert all(", which has no clock; at " in line for line in said), said
+
+
+@needs_bench
+@needs_sources
+@pytest.mark.slow
+def test_a_reset_in_mid_write_leaves_a_whole_file_system(image: Path, tmp_path: Path) -> None:
+    """The processor resets itself while a file grows: what was closed is there, and a REPL."""
+    dropped = "\r" * 300  # a start takes what came before it was ready
+    typed = [
+        dropped + "import machine, os",
+        "with open('whole', 'w') as f: f.write('x' * 5000)\r",
+        "f = open('cut', 'w')",
+        "f.write('y' * 20000)",
+        "machine.reset()" + "\r" + dropped + "import os",
+        "print(len(open('whole').read()), os.stat('cut')[6] <= 20000, 'after' + 'wards')",
+    ]
+    (tmp_path / "typed").write_text("".join(one + "\r" for one in typed), newline="")
+    with (tmp_path / "typed").open() as line:
+        done = patience.run([str(bench_program()), "--report", str(image)], 120, stdin=line)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("MicroPython v") == 2, done.stdout
+    assert done.stdout.count("no file system") == 1, done.stdout
+    assert "5000 True afterwards" in done.stdout
+    assert done.stderr.endswith("violations: 0\n")
