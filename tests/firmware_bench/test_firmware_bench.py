@@ -221,8 +221,8 @@ def test_files_go_both_ways(board: FirmwareTarget, tmp_path: Path) -> None:
 @needs_bench
 @needs_sources
 @pytest.mark.slow
-def test_twenty_soft_resets(board: FirmwareTarget) -> None:
-    for number in range(20):
+def test_a_hundred_soft_resets(board: FirmwareTarget) -> None:
+    for number in range(100):
         assert say(board, f"print({number} + 1)") == [str(number + 1)]
 
 
