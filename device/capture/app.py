@@ -77,6 +77,8 @@ class App:
         self._x = self._y = 0  # where the last report was
         self._once = None  # the place and time of a tap that a second one would undo
         self._read = None, None  # the recogniser's state that the pages show
+        self._drawn = False  # a page was drawn whole since the last look at the touch controller
+        self._littered = False  # a page that is no more has left garbage
         self._torn = False  # a page may be half drawn, for lack of memory
         self._may_mend = True
         # Made once: a bound method takes memory, and what is not guarded ends the application.
@@ -159,6 +161,7 @@ class App:
     # ---- touch ----
 
     def _poll(self):
+        self._drawn = False
         reports = self._touch.read()
         for report in reports:
             self._guarded(self._report, report)
@@ -178,7 +181,7 @@ class App:
         page = self.page
         if event == PRESS:
             if self._finger == finger:  # an error has cost its lift
-                self._over = False
+                self._slide_off(page)
                 self._release()
             if self._finger is None:
                 self._finger = finger
@@ -222,6 +225,12 @@ class App:
                 self._over = over
                 self.paint(page.control, self._held, over)
 
+    def _slide_off(self, page):
+        """The finger is no longer over what it pressed."""
+        if self._over and self._held != "field" and self._held in page.controls:
+            self.paint(page.control, self._held, False)
+        self._over = False
+
     def _press(self, held, x, y):
         self._held, self._over = held, True
         if held == "field":
@@ -261,8 +270,8 @@ class App:
 
     def go(self, page):
         """Shows another page."""
-        gc.collect()
         self.page = page
+        self._drawn = self._littered = True
         self.paint(page.draw)
 
     def first_page(self):
@@ -403,7 +412,14 @@ class App:
             await asyncio.sleep_ms(0 if worked else POLL_MS)
 
     def _slice(self):
-        """One piece of each thing to be done; False where there is nothing."""
+        """One piece of each thing to be done; False where there is nothing, or where fingers come
+        first."""
+        if self._drawn:
+            return False
+        if self._littered:
+            self._littered = False
+            gc.collect()
+            return True
         worked = self.page.step()
         if self._predicting is not None:
             self._predict()

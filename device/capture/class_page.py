@@ -50,7 +50,8 @@ class ClassPage(Page):
         super().update()
         if self._below != self._hint():
             x, y, width, height = self.places["title"]
-            self.screen.fill((x - 2, y, width + 4, height), colours.BACK)
+            # Two lines may be taller than their place: they reach into the gap below it.
+            self.screen.fill((x - 2, y, width + 4, height + self.layout.gap - 1), colours.BACK)
             self._title()
 
     def _title(self):
