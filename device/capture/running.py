@@ -12,8 +12,9 @@ from .words import sentence
 
 
 def start(board):
-    """The application of a board, ready to run. Where it cannot be made, None: the screen and the
-    console say why."""
+    """The application of a board, ready to run; it has the board and its memory for itself. Where
+    it cannot be made, None: the screen and the console say why."""
+    board.arena.clear()  # of one that was stopped before
     trouble = None
     for _ in range(2):  # the second time with the memory of the first
         try:

@@ -13,14 +13,17 @@ class HeapArena:
     """Of a board that has nothing but the heap.
 
     arena() gives an alloc(bytes) -> zeroed buffer for one training; arena.keep() says that the
-    network lies in what was given last. The heap needs no telling: it gives back what nothing
-    holds.
+    network lies in what was given last, arena.clear() that none does. The heap needs no telling:
+    it gives back what nothing holds.
     """
 
     def __call__(self):
         return bytearray
 
     def keep(self):
+        pass
+
+    def clear(self):
         pass
 
 
@@ -50,6 +53,9 @@ class Arena:
     def keep(self):
         self._kept = self._given
         self._kept.end()
+
+    def clear(self):
+        self._given = self._kept = None
 
 
 class Part:
