@@ -162,8 +162,10 @@ class FT6x06:
     def drop(self):
         """Forgets what was touched before: a finger that is down now is reported when it comes
         again."""
+        quiet = 0
         for _ in range(_QUEUE):
-            if not self.read():
+            quiet = 0 if self.read() else quiet + 1
+            if quiet == 2:  # a press is reported at its second sample
                 break
 
     def raw(self):

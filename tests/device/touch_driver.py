@@ -83,6 +83,21 @@ def test_a_click_shorter_than_a_scan_is_not_lost():
     assert said == [(0, e, 100 + k, 50) for k in range(3) for e in (PRESS, LIFT)]
 
 
+def test_what_was_touched_before_is_dropped_and_a_finger_that_stays_down_presses_nothing():
+    bench = Bench()
+    bench.model.press(5, 100, 50)
+    bench.now += 10
+    bench.model.scan(bench.now)
+    bench.touch.drop()
+    bench.judge.down.add(0)  # it is down, though nobody was told
+    bench.model.move(5, 130, 60)
+    assert told(bench.step(2)) == [(0, CONTACT, 130, 60)]
+    bench.model.lift(5)
+    assert told(bench.step(3)) == [(0, LIFT, 130, 60)]
+    bench.model.press(6, 90, 40)
+    assert told(bench.step(2)) == [(0, PRESS, 90, 40)]
+
+
 def test_two_fingers_keep_their_ids_when_the_first_is_lifted():
     bench = pressed(100, 50, finger=1)
     bench.model.press(2, 600, 400)
