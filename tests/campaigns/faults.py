@@ -44,6 +44,7 @@ CAMPAIGNS = {
     "truncations": 4,
     "mutations": 2,
     "two_programs": 1,
+    "monkeys": 1,
 }
 HEAP = {"little_memory": "2M"}
 SILENCE = 600  # seconds without a line: it hangs

@@ -23,6 +23,7 @@ FEWER = {
     "truncations": 80,
     "mutations": 40,
     "two_programs": 20,
+    "monkeys": 50,
 }
 
 

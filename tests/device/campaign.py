@@ -22,12 +22,13 @@ import capture.app
 import faults
 from boards.headless import MemoryDisplay
 from capture import rules
-from capture.app import App
 from capture.layout import KEYS, Layout, centre
 from capture.raster import SIDE, Raster
 from capture.recogniser import Recogniser
 from capture.running import serve
 from drivers.touch import CONTACT, LIFT, PRESS, Touch
+from monkey import Ledger, Monkey, WatchedApp
+from monkey import session as monkey_session
 from uff_checks import NAMES, Random, contents, image, mount, small_samples, umount
 
 from ridge import crc32
@@ -734,26 +735,13 @@ class Fingers:
         return ()
 
 
-class WatchedApp(App):
-    """Counts the drawings that it takes for kept, and those of which it is not sure."""
-
-    kept = unsure = 0
-
-    def capture(self, label):
-        try:
-            super().capture(label)
-        except ValueError as error:
-            self.unsure += "see whether" in str(error)
-            raise
-        self.kept += 1
-
-
 class Person:
     """Somebody at the application on a board with this disk."""
 
     def __init__(self, reports):
         self.fingers = Fingers(reports)
-        self.app = self.fingers.app = WatchedApp(DISPLAY, self.fingers, recogniser())
+        ledger = Ledger(FOLDER + "/")
+        self.app = self.fingers.app = WatchedApp(DISPLAY, self.fingers, ledger)
 
     def run(self):
         serve(self.app)
@@ -787,7 +775,6 @@ def application(places, inject, text, may_end):
     while True:
         disk_of(data)
         person = Person(touches)
-        before = len(person.app.recogniser.samples)
         failed = None
         try:
             came = inject(person.run, n)
@@ -802,18 +789,15 @@ def application(places, inject, text, may_end):
         try:
             if failed is not None and type(failed) is not may_end:
                 raise failed
-            app = person.app
-            said, most = app.kept, app.kept + app.unsure + (failed is not None)
+            ledger = person.app.recogniser
+            check_ledger(ledger)
             if failed is not None:
                 person = Person([])
-                app = person.app
-                assert not app.recogniser.notices, app.recogniser.notices
-            count = len(kept(app.recogniser)[0])
-            assert said <= count - before <= most, "%d drawings more, %d said" % (
-                count - before,
-                said,
-            )
+            app = person.app
+            assert not app.recogniser.notices, app.recogniser.notices
+            assert kept(app.recogniser) == kept(ledger)
             person.go_on()
+            check_ledger(app.recogniser)
             again = recogniser()
             assert kept(again) == kept(app.recogniser) and not again.notices
             assert again.stale == app.recogniser.stale
@@ -834,7 +818,8 @@ def power_cuts(places):
     for torn in (1, 0):
         row = Row("the power goes at a write or erasure" + (", which is torn" if torn else ""))
         for name, data, do in cut_operations():
-            power_cut(row, places, torn, name, data, do)
+            steps = do if type(do) is tuple else (do,)
+            power_cut(row, places, torn, name, data, steps)
         row.end()
 
 
@@ -859,17 +844,35 @@ def cut_operations():
         ("add class", trained, lambda: recogniser().add_class("more")),
         ("rename class", trained, lambda: recogniser().rename_class(0, "bar")),
         ("remove class", trained, lambda: recogniser().remove_class(1)),
+        ("undo delete", trained, undone(lambda found: found.delete(2))),
+        ("undo relabel", trained, undone(lambda found: found.relabel(2, 0))),
+        ("undo remove class", trained, undone(lambda found: found.remove_class(1))),
         ("train", trained, lambda: train(recogniser())),
         ("a start with a damaged file", damaged, lambda: recogniser()),
     ):
         yield name, data, do
 
 
+def undone(change):
+    """Two steps: the change, and that it is taken back."""
+    changed = []
+
+    def do():
+        changed[:] = [recogniser()]
+        change(changed[0])
+
+    return do, lambda: changed[0].undo()
+
+
 def plainly(found):
     return pixels(found.samples) + (tuple(found.names),)
 
 
-def power_cut(row, places, torn, name, data, do):
+def power_cut(row, places, torn, name, data, steps):
+    def do():
+        for step in steps:
+            step()
+
     def started():
         found = recogniser()
         seen = kept(found)
@@ -879,10 +882,13 @@ def power_cut(row, places, torn, name, data, do):
     found = recogniser()
     before, said = plainly(found), found.notices
     umount()
-    disk_of(data)
-    do()
-    after = started()[1]
-    umount()
+    states = [before]
+    for last in range(len(steps)):
+        disk_of(data)
+        for step in steps[: last + 1]:
+            step()
+        states.append(started()[1])
+        umount()
     n = places.first()
     while True:
         disk = disk_of(data)
@@ -902,8 +908,8 @@ def power_cut(row, places, torn, name, data, do):
         disk_of(left)
         try:
             found, seen = started()
-            assert seen in (before, after), "neither before nor after"
-            assert found.notices == said or seen == after, found.notices
+            assert seen in states, "neither before nor after"
+            assert found.notices == said or seen == states[-1], found.notices
             if said and not found.notices:
                 raise AssertionError("what was lost is said no more")
             check_network(found)
@@ -1327,6 +1333,42 @@ def two_programs(places):
     row.end()
 
 
+SESSIONS, TOUCHES = 200, 500
+
+
+def monkeys(places):
+    """Touches and keys by chance at the application, on both sizes of a screen."""
+    row = Row("%d touches and keys by chance" % TOUCHES)
+    trained = drawings_disk(extra=1)
+    displays = DISPLAY, MemoryDisplay(800, 480)
+    for number in range(max(SESSIONS // places.every, 4)):
+        row.attempt()
+        seed = places.random.below(1 << 20)
+        if number % 4 < 2:
+            new_disk(1024)
+        else:
+            disk_of(trained)
+        try:
+            fingers = Monkey(Random(seed), TOUCHES)
+            found = monkey_session(FOLDER + "/", displays[number & 1], fingers, check_ledger)
+            assert recogniser().stale == found.stale
+            if found.network is not None and not found.stale:
+                saved = contents(FOLDER + "/drawings.uffm")
+                assert saved == trained_model(found), "it is not the network of the drawings"
+        except Exception as error:
+            row.lose("seed %d: %r" % (seed, error))
+            sys.print_exception(error)
+        asyncio.new_event_loop()
+        umount()
+    row.end()
+
+
+def check_ledger(ledger):
+    """What the application has said it did is what is in the file."""
+    ledger.settle()
+    kept(ledger)
+
+
 # ---- the campaigns ----
 
 
@@ -1403,6 +1445,7 @@ CAMPAIGNS = {
         truncations,
         mutations,
         two_programs,
+        monkeys,
     )
 }
 

@@ -63,6 +63,25 @@ def test_training_never_freezes_the_screen_for_more_than_100_ms_of_emulated_time
 
 
 @pytest.mark.slow
+def test_touches_by_chance_never_freeze_the_screen_for_more_than_100_ms_of_emulated_time() -> None:
+    most: dict[str, int] = {}
+
+    def on_line(line: str) -> None:
+        word, *rest = line.split()
+        if word == "pace":
+            most[rest[0]] = int(rest[1])
+
+    with m7.started(counted=True) as target:
+        for helper in ("monkey.py", "uff_checks.py"):
+            target.put(TESTS / "device" / helper, helper)
+        error = target.execute((SCREEN / "monkey_pace.py").read_text(), "pace", on_line)
+    assert not error, error
+    print({page: f"{count / INSTRUCTIONS_PER_MS:.1f} ms" for page, count in most.items()})
+    assert len(most) >= 5, most  # it has been on nearly every page
+    assert max(most.values()) <= 100 * INSTRUCTIONS_PER_MS, most
+
+
+@pytest.mark.slow
 def test_the_50th_drawing_with_15_copies_is_learned_within_60_million_instructions() -> None:
     counted: dict[tuple[str, str], int] = {}
 
