@@ -16,6 +16,7 @@ from uff_checks import RamDisk, contents, exists, mount, raises, run, umount, wr
 from user import User, plain_draw
 
 from uff import Dataset
+from uff.arena import HeapArena
 
 SIZES = ((800, 480), (480, 272))
 
@@ -829,7 +830,7 @@ def test_an_edit_that_was_made_with_trouble_is_not_asked_for_again():
 def test_what_cannot_start_says_so_on_the_screen():
     class Board:
         display, touch, leds, button = MemoryDisplay(480, 272), None, (), None
-        folder, arena = "/nowhere/", None
+        folder, arena = "/nowhere/", HeapArena()
 
     made = []
 
@@ -863,7 +864,7 @@ def test_main_says_on_the_screen_what_has_ended_it():
             raise RuntimeError("the touch controller is gone")
 
     class Board:
-        name, leds, button, arena = "test", (), None, None
+        name, leds, button, arena = "test", (), None, HeapArena()
         display, touch = MemoryDisplay(480, 272), Broken()
         folder = scratch() + "/"
 
