@@ -24,6 +24,7 @@ class TimedMonkey(Monkey):
         super().__init__(*args)
         self.most = {}
         self.last = None
+        self.told = self.left
 
     def read(self):
         now = instructions()
@@ -35,6 +36,9 @@ class TimedMonkey(Monkey):
         finally:
             # What is drawn anew to be compared is no work of the application, nor is a new start.
             self.last = None if self.stopped else instructions()
+            if self.left <= self.told - 20:
+                self.told = self.left
+                print("left", self.left)  # it goes on
 
 
 def check(ledger):

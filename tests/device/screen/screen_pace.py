@@ -44,7 +44,9 @@ class Timed:
 async def script(user):
     app, display = user.app, user.display
     for kind in range(3):
-        await user.teach(kind, kind, EACH)
+        for shift in range(EACH):
+            await user.teach(kind, kind, 1, shift)
+            print("taught", kind, shift)  # it goes on
     display.begin()
     await user.tap("train")
     print("pace training", display.most)
