@@ -29,6 +29,7 @@ POLL_MS = 10
 PREDICT_MS = 200  # at least, between two predictions while the finger is down
 DOUBLE_MS = 300  # a tap that soon at the same place is the second of a double tap
 TROUBLES = (ValueError, MemoryError, OSError, OverflowError)
+REFUSALS = (ValueError, OverflowError)  # FileChanged too; a tuple made when needed takes memory
 LITTLE_MEMORY = words.LITTLE_MEMORY, True, False
 KEPT = "Kept.", False, True
 DONE = "It is done, but there was not enough memory to go on.", True, False
@@ -355,7 +356,7 @@ class App:
             change(*args)
         except TROUBLES as error:
             trouble = error
-        refused = isinstance(trouble, (ValueError, OverflowError))  # FileChanged too
+        refused = isinstance(trouble, REFUSALS)
         try:
             made = samples.version != before
             self._read_samples()
