@@ -181,19 +181,6 @@ class Layout:
             page["thumbnail %d" % i] = left, top + i // columns * (side + line + gap), side, side
         return page
 
-    def confirm(self):
-        """The page that asked before a class was removed; recordings of version 1 have been on
-        it (session.py)."""
-        gap = self.gap
-        tall = self.touch * 3 // 2
-        half = (self.width - 3 * gap) // 2
-        y = self.height - gap - tall
-        return {
-            "question": (gap, gap, self.width - 2 * gap, y - 2 * gap),
-            "no": (gap, y, half, tall),
-            "yes": (2 * gap + half, y, half, tall),
-        }
-
 
 def inside(rect, x, y, margin=0):
     """Whether a point lies in a rectangle, or so near it."""
