@@ -22,7 +22,7 @@ from .layout import Layout, centre
 from .pen import Drawing
 from .raster import SIDE, Raster
 from .recogniser import CHECK, LEARN, SAVE
-from .screen import Screen
+from .screen import brush_of
 from .words import Refused, sentence
 
 POLL_MS = 10
@@ -43,7 +43,7 @@ class App:
     Recogniser, whose notices it says one after the other."""
 
     def __init__(self, display, touch, recogniser, leds=(), button=None):
-        self.screen = Screen(display)
+        self.screen = brush_of(display)
         self.recogniser = recogniser
         self._touch, self._leds, self._button = touch, leds, button
         self._raster, self._image = Raster(), bytearray(SIDE * SIDE)
@@ -93,6 +93,7 @@ class App:
     async def run(self):
         """Shows the first page and serves it until quit()."""
         begin, poll, _, _ = self._steps
+        self.screen.attach(self)
         self._guarded(begin)
         worker = asyncio.create_task(self._work())
         try:
@@ -104,6 +105,7 @@ class App:
         finally:
             self._quit = False  # for another run; quit() may come before this one has begun
             worker.cancel()
+            self.screen.attach(None)
             self._stop()
 
     def _begin(self):

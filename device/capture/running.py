@@ -7,7 +7,7 @@ import sys
 from . import screen as colours
 from .app import TROUBLES, App
 from .recogniser import Recogniser
-from .screen import Screen
+from .screen import brush_of
 from .words import sentence
 
 
@@ -71,7 +71,7 @@ def stopped(display, error):
     """Says what ended the application: on the console what it was, in the middle of the screen
     what it means."""
     sys.print_exception(error)
-    screen = Screen(display)
+    screen = brush_of(display)
     screen.clear()
     text = "The application has stopped: %s Reset the board." % sentence(error, "")
     rect = 0, 0, screen.width, screen.height

@@ -36,6 +36,12 @@ TICK = (0, 54, 14, 40, 37, 62, 84, 10, 100, 24, 39, 92)  # its corners, hundredt
 RECTS = 12  # changed parts kept apart between two flushes
 
 
+def brush_of(display):
+    """The Screen that draws on a display: one of the display's own, where it has one."""
+    brush = getattr(display, "brush", None)
+    return brush() if brush else Screen(display)
+
+
 class Screen:
     """Draws into display.framebuf and sends what changed by display.show(x, y, w, h)."""
 
@@ -51,6 +57,9 @@ class Screen:
         self._greys = framebuf.FrameBuffer(bytearray(2 * 256), 256, 1, framebuf.RGB565)
         for level in range(256):
             self._greys.pixel(level, 0, _between(PAPER, INK, level, 255))
+
+    def attach(self, app):
+        """This application serves the screen from now on, or none (None)."""
 
     # ---- what changed ----
 

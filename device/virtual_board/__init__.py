@@ -76,6 +76,16 @@ class _Display:
         self.framebuf = framebuf.FrameBuffer(self._pixels, width, height, framebuf.RGB565)
         self._packet = memoryview(bytearray(9 + _BAND))
 
+    def brush(self):
+        """A Screen for it that tells in words what is on it."""
+        from .transcript import Transcript
+
+        return Transcript(self, self.tell)
+
+    def tell(self, text):
+        """What is on the screen, for the page; "" where nobody says."""
+        self._wire.send(b"S" + text.encode())
+
     def show(self, x, y, w, h):
         right, bottom = min(x + w, self.width), min(y + h, self.height)
         x, y = max(x, 0), max(y, 0)
@@ -120,6 +130,7 @@ class Board:
         self._wire = wire = _Wire(int(os.getenv("UFF_BOARD_FD")))
         width, height = (int(number) for number in os.getenv("UFF_BOARD_SIZE").split("x"))
         self.display = _Display(wire, width, height)
+        self.display.tell("")
         self.touch = FT6x06(_I2C(wire), width, height)
         self.leds = tuple(_Led(wire, number) for number in range(4))
         self.arena = HeapArena()

@@ -27,6 +27,8 @@ IMPORT(width) uint32_t import_width(void);
 IMPORT(height) uint32_t import_height(void);
 // Shows a rectangle of a frame (RGB565, rows of `pitch` pixels).
 IMPORT(show) void import_show(const void *frame, uint32_t pitch, uint32_t x, uint32_t y, uint32_t w, uint32_t h);
+// What is on the screen, in words (transcript.py).
+IMPORT(tell) void import_tell(const char *text, uint32_t length);
 IMPORT(led) void import_led(uint32_t number, int32_t on);
 IMPORT(button) int32_t import_button(void);
 // Registers of an I2C device; 0 or an errno.

@@ -3,5 +3,6 @@
 include("../../device/manifest.py")
 module("_boot.py")
 module("web_board.py")
+module("transcript.py", base_path="../../device/virtual_board")
 module("web_disk.py")
 module("main.py", base_path="../../device")

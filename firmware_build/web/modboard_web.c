@@ -42,6 +42,15 @@ static mp_obj_t board_show(size_t n_args, const mp_obj_t *args) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(board_show_obj, 6, 6, board_show);
 
+// tell(text): what is on the screen, in words; "" where nobody says.
+static mp_obj_t board_tell(mp_obj_t text) {
+    size_t length;
+    const char *const words = mp_obj_str_get_data(text, &length);
+    import_tell(words, length);
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_1(board_tell_obj, board_tell);
+
 // led(number, on)
 static mp_obj_t board_led(mp_obj_t number, mp_obj_t on) {
     import_led((uint32_t)mp_obj_get_int(number), mp_obj_is_true(on));
@@ -112,6 +121,7 @@ static const mp_rom_map_elem_t board_table[] = {
     {MP_ROM_QSTR(MP_QSTR___name__), MP_ROM_QSTR(MP_QSTR_board_web)},
     {MP_ROM_QSTR(MP_QSTR_screen), MP_ROM_PTR(&board_screen_obj)},
     {MP_ROM_QSTR(MP_QSTR_show), MP_ROM_PTR(&board_show_obj)},
+    {MP_ROM_QSTR(MP_QSTR_tell), MP_ROM_PTR(&board_tell_obj)},
     {MP_ROM_QSTR(MP_QSTR_led), MP_ROM_PTR(&board_led_obj)},
     {MP_ROM_QSTR(MP_QSTR_button), MP_ROM_PTR(&board_button_obj)},
     {MP_ROM_QSTR(MP_QSTR_i2c_read), MP_ROM_PTR(&board_i2c_read_obj)},

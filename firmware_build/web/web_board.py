@@ -25,6 +25,12 @@ class _Display:
         self._pixels = bytearray(2 * width * height)
         self.framebuf = framebuf.FrameBuffer(self._pixels, width, height, framebuf.RGB565)
 
+    def brush(self):
+        """A Screen for it that tells in words what is on it."""
+        from transcript import Transcript
+
+        return Transcript(self, board_web.tell)
+
     def show(self, x, y, w, h):
         right, bottom = min(x + w, self.width), min(y + h, self.height)
         x, y = max(x, 0), max(y, 0)
@@ -50,6 +56,7 @@ class Board:
     def __init__(self):
         width, height = board_web.screen()
         self.display = _Display(width, height)
+        board_web.tell("")
         self.touch = FT6x06(_I2C(), width, height)
         self.leds = tuple(_Led(number) for number in range(4))
         self.arena = HeapArena()

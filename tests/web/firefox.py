@@ -59,6 +59,32 @@ class Mouse:
         await self._page.call("input.performActions", actions=[pointer])
 
 
+KEYS = {
+    "Backspace": "\ue003",
+    "Enter": "\ue007",
+    "Escape": "\ue00c",
+    "ArrowLeft": "\ue012",
+    "ArrowUp": "\ue013",
+    "ArrowRight": "\ue014",
+    "ArrowDown": "\ue015",
+}
+
+
+class Keyboard:
+    def __init__(self, page: FirefoxPage) -> None:
+        self._page = page
+
+    async def press(self, key: str) -> None:
+        value = KEYS.get(key, key)
+        actions = [{"type": "keyDown", "value": value}, {"type": "keyUp", "value": value}]
+        keys = {"type": "key", "id": "keyboard", "actions": actions}
+        await self._page.call("input.performActions", actions=[keys])
+
+    async def type(self, text: str) -> None:
+        for letter in text:
+            await self.press(letter)
+
+
 class Locator:
     def __init__(self, page: FirefoxPage, selector: str) -> None:
         self._page, self._element = page, f"document.querySelector({json.dumps(selector)})"
@@ -84,6 +110,7 @@ class FirefoxPage:
     def __init__(self, browser: Firefox, context: str) -> None:
         self.browser, self._context = browser, context
         self.mouse = Mouse(self)
+        self.keyboard = Keyboard(self)
 
     async def call(self, method: str, **parameters: Any) -> Any:
         return await self.browser.call(method, context=self._context, **parameters)

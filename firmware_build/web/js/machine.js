@@ -32,6 +32,7 @@ export class Machine {
       width: () => around.width,
       height: () => around.height,
       show: (at, pitch, x, y, w, h) => around.show(new Uint16Array(this.memory.buffer, at, pitch * (y + h)), pitch, x, y, w, h),
+      tell: (at, length) => around.tell(new TextDecoder().decode(bytes(at, length))),
       led: (number, on) => around.led(number, on !== 0),
       button: () => around.button() | 0,
       i2c_read: (address, register, at, length) => around.i2cRead(address, register, bytes(at, length)),

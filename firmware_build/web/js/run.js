@@ -36,6 +36,7 @@ const around = {
   width: 0,
   height: 0,
   show() {},
+  tell() {},
   led() {},
   button: () => 0,
   i2cRead: () => 19,

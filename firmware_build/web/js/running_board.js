@@ -221,6 +221,7 @@ export class RunningBoard {
       width: this.width,
       height: this.height,
       show: (...args) => this.hardware.show(...args),
+      tell: (text) => this.tell({ screen: text ? JSON.parse(text) : null }),
       led: (number, on) => this.hardware.led(number, on),
       button: () => this.hardware.button,
       i2cRead: (address, register, into) => {

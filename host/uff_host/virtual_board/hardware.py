@@ -49,6 +49,8 @@ class Hardware:
         self.meter = Meter()
         self.on_frame: Callable[[Rectangle, bool], None] = lambda part, answers: None
         self.on_leds: Callable[[], None] = lambda: None
+        self.words = ""  # what is on the screen, as the device says; "": it does not
+        self.on_words: Callable[[], None] = lambda: None
         # What each finger is yet to do, and when.
         self._hand: defaultdict[int, deque[tuple[float, Move]]] = defaultdict(deque)
         self._read_s = time.monotonic()  # when the device last looked
@@ -81,6 +83,9 @@ class Hardware:
                 raise DeviceError(f"There is no LED {packet.number}.")
             self.leds[packet.number] = packet.on
             self.on_leds()
+        elif isinstance(packet, wire.Words):
+            self.words = packet.text
+            self.on_words()
         elif isinstance(packet, wire.Clock):
             self.ahead_us = packet.ahead_us
         elif isinstance(packet, wire.Button):

@@ -4,7 +4,8 @@ Only this machine reaches it: it listens on 127.0.0.1, wants a random token in e
 refuses other hosts' names and origins, by which a page from elsewhere could try to get in. Who has
 no token can neither fill its memory nor take its descriptors (gate.py).
 
-To a page go texts (JSON: hello, console, leds, button, numbers) and frames (little-endian):
+To a page go texts (JSON: hello, console, leds, screen, button, numbers) and frames
+(little-endian):
 
     <IIH      number, touch that it answers (0: none), rectangles
     <HHHH     x, y, width, height; then width * height pixels, RGB565      for each
@@ -178,6 +179,7 @@ class Server:
             self._port = int(server.sockets[0].getsockname()[1])
             self._hardware.on_frame = self._on_frame
             self._hardware.on_leds = self._on_leds
+            self._hardware.on_words = self._on_words
             self._session.on_text = self._on_text
             loop.set_exception_handler(self._on_fault)
             stack.callback(loop.set_exception_handler, None)
@@ -279,6 +281,7 @@ class Server:
             }
         )
         page.tell(leds=self._hardware.leds)
+        page.tell(screen=self._words())
         page.print(self._session.backlog)
         self._pages.add(page)
         writing = asyncio.create_task(self._write(page))
@@ -412,6 +415,18 @@ class Server:
     def _on_leds(self) -> None:
         for page in self._pages:
             page.tell(leds=self._hardware.leds)
+
+    def _words(self) -> Any:
+        """What is on the screen, None where nobody says."""
+        try:
+            return json.loads(self._hardware.words)
+        except ValueError:
+            return None
+
+    def _on_words(self) -> None:
+        words = self._words()
+        for page in self._pages:
+            page.tell(screen=words)
 
     def _on_text(self, text: str) -> None:
         for page in self._pages:

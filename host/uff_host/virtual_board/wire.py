@@ -8,6 +8,7 @@ device/virtual_board/__init__.py, little-endian:
     <BBB     'L', number, on                         a LED
     <BBBBB   'R', question, address, register, n     I2C: read n bytes; asks
     <BBBB    'W', question, address, register; data  I2C: write; asks
+    <B       'S'; JSON                               what is on the screen, in words
     <BB      'B', question                           is the user button held? asks
     <Bq      'T', microseconds                       the clock was set so far before the host's
 
@@ -78,13 +79,20 @@ class Button:
 
 
 @dataclass(frozen=True)
+class Words:
+    """What is on the screen, JSON as device/virtual_board/transcript.py has it, or ""."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class Clock:
     """The board's clock was set."""
 
     ahead_us: int
 
 
-Packet = Hello | Frame | Led | Read | Write | Button | Clock
+Packet = Hello | Frame | Led | Read | Write | Button | Clock | Words
 
 
 def decode(data: bytes) -> Packet:
@@ -111,9 +119,11 @@ def decode(data: bytes) -> Packet:
             return Led(number, bool(on))
         elif kind == b"T":
             return Clock(*struct.unpack("<q", view[1:]))
+        elif kind == b"S":
+            return Words(data[1:].decode())
         elif data == b"\0":
             return Hello()
-    except struct.error:
+    except (struct.error, UnicodeDecodeError):
         pass
     raise DeviceError(f"{len(data)} bytes that begin with {data[:9].hex()} are no packet.")
 

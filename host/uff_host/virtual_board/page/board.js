@@ -1,6 +1,7 @@
 // The page's side of the board: frames onto the canvas, pointers, buttons and keys to the board, wherever that is
 // (transport.js).
 import { FilesPanel } from "./files.js";
+import { ScreenControls } from "./screen_controls.js";
 import { Terminal } from "./terminal.js";
 import { connect } from "./transport.js";
 
@@ -54,6 +55,8 @@ function hear(message) {
       $(`led${number}`).classList.toggle("on", on);
       $(`led${number}`).setAttribute("aria-label", `LD${number + 1} ${on ? "on" : "off"}`);
     });
+  } else if ("screen" in message) {
+    controls.show(message.screen, screen.width, screen.height);
   } else if ("button" in message) {
     $("user").classList.toggle("held", message.button);
   } else if ("numbers" in message) {
@@ -135,6 +138,21 @@ for (const name of ["pointerup", "pointercancel", "lostpointercapture"]) {
 }
 screen.addEventListener("contextmenu", (event) => event.preventDefault());
 
+// Where keys go that are typed now.
+function whereKeysGo() {
+  const pane = $("terminal").contains(document.activeElement);
+  $("typing").textContent = pane ? "Keys go to the REPL; Escape leaves it." : "";
+  const sentence = controls.keyboardOpen && !pane ? controls.refused || "Keys go to the keyboard on the screen; Escape cancels." : "";
+  if ($("keys-go").textContent !== sentence) $("keys-go").textContent = sentence;
+}
+
+const controls = new ScreenControls({
+  group: $("controls"),
+  live: $("screen-says"),
+  touch: (pointer, doing, x, y) => say({ touch: [[pointer, doing, x, y, performance.now()]], stamp: ++stamp }),
+  changed: whereKeysGo,
+});
+
 // ---- buttons ----
 
 let held = false;
@@ -185,8 +203,8 @@ function state() {
   if ($("state").textContent !== sentence) $("state").textContent = sentence;
 }
 
-$("terminal").addEventListener("focusin", () => $("typing").textContent = "Keys go to the REPL; Escape leaves it.");
-$("terminal").addEventListener("focusout", () => $("typing").textContent = "");
+$("terminal").addEventListener("focusin", whereKeysGo);
+$("terminal").addEventListener("focusout", () => setTimeout(whereKeysGo)); // the focus is not yet where it goes
 
 // ---- numbers ----
 
@@ -206,5 +224,5 @@ function tell() {
   $("status").textContent = words.join(" · ");
 }
 
-window.board = { latencies, percentile, terminal, files, drawnAt: 0 }; // for tests
+window.board = { latencies, percentile, terminal, files, controls, drawnAt: 0 }; // for tests
 const board = connect({ open, hear, draw, away });
