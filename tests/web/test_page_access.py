@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 import web
 from board import Board
-from pages import each_page, teach, until, url, visit
+from pages import teach, until, url, visit
 
 from uff_host.handwriting import Hand
+from uff_host.virtual_board import browser_driver
 
 __all__ = ["url"]
 pytestmark = pytest.mark.usefixtures("micropython")
@@ -70,7 +71,8 @@ async def key(page: Any, name: str) -> None:
     await page.evaluate(f"document.body.dispatchEvent({event})")
 
 
-@each_page
+@pytest.mark.skipif(bool(browser_driver.missing()), reason=browser_driver.missing())
+@pytest.mark.parametrize(("kind", "browser"), [("virtual board", "chromium")])
 def test_the_board_is_used_by_keys_and_read_aloud(browser: str, place: str) -> None:
     async def work() -> None:
         async with visit(browser, place) as someone:
