@@ -105,8 +105,7 @@ class App:
         finally:
             self._quit = False  # for another run; quit() may come before this one has begun
             worker.cancel()
-            self.screen.attach(None)
-            self._stop()
+            self.end()
 
     def _begin(self):
         self.paint(self.page.draw)
@@ -118,6 +117,12 @@ class App:
             drop()  # what was touched before there was something to touch
         if self._taught:
             self._learn_again()
+
+    def end(self):
+        """Nobody serves the screen any more: a training stops. For those as well whom Ctrl-C has
+        thrown out of run()'s loop, where run() itself learns nothing of it."""
+        self.screen.attach(None)
+        self._stop()
 
     def quit(self):
         """Ends run()."""

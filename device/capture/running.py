@@ -41,17 +41,23 @@ def serve(app):
                 gc.collect()
                 asyncio.new_event_loop()
     finally:
-        say_stopped(app.screen)
+        end(app)
 
 
-def say_stopped(screen):
-    """Says on the whole screen that nothing listens any more."""
+def end(app):
+    """Ends an application, whatever has interrupted it, and says on the whole screen that nothing
+    listens any more."""
     for _ in range(3):
         try:
-            _paint_stopped(screen)
+            gc.collect()
+            # Ctrl-C mostly comes while the tasks sleep: they know nothing of it, and would go on
+            # beside those of the next application.
+            asyncio.new_event_loop()
+            app.end()
+            _paint_stopped(app.screen)
             return
         except (KeyboardInterrupt, MemoryError):  # mpremote sends Ctrl-C twice
-            gc.collect()
+            pass
 
 
 def _paint_stopped(screen):

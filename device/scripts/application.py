@@ -98,7 +98,7 @@ def capture():
             try:
                 asyncio.run(follow(app, replay, asked.real_time))
             finally:
-                running.say_stopped(app.screen)
+                running.end(app)
             guesses.note()
         seconds = time.ticks_diff(time.ticks_ms(), started) / 1000
     finally:

@@ -53,8 +53,8 @@ class Transcript(Screen):
         except MemoryError:
             return  # the next change tells it
         if told != self._told:
-            self._told = told
             self._tell(told)
+            self._told = told  # not before: Ctrl-C may have kept it from being told
 
     def _all(self):
         page = self._app.page if self._app else None

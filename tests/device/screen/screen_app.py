@@ -527,9 +527,55 @@ def test_an_application_that_has_ended_says_so_on_the_screen():
             pass
         asyncio.new_event_loop()
         shown = bytes(user.display.buffer)
-        application.say_stopped(user.app.screen)
+        application.end(user.app)
         assert bytes(user.display.buffer) == shown
     umount()
+
+
+def test_ctrl_c_while_the_tasks_sleep_ends_them_and_the_training():
+    async def script(user):
+        await user.teach(0, 0, 3)
+        await user.teach(1, 1, 3)
+
+    queue = asyncio.core.IOQueue
+    wait = queue.wait_io_event
+    user = User(scratch(), (480, 272))
+    user.run(script)
+    app = user.app
+    attached, reads = [], 0
+    app.screen.attach = attached.append
+
+    class Touch:
+        def read(self):
+            nonlocal reads
+            reads += 1
+            if reads == 5:
+                app.train_or_stop()
+                queue.wait_io_event = interrupted
+            return ()
+
+    async def later():
+        await asyncio.sleep_ms(50)
+
+    def interrupted(self, ms):
+        queue.wait_io_event = wait
+        raise KeyboardInterrupt
+
+    app._touch = Touch()
+    try:
+        try:
+            application.serve(app)
+            raise AssertionError("Ctrl-C is lost")
+        except KeyboardInterrupt:
+            pass
+        assert attached == [app, None]
+        assert not app.training and app.progress is None
+        before = reads
+        asyncio.run(later())
+        assert reads == before, "an application that has ended is served"
+    finally:
+        queue.wait_io_event = wait
+        umount()
 
 
 def test_pages_of_many_drawings_turn():
