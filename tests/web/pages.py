@@ -89,10 +89,13 @@ def inside(address: str, here: str) -> bool:
     return address.startswith((here, "data:", "about:"))
 
 
-async def until(true: Callable[[], Awaitable[bool]]) -> None:
+async def until(
+    true: Callable[[], Awaitable[bool]], instead: Callable[[], Awaitable[Any]] | None = None
+) -> None:
+    """Wait for it; `instead` tells what there is where it does not come."""
     waiting = Patience(20)
     while not await true():
-        assert not waiting.over
+        assert not waiting.over, instead and await instead()
         await asyncio.sleep(0.03)
 
 

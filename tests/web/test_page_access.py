@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 import web
 from board import Board
-from pages import teach, until, url, visit
+from pages import each_page, teach, until, url, visit
 
 from uff_host.handwriting import Hand
-from uff_host.virtual_board import browser_driver
 
 __all__ = ["url"]
 pytestmark = pytest.mark.usefixtures("micropython")
@@ -51,7 +50,7 @@ async def says(page: Any, text: str) -> None:
     async def heard() -> bool:
         return text in await live(page)
 
-    await until(heard)
+    await until(heard, lambda: live(page))
 
 
 async def named(page: Any, control: str, text: str) -> None:
@@ -71,8 +70,7 @@ async def key(page: Any, name: str) -> None:
     await page.evaluate(f"document.body.dispatchEvent({event})")
 
 
-@pytest.mark.skipif(bool(browser_driver.missing()), reason=browser_driver.missing())
-@pytest.mark.parametrize(("kind", "browser"), [("virtual board", "chromium")])
+@each_page
 def test_the_board_is_used_by_keys_and_read_aloud(browser: str, place: str) -> None:
     async def work() -> None:
         async with visit(browser, place) as someone:
