@@ -480,7 +480,9 @@ class App:
         self._due = True
 
     def _learn_again(self):
-        if (self.recogniser.stale or self._unsaved) and self.recogniser.obstacle() is None:
+        recogniser = self.recogniser
+        to_do = recogniser.stale or recogniser.unsaved or self._unsaved
+        if to_do and recogniser.obstacle() is None:
             self._learn()
 
     def _learn(self, training=False):

@@ -92,6 +92,7 @@ class Recogniser:
         self._learner = self._known = self._seen = None
         self._first = self._before = _firmware_layer()
         self._removed = None  # number of the class that the last change has removed
+        self.unsaved = False  # whether the network's file has other names of the classes
         self.gain = None  # leave-one-out accuracies before and after the last training of layer 1
         network = self._read_model()
         self._had_network = network is not None or exists(self._path)
@@ -195,6 +196,7 @@ class Recogniser:
                 self._first = _First(network.layer1, images, labels)
             reader = _Reader(self.samples)
             if self._trained_on_these(network, reader, fingerprint, suspects):
+                self.unsaved = list(network.names) != list(reader.names)
                 network.names, classes = list(reader.names), tuple(reader.classes)
                 version = self.samples.version
                 self._known = _Known(network, classes, alike, suspects, version, True)
@@ -381,6 +383,7 @@ class Recogniser:
             label = known.classes.index(number) if number in known.classes else None
             if label is not None:
                 known.network.names[label] = name
+                self.unsaved = True
             self._known = _Known(*known[:4], self.samples.version, known.checked)
         self._forget_before()
         self._note()
@@ -464,7 +467,8 @@ class Recogniser:
         ValueError with obstacle(); MemoryError and OSError say what was wanted. Whatever stops it,
         the next call goes on from what is there, and the model's file is the old one or the new.
         """
-        yield from self._learn()
+        if self.stale or not (self._known.checked and self.unsaved):
+            yield from self._learn()  # else there is a name to save, and no more
         yield from self._save()
 
     def _learn(self):
@@ -497,10 +501,14 @@ class Recogniser:
 
     def _save(self):
         """A generator: writes the model file of what was learnt last."""
-        saving = save_steps(self._learner.network, self._path)
+        network = self.network
+        names = list(network.names)
+        saving = save_steps(network, self._path)
         try:
             for done in saving:
                 yield SAVE, done
+            if network is self.network and names == network.names:
+                self.unsaved = False
         except OSError as error:
             raise NotSaved(error.errno)
         except MemoryError:

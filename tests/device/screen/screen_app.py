@@ -17,6 +17,7 @@ from user import User, plain_draw
 
 from uff import Dataset
 from uff.arena import HeapArena
+from uff.model import load
 
 SIZES = ((800, 480), (480, 272))
 
@@ -284,6 +285,34 @@ def test_a_renamed_class_keeps_its_drawings():
 
     for size in SIZES:
         on_screen(script, size)
+
+
+def test_a_renamed_class_has_its_name_in_the_file_of_the_network_without_a_lesson():
+    folder = scratch()
+
+    async def renamed(user):
+        await user.tap("class", 0)
+        await user.tap("rename")
+        await user.type("bar")
+        await user.tap("done")
+        await user.settle_all()
+        assert not user.recogniser.unsaved and not user.recogniser.stale
+        return load(folder + "/drawings.uffm")
+
+    async def script(user):
+        await taught(user)
+        before = load(folder + "/drawings.uffm")
+        after = await renamed(user)
+        assert after.names == ["bar", "2", "3"] and after.notes == before.notes
+        assert [bytes(one[5]) for one in after.layer.arrays()] == [
+            bytes(one[5]) for one in before.layer.arrays()
+        ]
+
+    User(folder).run(script)
+    user = User(folder)  # and after another start, too
+    assert user.recogniser.names[0] == "bar" and not user.recogniser.unsaved
+    assert user.recogniser.is_checked is False and not user.recogniser.stale
+    umount()
 
 
 def test_sixteen_classes_are_the_most_and_one_stays():
