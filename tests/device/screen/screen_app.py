@@ -311,7 +311,7 @@ def test_a_renamed_class_has_its_name_in_the_file_of_the_network_without_a_lesso
     User(folder).run(script)
     user = User(folder)  # and after another start, too
     assert user.recogniser.names[0] == "bar" and not user.recogniser.unsaved
-    assert user.recogniser.is_checked is False and not user.recogniser.stale
+    assert not user.recogniser.stale
     umount()
 
 
