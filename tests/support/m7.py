@@ -21,7 +21,8 @@ import pytest
 from uff_host import patience
 from uff_host.formats.samples import Samples, write_samples
 from uff_host.patience import Patience
-from uff_host.targets.qemu import QEMU, QemuTarget, dying_with_parent, m7_firmware, qemu_command
+from uff_host.targets.emulator import dying_with_parent
+from uff_host.targets.qemu import QEMU, QemuTarget, m7_firmware, qemu_command
 
 TOP = Path(__file__).resolve().parents[2]
 SILENCE_S = 60.0  # of every emulator, as uff_host/patience.py counts

@@ -12,16 +12,16 @@ from pathlib import Path
 
 from uff_host import files
 from uff_host.errors import DataError, DeviceError
-from uff_host.targets.qemu import QemuTarget
+from uff_host.targets.emulator import EmulatorTarget
 
 
-class FirmwareTarget(QemuTarget):
+class FirmwareTarget(EmulatorTarget):
     """An image of the board (firmware.elf, built with UART_REPL=1) on the bench."""
 
     title = "firmware"
     program = "firmware_bench"
-    kept = "with an empty flash"
-    built_by = "make firmware BOARD=STM32H747I_DISCO UART_REPL=1"
+    how_to_get = "make firmware-bench"
+    after_an_end = "with an empty flash"
 
     def __init__(
         self,
@@ -50,10 +50,13 @@ class FirmwareTarget(QemuTarget):
             raise DeviceError(
                 f"There is no bench {self._bench}: build it by `make firmware-bench`."
             )
-        self._log = log
-        super().__init__(
-            firmware, by_line=True, scripts=scripts, silence_s=silence_s, on_line=on_line
-        )
+        if not firmware.is_file():
+            raise DeviceError(
+                f"There is no firmware {firmware}: build it by "
+                "`make firmware BOARD=STM32H747I_DISCO UART_REPL=1`."
+            )
+        self._firmware, self._log = firmware, log
+        super().__init__(folder=None, scripts=scripts, silence_s=silence_s, on_line=on_line)
 
     def _command(self) -> list[str]:
         log = str(self._log.resolve()) if self._log else "violations.log"
