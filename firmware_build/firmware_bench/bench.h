@@ -85,7 +85,6 @@ void board_open(void);
 void board_close(void);
 void board_written(model_t *model); // a register of it
 void board_reset(bool power);
-void board_advance(uint64_t now_ns);
 
 // ---- checks.c: what an instruction is, and what it may not do ----
 
@@ -104,18 +103,8 @@ uint32_t check_stack_used(uint32_t *size);
 void console_open(bool pty);
 int console_take(void);            // a byte, -1: none
 void console_give(uint8_t byte);
-extern bool console_paced; // a sleep takes as long here as there
 void console_idle(uint64_t ns); // the processor slept so long: perhaps the world needs its time
 void console_flush(void);
-
-// ---- wires.c: the rest of the board, in another process (host/uff_host/virtual_board/wire.py) ----
-
-void wires_open(int descriptor);
-bool wires_button(void);
-void wires_led(unsigned number, bool on);
-void wires_frame(unsigned x, unsigned y, unsigned width, unsigned height, const uint16_t *pixels, unsigned pitch);
-int wires_i2c_read(uint8_t address, uint8_t reg, uint8_t *data, unsigned count); // 0 or errno
-int wires_i2c_write(uint8_t address, uint8_t reg, const uint8_t *data, unsigned count);
 
 // ---- report.c ----
 

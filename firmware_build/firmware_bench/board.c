@@ -22,37 +22,23 @@ uint32_t bench_clock_hz(unsigned clock) {
 
 // ---- pins ----
 
-enum { PORT_C = 2, PORT_D = 3, PORT_I = 8, BUTTON = 13, SCL = 12, SDA = 13, CARD = 8, FIRST_LED = 12, LEDS = 4 };
+enum { PORT_C = 2, PORT_D = 3, BUTTON = 13, SCL = 12, SDA = 13 };
 
-// UM2411: the user button pulls PC13 high; PI8 is low while a card is in; the I2C lines have pull-ups.
+// UM2411: the user button pulls PC13 high, and nobody presses it; the I2C lines have pull-ups.
 static void outside(unsigned port, uint16_t *driven, uint16_t *levels) {
     if (port == PORT_C) {
         *driven = 1u << BUTTON;
-        *levels = wires_button() ? 1u << BUTTON : 0;
+        *levels = 0;
     } else if (port == PORT_D) {
         *driven = *levels = 1u << SCL | 1u << SDA;
     }
 }
 
-static bool led[LEDS];
+// ---- I2C4: the touch controller is not there yet ----
 
-static void pins_changed(unsigned port) {
-    if (port == PORT_I) {
-        for (unsigned i = 0; i < LEDS; i++) {
-            bool level;
-            const bool lit = gpio_drives(port, FIRST_LED + i, &level) && !level; // UM2411: low lights them
-            if (lit != led[i]) {
-                led[i] = lit;
-                wires_led(i, lit);
-            }
-        }
-    }
-}
-
-// ---- I2C4: the touch controller, in the other process ----
-
-static bool there(uint8_t address) {
-    return address == 0x38;
+static bool nobody(uint8_t address) {
+    (void)address;
+    return false;
 }
 
 // ---- what has no model of its own ----
@@ -89,12 +75,9 @@ void board_open(void) {
     bus_add(plain_model("DSI", 0x50000000u, 0x800, NULL), BENCH_DSI);
     bus_add(plain_model("LTDC", 0x50001000u, 0x400, NULL), BENCH_LTDC);
     gpio_outside = outside;
-    gpio_changed = pins_changed;
     usart_take = console_take;
     usart_give = console_give;
-    i2c_there = there;
-    i2c_read = wires_i2c_read;
-    i2c_write = wires_i2c_write;
+    i2c_there = nobody;
     nor_new();
 }
 
@@ -115,8 +98,4 @@ void board_reset(bool power) {
         nor_power_on();
     }
     memory_sdram(false);
-}
-
-void board_advance(uint64_t now_ns) {
-    (void)now_ns;
 }

@@ -130,7 +130,6 @@ void bus_advance(void) {
             places[i].model->advance(places[i].model, now);
         }
     }
-    board_advance(now);
 }
 
 void bus_coverage(FILE *file) {

@@ -105,7 +105,6 @@ static uint64_t wall_ns(void) {
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-bool console_paced; // sleep takes as long here as there
 static const uint64_t free_ns = 60000000000u;
 
 void console_idle(uint64_t ns) {
@@ -117,7 +116,7 @@ void console_idle(uint64_t ns) {
         cpu_end(0); // the input has ended, and nothing happens any more
         return;
     }
-    if (!console_paced && now - idle_from_ns < free_ns) {
+    if (now - idle_from_ns < free_ns) {
         virtual_ns = now;
         real_ns = wall_ns();
         return;

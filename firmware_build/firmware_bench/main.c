@@ -13,8 +13,6 @@
 static const char usage[] =
     "usage: firmware_bench [options] firmware.elf\n"
     "  --pty           the serial line is a pty, whose name is printed; else standard input and output\n"
-    "  --wires FD      screen, LEDs, button and touch are at this socket (uff board)\n"
-    "  --pace          a sleep takes as long as on the board; else it is skipped\n"
     "  --strict        watches each load and store; about half as fast\n"
     "  --log FILE      where violations and figures go; else standard error\n"
     "  --report        figures at the end: speed, stack, registers touched\n"
@@ -41,22 +39,16 @@ static void on_signal(int number) {
 }
 
 int main(int argc, char **argv) {
-    static const struct option options[] = {{"pty", no_argument, NULL, 'p'}, {"wires", required_argument, NULL, 'w'},
-        {"pace", no_argument, NULL, 'c'}, {"strict", no_argument, NULL, 's'}, {"log", required_argument, NULL, 'l'},
+    static const struct option options[] = {{"pty", no_argument, NULL, 'p'}, 
+        {"strict", no_argument, NULL, 's'}, {"log", required_argument, NULL, 'l'},
         {"report", no_argument, NULL, 'r'}, {"seconds", required_argument, NULL, 't'}, {NULL, 0, NULL, 0}};
     const char *log = NULL;
     bool pty = false, strict = false, report = false;
-    int descriptor = -1, option;
+    int option;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         switch (option) {
             case 'p':
                 pty = true;
-                break;
-            case 'w':
-                descriptor = atoi(optarg);
-                break;
-            case 'c':
-                console_paced = true;
                 break;
             case 's':
                 strict = true;
@@ -90,7 +82,6 @@ int main(int argc, char **argv) {
     bus_open();
     board_open();
     console_open(pty);
-    wires_open(descriptor);
     bus_reset(true);
     check_power_on();
     cpu_reset();
