@@ -11,8 +11,8 @@ from pathlib import Path
 import m7
 import pytest
 
-TESTS = Path(__file__).parents[1]
-SCREEN = TESTS / "device" / "screen"
+DEVICE = Path(__file__).parent
+SCREEN = DEVICE / "screen"
 SCRIPT = SCREEN / "screen_app.py"
 NAMES = re.findall(r"^def (test_\w+)\(", SCRIPT.read_text(), re.MULTILINE)
 
@@ -39,8 +39,8 @@ def test_screen(ran, name: str) -> None:
 INSTRUCTIONS_PER_MS = 400_000
 
 
-@pytest.mark.slow
-def test_training_never_freezes_the_screen_for_more_than_100_ms_of_emulated_time() -> None:
+def paces(script: str, *helpers: Path) -> dict[str, int]:
+    """Instructions that a script tells on the emulated Cortex-M7, by name: its `pace` lines."""
     most: dict[str, int] = {}
 
     def on_line(line: str) -> None:
@@ -49,11 +49,17 @@ def test_training_never_freezes_the_screen_for_more_than_100_ms_of_emulated_time
             most[rest[0]] = int(rest[1])
 
     with m7.started(counted=True) as target:
-        for helper in (SCREEN / "user.py", TESTS / "device" / "uff_checks.py"):
+        for helper in helpers:
             target.put(helper, helper.name)
-        error = target.execute((SCREEN / "screen_pace.py").read_text(), "pace", on_line)
+        error = target.execute((SCREEN / script).read_text(), "pace", on_line)
     assert not error, error
     print({name: f"{count / INSTRUCTIONS_PER_MS:.1f} ms" for name, count in most.items()})
+    return most
+
+
+@pytest.mark.slow
+def test_training_never_freezes_the_screen_for_more_than_100_ms_of_emulated_time() -> None:
+    most = paces("screen_pace.py", SCREEN / "user.py", DEVICE / "uff_checks.py")
     assert most["training"] <= 100 * INSTRUCTIONS_PER_MS, most
     assert most["learning"] <= 100 * INSTRUCTIONS_PER_MS, most
     # A stroke follows the finger: a report takes less than the controller's 10 ms.
@@ -64,19 +70,7 @@ def test_training_never_freezes_the_screen_for_more_than_100_ms_of_emulated_time
 
 @pytest.mark.slow
 def test_touches_by_chance_never_freeze_the_screen_for_more_than_100_ms_of_emulated_time() -> None:
-    most: dict[str, int] = {}
-
-    def on_line(line: str) -> None:
-        word, *rest = line.split()
-        if word == "pace":
-            most[rest[0]] = int(rest[1])
-
-    with m7.started(counted=True) as target:
-        for helper in ("monkey.py", "uff_checks.py"):
-            target.put(TESTS / "device" / helper, helper)
-        error = target.execute((SCREEN / "monkey_pace.py").read_text(), "pace", on_line)
-    assert not error, error
-    print({page: f"{count / INSTRUCTIONS_PER_MS:.1f} ms" for page, count in most.items()})
+    most = paces("monkey_pace.py", DEVICE / "monkey.py", DEVICE / "uff_checks.py")
     assert len(most) >= 5, most  # it has been on nearly every page
     assert max(most.values()) <= 100 * INSTRUCTIONS_PER_MS, most
 
@@ -93,7 +87,7 @@ def test_the_50th_drawing_with_15_copies_is_learned_within_60_million_instructio
             counted[word, ""] = int(rest[0])
 
     with m7.started(counted=True) as target:
-        target.put(TESTS / "device" / "uff_checks.py", "uff_checks.py")
+        target.put(DEVICE / "uff_checks.py", "uff_checks.py")
         error = target.execute((SCREEN / "learn_pace.py").read_text(), "pace", on_line)
     assert not error, error
     print(counted)

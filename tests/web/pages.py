@@ -7,11 +7,13 @@ import contextlib
 import http.server
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import firefox
 import pytest
 import web
+from board import Board
 
 from uff_host.handwriting import Hand
 from uff_host.patience import Patience
@@ -54,6 +56,19 @@ def url() -> Iterator[str]:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/deep/below/index.html"
         server.shutdown()
+
+
+@pytest.fixture
+def place(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a page, and of its board: without a board for the tab there is none."""
+    if kind == "tab":
+        if web.missing():
+            pytest.skip(web.missing())
+        yield request.getfixturevalue("url")
+        return
+    board = Board(tmp_path / "flash")
+    yield board.url
+    board.end()
 
 
 @contextlib.asynccontextmanager

@@ -3,32 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-import web
-from board import Board
-from pages import each_page, teach, until, url, visit
+from pages import each_page, place, teach, until, url, visit
 
 from uff_host.handwriting import Hand
 
-__all__ = ["url"]
+__all__ = ["place", "url"]
 pytestmark = pytest.mark.usefixtures("micropython")
-
-
-@pytest.fixture
-def place(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The address of a page, and of its board."""
-    if kind == "tab":
-        if web.missing():
-            pytest.skip(web.missing())
-        yield request.getfixturevalue("url")
-        return
-    board = Board(tmp_path / "flash")
-    yield board.url
-    board.end()
 
 
 async def label(page: Any, control: str) -> str | None:

@@ -7,15 +7,13 @@ import base64
 import io
 import json
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import web
 from board import Board, Serial
-from pages import each_page, stop, teach, type_in, until, url, visit
+from pages import each_page, place, stop, teach, type_in, until, url, visit
 from PIL import Image
 
 from uff_host.formats.samples import Samples, read_samples
@@ -23,7 +21,7 @@ from uff_host.handwriting import Hand
 from uff_host.virtual_board import browser_driver
 from uff_host.virtual_board.browser_driver import Visitor
 
-__all__ = ["url"]
+__all__ = ["place", "url"]
 pytestmark = pytest.mark.usefixtures("micropython")
 
 # What the page gives to be saved is kept; no dialogue, no disk.
@@ -46,19 +44,6 @@ DROP = """files => {
   return event.defaultPrevented;
 }"""
 GOES_ON = "The application was stopped for it, and runs again."
-
-
-@pytest.fixture
-def place(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The address of a page, and of its board."""
-    if kind == "tab":
-        if web.missing():
-            pytest.skip(web.missing())
-        yield request.getfixturevalue("url")
-        return
-    board = Board(tmp_path / "flash")
-    yield board.url
-    board.end()
 
 
 async def said(someone: Visitor) -> str:
