@@ -139,7 +139,7 @@ class Monkey:
         self._rests = False
         self._held = 0  # scans for which the user button stays down
         self._time = 0
-        self._down = {}
+        self._is_down = False  # a finger, whose lift got lost
         self.stopped = False
 
     # ---- for the application ----
@@ -149,8 +149,9 @@ class Monkey:
         if self._scans:
             return self._scans.pop(0)
         if self._rests or self.left <= 0:
-            if self._down:
-                return self._lift_all()
+            if self._is_down:
+                self._is_down = False
+                return (Touch(0, LIFT, *self._point()),)
             if not self.app.settled:
                 self._waits += 1
                 if self._waits > PATIENCE:
@@ -174,20 +175,19 @@ class Monkey:
 
     def at_rest(self):
         """The screen is what it would be if it were drawn anew."""
-        app, buffer = self.app, self.app.screen.buffer
+        app = self.app
+        page, pixels = app.page, app.screen.buffer
         app.screen.flush()
-        display = app.screen._display
-        shown = bytes(display.buffer)
-        app.page.draw()
-        while app.page.step():
+        shown = bytes(pixels)
+        page.draw()
+        while page.step():
             pass
-        app.page.update()
+        page.update()
         app.screen.flush()
-        if bytes(display.buffer) != shown:
+        if bytes(pixels) != shown:
             raise AssertionError(
                 "%s is not what it would be if it were drawn anew" % app.page_name
             )
-        assert buffer is app.screen.buffer
 
     # ---- what it does ----
 
@@ -282,13 +282,7 @@ class Monkey:
     def _lose_lift(self):
         self.left -= 1
         self._scans.append((Touch(0, PRESS, *self._control()),))
-        self._down[0] = True
-
-    def _lift_all(self):
-        x, y = self._point()
-        reports = tuple(Touch(finger, LIFT, x, y) for finger in self._down)
-        self._down = {}
-        return reports
+        self._is_down = True
 
     def _press_button(self):
         self.left -= 1
@@ -304,7 +298,7 @@ class Monkey:
         """Ctrl-C, or an end that the program was asked for; then it starts anew."""
         self.left -= 1
         self.stopped = True
-        self._down = {}
+        self._is_down = False
         if self.random.below(2):
             raise KeyboardInterrupt
         self.app.quit()
