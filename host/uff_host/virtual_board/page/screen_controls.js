@@ -3,7 +3,7 @@
 // computer's keys tap it.
 const SETTLED_MS = 300; // a sentence that stands so long is read aloud
 const HELD_MS = 40; // a tap
-const CHANGE_MS = 2000; // until a tap has changed the page
+const CHANGE_MS = 15000; // after which a tap has not changed the page; on a busy machine it takes long
 const FINGER = 4000000000; // no pointer has this number
 const DIRECTIONS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 // Controls that show no text.
