@@ -244,7 +244,7 @@ test: check unix unix-sanitized unix-faults ## Build all, check style, spelling 
 	@$(MAKE) --no-print-directory dask || echo "test: no Dask: the tests test_cluster.py are skipped" >&2
 	@$(MAKE) --no-print-directory firmware-bench || echo "test: no firmware bench, see above: the tests test_firmware_bench.py are skipped" >&2
 	@$(MAKE) --no-print-directory sphinx || echo "test: no Sphinx: the test that builds the documentation is skipped" >&2
-	@$(MAKE) --no-print-directory browser-tools || echo "test: no browsers: the tests test_board_page.py and of test_web_page.py are skipped" >&2
+	@$(MAKE) --no-print-directory browser-tools || echo "test: no browsers: the tests test_board_page.py, test_web_page.py and test_page_* are skipped" >&2
 	@$(BIN)/pytest tests -n auto --dist loadfile
 
 test-fast: $(READY) unix unix-sanitized unix-faults ## Run the tests that need no emulator, browser or other build
