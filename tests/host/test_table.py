@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from uff_host import patience
 from uff_host.cli import main
 from uff_host.cli.experiment import table as cli_table
 from uff_host.datasets import fashion_mnist
@@ -273,19 +274,23 @@ def test_meaning_of_code_follows_names_from_one_module_to_another():
 
 
 def test_an_error_ends_the_table_and_keeps_what_is_finished(bench):
+    def kept() -> list[int]:
+        return [seed for seed in range(4) if bench.store().load(Task("uff2", CELL, seed))]
+
     def fail(job: dict[str, Any]) -> None:
         if job["seed"] == 2:
+            assert patience.until(lambda: {0, 1} <= set(kept()), 60)
             raise DeviceError("train.py: the target fell off the table.")
 
     bench.target = FakeTarget(fail)
     with pytest.raises(DeviceError, match="fell off the table"):
         bench.rows(["uff2"], 4)
-    kept = [seed for seed in range(4) if bench.store().load(Task("uff2", CELL, seed))]
-    assert {0, 1} <= set(kept)
+    before = kept()
+    assert {0, 1} <= set(before)
     bench.target = FakeTarget()
     assert bench.rows(["uff2"], 4)[0].seeds == 4
     assert sorted(job["seed"] for job in bench.target.jobs) == [
-        s for s in range(4) if s not in kept
+        s for s in range(4) if s not in before
     ]
 
 
