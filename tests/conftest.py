@@ -44,7 +44,7 @@ SLOW = (
     "host/test_digits_decisions.py",
     "host/test_digits_study.py",
     "host/test_convolutional.py",
-    "host/test_hand_commands.py",
+    "host/test_lesson_commands.py",
     "host/test_verify.py",
     "virtual_board/test_board_campaign.py",
     "virtual_board/test_board_page.py",

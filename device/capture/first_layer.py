@@ -1,5 +1,5 @@
 """The patch layer that the application begins with, as a layer file (docs/formats.md):
-trained on digits of made-up hands. Made by host/tools/first_layer.py; not to be edited."""
+trained on digits of made-up writers. Made by host/tools/first_layer.py; not to be edited."""
 
 DATA = (
     b"\x55\x46\x46\x4d\x02\x00\x3c\x00\xe0\x09\x00\x00\x01\x00\x10\x00\x1c\x00\x1c\x00"

@@ -9,8 +9,8 @@ MOST_COPIES = 15  # of a drawing
 # 0.889 at 0.03.
 LAMBDA2 = 0.015
 
-# The constants below are tuned by `uff experiment digits --tune`, on made-up hands and digits that
-# no figure is reported for; docs/app.md has the figures.
+# The constants below are tuned by `uff experiment digits --tune`, on made-up writers and digits
+# that no figure is reported for; docs/app.md has the figures.
 
 # A margin below this part of the best goodness is "not sure".
 SURE_MARGIN = 0.25

@@ -3,7 +3,7 @@
     .venv/bin/python host/tools/first_layer.py device/capture/first_layer.py
 
 Its filters are trained by the device's own code on MicroPython's unix port, on digits that made-up
-hands draw by touches (handwriting/), so that nobody's pictures are in it.
+writers draw by touches (handwriting/), so that nobody's pictures are in it.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from uff_host import files
 from uff_host.experiments.digits.study import drawings
 from uff_host.formats.model import layer_alone, pack_model, read_model
 from uff_host.formats.samples import Samples, write_samples
-from uff_host.handwriting import Hand
+from uff_host.handwriting import Writer
 from uff_host.handwriting.lesson import layout_of
 from uff_host.targets.base import Target
 from uff_host.targets.connect import NAMES, connect
 
-HANDS = [(seed, (1.0, 1.5)[seed % 2]) for seed in range(901, 909)]  # seed, haste
+WRITERS = [(seed, (1.0, 1.5)[seed % 2]) for seed in range(901, 909)]  # seed, haste
 EACH = 4  # drawings of each digit
 JOB = {"network": "uff_conv", "copies": 3, "leave_one_out": False}
 
 HEADER = '''"""The patch layer that the application begins with, as a layer file (docs/formats.md):
-trained on digits of made-up hands. Made by host/tools/first_layer.py; not to be edited."""
+trained on digits of made-up writers. Made by host/tools/first_layer.py; not to be edited."""
 
 DATA = (
 '''
@@ -41,7 +41,7 @@ def learn(target: Target, folder: Path) -> bytes:
         DeviceError: The target failed.
     """
     layout = layout_of(target)
-    people = [drawings(target, layout, Hand(*hand), EACH, folder) for hand in HANDS]
+    people = [drawings(target, layout, Writer(*writer), EACH, folder) for writer in WRITERS]
     samples = Samples(
         people[0].class_names,
         np.concatenate([each.images for each in people]),

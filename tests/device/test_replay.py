@@ -1,5 +1,5 @@
 """Sessions of touches: their file, and what the capture application comes to when it is given
-them, here and on the emulated Cortex-M7, by made-up hands."""
+them, here and on the emulated Cortex-M7, by made-up writers."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from uff_host.formats.touch_recording import (
     PRESS,
     RECORD,
     Report,
-    Session,
-    pack_session,
-    read_session,
-    unpack_session,
-    write_session,
+    TouchRecording,
+    pack_recording,
+    read_recording,
+    unpack_recording,
+    write_recording,
 )
-from uff_host.handwriting import Hand
+from uff_host.handwriting import Writer
 from uff_host.handwriting.composer import Composer, Layout, lesson
 from uff_host.handwriting.lesson import MODEL, SAMPLES, layout_of, replay, score
 from uff_host.targets.base import Result, Target
@@ -38,7 +38,7 @@ from uff_host.targets.unix import UnixTarget
 DEVICE = Path(__file__).resolve().parents[2] / "device"
 DIGITS = "1234567890"
 
-SMALL = Session(
+SMALL = TouchRecording(
     800,
     480,
     [
@@ -65,8 +65,10 @@ def layout(unix) -> Layout:
 class Ran:
     """What a replay reported, and the files it left."""
 
-    def __init__(self, target: Target, session: Session, folder: Path, **job: object) -> None:
-        write_session(folder / "session.ufft", session)
+    def __init__(
+        self, target: Target, session: TouchRecording, folder: Path, **job: object
+    ) -> None:
+        write_recording(folder / "session.ufft", session)
         self.result: Result = replay(target, folder / "session.ufft", job=job)
         self.files = {}
         for name in (SAMPLES, MODEL):
@@ -94,25 +96,25 @@ def test_both_sides_have_the_same_layout():
 
 
 def test_what_is_written_is_read(tmp_path):
-    write_session(tmp_path / "x.ufft", SMALL)
-    assert read_session(tmp_path / "x.ufft") == SMALL
+    write_recording(tmp_path / "x.ufft", SMALL)
+    assert read_recording(tmp_path / "x.ufft") == SMALL
     assert (tmp_path / "x.ufft").stat().st_size == 16 + 5 * 10 + 4
-    empty = Session(480, 272, [])
-    assert unpack_session(pack_session(empty)) == empty
+    empty = TouchRecording(480, 272, [])
+    assert unpack_recording(pack_recording(empty)) == empty
     assert empty.lasts_ms == 0
     assert SMALL.lasts_ms == 2500
 
 
 def test_every_truncation_and_every_flipped_bit_is_refused():
-    data = pack_session(SMALL)
+    data = pack_recording(SMALL)
     for size in range(len(data)):
         with pytest.raises(FormatError, match="session"):
-            unpack_session(data[:size])
+            unpack_recording(data[:size])
     for bit in range(8 * len(data)):
         changed = bytearray(data)
         changed[bit // 8] ^= 1 << bit % 8
         with pytest.raises(FormatError, match="session"):
-            unpack_session(bytes(changed))
+            unpack_recording(bytes(changed))
 
 
 @pytest.mark.parametrize(
@@ -128,18 +130,18 @@ def test_every_truncation_and_every_flipped_bit_is_refused():
     ],
 )
 def test_touches_that_cannot_be_are_neither_written_nor_read(report):
-    wrong = Session(800, 480, [Report(5, 0, PRESS, 1, 1), report])
+    wrong = TouchRecording(800, 480, [Report(5, 0, PRESS, 1, 1), report])
     with pytest.raises(FormatError, match="touch 1 cannot be"):
-        pack_session(wrong)
+        pack_recording(wrong)
     if report.x >= 0 and report.t_ms < 2**32:
         body = struct.pack(HEADER, b"UFFT", 1, 16, 800, 480, 2)
         body += b"".join(struct.pack(RECORD, *one) for one in wrong.reports)
         with pytest.raises(FormatError, match="touch 1 cannot be"):
-            unpack_session(body + struct.pack("<I", zlib.crc32(body)))
+            unpack_recording(body + struct.pack("<I", zlib.crc32(body)))
 
 
 def test_the_device_refuses_and_replays_the_same_files(run_device, tmp_path):
-    write_session(tmp_path / "small.ufft", SMALL)
+    write_recording(tmp_path / "small.ufft", SMALL)
     for number, wrong in enumerate([Report(4, 0, 2, 1, 1), Report(9, 2, 2, 1, 1)]):
         body = struct.pack(HEADER, b"UFFT", 1, 16, 800, 480, 2)
         body += struct.pack(RECORD, 5, 0, 0, 1, 1) + struct.pack(RECORD, *wrong)
@@ -151,7 +153,7 @@ def test_the_device_refuses_and_replays_the_same_files(run_device, tmp_path):
         t += int(chance.integers(0, 40))
         event, x, y = (int(chance.integers(n)) for n in (3, 800, 480))
         reports.append(Report(t, int(chance.integers(2)), event, x, y))
-    write_session(tmp_path / "long.ufft", Session(800, 480, reports))
+    write_recording(tmp_path / "long.ufft", TouchRecording(800, 480, reports))
     ran = run_device(DEVICE.parent / "tests/device/capture_session.py", tmp_path)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     lines = ran.stdout.splitlines()
@@ -160,7 +162,7 @@ def test_the_device_refuses_and_replays_the_same_files(run_device, tmp_path):
     given = [tuple(map(int, line.split()[1:])) for line in lines if line.startswith("long ")]
     assert given == [tuple(report[1:]) for report in reports]
     # What the device recorded, the host reads.
-    recorded = read_session(tmp_path / "recorded.ufft")
+    recorded = read_recording(tmp_path / "recorded.ufft")
     assert [tuple(one[1:]) for one in recorded.reports] == given
 
 
@@ -168,11 +170,11 @@ def test_the_device_refuses_and_replays_the_same_files(run_device, tmp_path):
 
 
 def test_a_recording_of_a_replay_replays_to_the_same(unix, layout, tmp_path):
-    session, asked, _ = lesson(layout, Hand(5), "123", 3, 2)
+    session, asked, _ = lesson(layout, Writer(5), "123", 3, 2)
     first = Ran(unix, session, tmp_path, record="again.ufft")
     assert first.result["recorded"] == len(session.reports)
     unix.get("again.ufft", tmp_path / "again.ufft")
-    recorded = read_session(tmp_path / "again.ufft")
+    recorded = read_recording(tmp_path / "again.ufft")
     second = Ran(unix, recorded, tmp_path)
     assert second.files == first.files
     assert second.result["guesses"] == first.result["guesses"]
@@ -182,7 +184,7 @@ def test_a_recording_of_a_replay_replays_to_the_same(unix, layout, tmp_path):
 
 
 def test_drawings_of_the_owner_stay_and_a_replay_may_go_on_with_its_own(unix, layout, tmp_path):
-    session, _, _ = lesson(layout, Hand(6), "123", 1, 0)
+    session, _, _ = lesson(layout, Writer(6), "123", 1, 0)
     (tmp_path / "own.uffs").write_bytes(b"precious")
     unix.put(tmp_path / "own.uffs", "drawings.uffs")
     first = Ran(unix, session, tmp_path)
@@ -194,7 +196,7 @@ def test_drawings_of_the_owner_stay_and_a_replay_may_go_on_with_its_own(unix, la
 
 
 def test_a_session_of_another_screen_is_refused(unix, tmp_path):
-    write_session(tmp_path / "x.ufft", Session(480, 272, []))
+    write_recording(tmp_path / "x.ufft", TouchRecording(480, 272, []))
     with pytest.raises(DeviceError, match="480 x 272"):
         replay(unix, tmp_path / "x.ufft")
     result = replay(unix, tmp_path / "x.ufft", job={"width": 480, "height": 272})
@@ -204,13 +206,13 @@ def test_a_session_of_another_screen_is_refused(unix, tmp_path):
 
 def test_small_screens_learn_the_same_way(unix, tmp_path):
     layout = Layout.of(unix.run("dev/layout.py", {"width": 480, "height": 272}))
-    session, asked, _ = lesson(layout, Hand(7), "1230", 5, 5)
+    session, asked, _ = lesson(layout, Writer(7), "1230", 5, 5)
     ran = Ran(unix, session, tmp_path, width=480, height=272)
     assert score(ran.result, asked).accuracy >= 0.9
 
 
 def test_the_verdicts_of_predict_py_are_those_on_the_screen(unix, layout, tmp_path):
-    session, asked, names = lesson(layout, Hand(8), "123", 4, 4)
+    session, asked, names = lesson(layout, Writer(8), "123", 4, 4)
     ran = Ran(unix, session, tmp_path)
     result = unix.run("predict.py", {"session": "session.ufft", "files": "replay-"})
     assert result["names"] == names
@@ -302,8 +304,8 @@ def deleted(composer: Composer) -> None:
     composer.train()
 
 
-def made(layout: Layout, do: Do) -> Session:
-    composer = Composer(layout, Hand(11))
+def made(layout: Layout, do: Do) -> TouchRecording:
+    composer = Composer(layout, Writer(11))
     do(composer)
     return composer.session()
 
@@ -337,7 +339,7 @@ def test_before_it_was_unlearnt_the_model_was_another(unix, layout, tmp_path, do
         def delete(self, number, thumbnail=0):
             raise Stopped
 
-    composer = HalfWay(layout, Hand(11))
+    composer = HalfWay(layout, Writer(11))
     with pytest.raises(Stopped):
         do(composer)
     half = Ran(unix, composer.session(), tmp_path)
@@ -349,7 +351,7 @@ def test_before_it_was_unlearnt_the_model_was_another(unix, layout, tmp_path, do
 
 @pytest.mark.slow
 def test_the_m7_comes_to_the_same_bytes(unix, layout, tmp_path):
-    session, asked, names = lesson(layout, Hand(1), DIGITS, 5, 1)
+    session, asked, names = lesson(layout, Writer(1), DIGITS, 5, 1)
     here = Ran(unix, session, tmp_path)
     assert here.result["counts"] == [5] * 10
     with m7.started() as board:
@@ -357,7 +359,7 @@ def test_the_m7_comes_to_the_same_bytes(unix, layout, tmp_path):
         there = Ran(board, session, tmp_path, record="again.ufft")
         assert there.files == here.files
         board.get("again.ufft", tmp_path / "again.ufft")
-        recorded = read_session(tmp_path / "again.ufft")
+        recorded = read_recording(tmp_path / "again.ufft")
         assert [one[1:] for one in recorded.reports] == [one[1:] for one in session.reports]
         for key in ("guesses", "samples_sha256", "model_sha256", "loo_accuracy", "names"):
             assert there.result[key] == here.result[key]

@@ -40,7 +40,12 @@ from uff_host.formats.model import (
 from uff_host.formats.networks import KINDS as KINDS_OF_LAYERS
 from uff_host.formats.networks import kinds_of
 from uff_host.formats.samples import pack_header, pack_record, unpack_samples
-from uff_host.formats.touch_recording import Report, Session, pack_session, unpack_session
+from uff_host.formats.touch_recording import (
+    Report,
+    TouchRecording,
+    pack_recording,
+    unpack_recording,
+)
 from uff_host.merging import sums as merging
 from uff_host.reference.encoding import kept_pixels
 
@@ -167,7 +172,7 @@ def a_session(rng: Rng) -> bytes:
         Report(int(t), *(int(rng.integers(limit)) for limit in (2, 3, width, height)))
         for t in times
     ]
-    return pack_session(Session(width, height, reports))
+    return pack_recording(TouchRecording(width, height, reports))
 
 
 MAKERS = {
@@ -575,7 +580,7 @@ def _bits(value: float) -> str:
 
 
 def _session_held(data: bytes) -> list[int]:
-    found = unpack_session(data)
+    found = unpack_recording(data)
     packed = b"".join(struct.pack("<BBHH", *report[1:]) for report in found.reports)
     count = len(found.reports)
     return [count, count, found.lasts_ms, zlib.crc32(packed)]

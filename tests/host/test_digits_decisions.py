@@ -24,8 +24,8 @@ from uff_host.experiments.digits.decisions import (
     Person,
     rules,
 )
-from uff_host.formats.touch_recording import write_session
-from uff_host.handwriting import Hand
+from uff_host.formats.touch_recording import write_recording
+from uff_host.handwriting import Writer
 from uff_host.handwriting.composer import lesson
 from uff_host.handwriting.lesson import DIGITS, layout_of, replay, score
 from uff_host.targets.unix import UnixTarget
@@ -35,16 +35,16 @@ RULES = rules()
 
 @pytest.fixture(scope="module")
 def drawn(micropython, tmp_path_factory) -> Person:
-    """What hand 3 draws."""
+    """What writer 3 draws."""
     with UnixTarget(micropython) as target:
         return decisions.person(
-            target, layout_of(target), Hand(3), tmp_path_factory.mktemp("drawn")
+            target, layout_of(target), Writer(3), tmp_path_factory.mktemp("drawn")
         )
 
 
 @pytest.fixture(scope="module")
 def judged(micropython, drawn, tmp_path_factory) -> Judged:
-    """Hand 3 taught 3 of each, one of them wrong; asked about unseen digits and scribbles."""
+    """Writer 3 taught 3 of each, one of them wrong; asked about unseen digits and scribbles."""
     samples, _ = decisions.mistaken(drawn.lesson(3), 1, 0)
     asked = np.concatenate([drawn.unseen.images, drawn.scribbles])
     with UnixTarget(micropython) as target:
@@ -156,8 +156,8 @@ def test_a_person_has_lessons_and_unseen_drawings(drawn):
 
 def test_hands_that_are_reported_for_are_no_others():
     firmware = set(range(901, 909))
-    assert not {*decisions.HANDS} & {*decisions.TUNING_HANDS}
-    assert not ({*decisions.HANDS} | {*decisions.TUNING_HANDS}) & firmware
+    assert not {*decisions.WRITERS} & {*decisions.TUNING_WRITERS}
+    assert not ({*decisions.WRITERS} | {*decisions.TUNING_WRITERS}) & firmware
 
 
 @pytest.mark.parametrize("each", [1, 2, 7])
@@ -176,8 +176,8 @@ def test_it_says_of_images_what_the_application_says_while_they_are_drawn(
 ):
     """A lesson by touches, which ends with Train, and its images by the script."""
     with UnixTarget(micropython) as target:
-        session, answers, _ = lesson(layout_of(target), Hand(3), DIGITS, 2, 1)
-        write_session(tmp_path / "lesson.ufft", session)
+        session, answers, _ = lesson(layout_of(target), Writer(3), DIGITS, 2, 1)
+        write_recording(tmp_path / "lesson.ufft", session)
         result = replay(target, tmp_path / "lesson.ufft")
         shown = dataclasses.replace(drawn, digits=drawn.digits[:3]).lesson(1, 2)
         found = decisions.judge(target, tmp_path, drawn.lesson(2), shown.images, own=True)

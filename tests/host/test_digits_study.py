@@ -17,7 +17,7 @@ from uff_host.errors import DataError
 from uff_host.experiments.digits import report, study
 from uff_host.formats.model import read_model
 from uff_host.formats.samples import Samples
-from uff_host.handwriting import Hand
+from uff_host.handwriting import Writer
 from uff_host.handwriting.lesson import MODEL, layout_of
 from uff_host.reference import Options, class_kernel
 from uff_host.reference.arithmetic import inner
@@ -42,10 +42,10 @@ def encoded(n: int) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def taught(micropython, tmp_path_factory):
-    """What the application has of a hand that drew 3 of each digit: drawings and model."""
+    """What the application has of a writer that drew 3 of each digit: drawings and model."""
     folder = tmp_path_factory.mktemp("taught")
     with UnixTarget(micropython) as target:
-        drawn = study.drawings(target, layout_of(target), Hand(4, 4.0), 3, folder)
+        drawn = study.drawings(target, layout_of(target), Writer(4, 4.0), 3, folder)
         target.get(MODEL, folder / "drawings.uffm")
     return drawn, read_model(folder / "drawings.uffm")
 
@@ -86,8 +86,8 @@ def test_uneven_classes_have_2_to_20_and_other_seeds_others():
 def test_a_hand_s_drawings_come_out_of_the_application(micropython, tmp_path):
     with UnixTarget(micropython) as target:
         layout = layout_of(target)
-        drawn = study.drawings(target, layout, Hand(3), 2, tmp_path)
-        more = study.drawings(target, layout, Hand(3), 3, tmp_path)
+        drawn = study.drawings(target, layout, Writer(3), 2, tmp_path)
+        more = study.drawings(target, layout, Writer(3), 3, tmp_path)
     assert drawn.class_names == list("1234567890")
     assert drawn.labels.tolist() == [*range(10)] * 2
     assert drawn.images.shape == (20, 28, 28)
@@ -196,13 +196,13 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Classes:
         monkeypatch.setattr(study, name, (3,))
     monkeypatch.setattr(study, "UNEVEN", (2, 6))
     monkeypatch.setattr(study, "RIDGES", (0.003, 0.015))
-    monkeypatch.setattr(study, "RIDGE_HANDS", 1)
+    monkeypatch.setattr(study, "RIDGE_WRITERS", 1)
     monkeypatch.setattr(study, "ASKED", 3)
     monkeypatch.setattr(mnist_digits, "TEST_IMAGES", 20)
     return Classes([drawn.images[drawn.labels == c] for c in range(len(names))], names)
 
 
-def test_a_study_has_a_figure_for_each_draw_and_hand(small):
+def test_a_study_has_a_figure_for_each_draw_and_writer(small):
     asked, told = [], []
 
     def people(number: int, each: int) -> Samples:
@@ -214,7 +214,7 @@ def test_a_study_has_a_figure_for_each_draw_and_hand(small):
     assert len(found.balance) == 2
     for of in (found.left_out, found.ridges):
         assert {n: len(figures) for n, figures in of.items()} == {3: 2}
-    assert {n: len(figures) for n, figures in found.hand_ridges.items()} == {3: 1}
+    assert {n: len(figures) for n, figures in found.writer_ridges.items()} == {3: 1}
     assert list(found.ridges[3][1]) == [0.003, 0.015]
     assert found.ridges[3][1][0.015] == found.left_out[3][1].test
     assert [step.done for step in told] == sorted(step.done for step in told)
@@ -248,4 +248,4 @@ def test_drawings_that_the_application_lost_are_told(
     monkeypatch.setattr(study, "read_samples", lambda path: shapes.samples(1, 0))
     drawn = 1 if draw is study.drawings else "5"
     with UnixTarget(micropython) as target, pytest.raises(DataError, match=sentence):
-        draw(target, layout_of(target), Hand(1), drawn, tmp_path)
+        draw(target, layout_of(target), Writer(1), drawn, tmp_path)

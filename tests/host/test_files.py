@@ -20,7 +20,7 @@ from uff_host.formats.model import START, read_model
 from uff_host.formats.predictions import read_predictions
 from uff_host.formats.samples import pack_samples, read_samples
 from uff_host.formats.touch_recording import HEADER as SESSION_HEADER
-from uff_host.formats.touch_recording import read_session
+from uff_host.formats.touch_recording import read_recording
 
 # ---- writing ----
 
@@ -153,8 +153,8 @@ def model_head(total: int) -> bytes:
         (read_samples, pack_samples(shapes.samples(2, 0))),
         (read_model, b""),
         (read_model, model_head(5000)),
-        (read_session, b""),
-        (read_session, struct.pack(SESSION_HEADER, b"UFFT", 1, 16, 800, 480, 100)),
+        (read_recording, b""),
+        (read_recording, struct.pack(SESSION_HEADER, b"UFFT", 1, 16, 800, 480, 100)),
         (lambda path: read_predictions(path, 20, 3), b""),
         (lambda path: read_idx(path, 3), b""),
         (lambda path: read_idx(path, 3), struct.pack(">4B3I", 0, 0, 8, 3, 9, 9, 9)),

@@ -15,10 +15,10 @@ from board import Board
 from conftest import DEVICE_TESTS
 
 from uff_host.formats.samples import read_samples
-from uff_host.handwriting import Hand
+from uff_host.handwriting import Writer
 from uff_host.patience import Patience
 from uff_host.virtual_board import browser_driver, server
-from uff_host.virtual_board.browser_driver import Visitor
+from uff_host.virtual_board.browser_driver import PageDriver
 
 pytestmark = [
     pytest.mark.usefixtures("micropython"),
@@ -49,7 +49,7 @@ def app(tmp_path: Path) -> Iterator[Board]:
 
 
 @contextlib.asynccontextmanager
-async def visit(board: Board, **options: Any) -> AsyncIterator[Visitor]:
+async def visit(board: Board, **options: Any) -> AsyncIterator[PageDriver]:
     """A browser on the board's page; what goes wrong on the page fails the test."""
     async with browser_driver.browser() as browser:
         context = await browser.new_context(
@@ -59,9 +59,9 @@ async def visit(board: Board, **options: Any) -> AsyncIterator[Visitor]:
         troubles: list[str] = []
         page.on("pageerror", lambda error: troubles.append(str(error)))
         page.on("console", lambda said: troubles.append(said.text) if said.type == "error" else 0)
-        someone = Visitor(page)
-        await someone.come(board.url)
-        yield someone
+        driver = PageDriver(page)
+        await driver.come(board.url)
+        yield driver
         assert troubles == []
 
 
@@ -96,8 +96,8 @@ async def ends(page: Any, text: str) -> bool:
 
 def test_mouse_console_and_buttons(board: Board) -> None:
     async def work() -> None:
-        async with visit(board) as someone:
-            page = someone.page
+        async with visit(board) as driver:
+            page = driver.page
             assert await page.locator("#led0.on").count() == 1
             assert await pixel(page, 5, 5) == BLUE_SCREEN
             box = await page.locator("#screen").bounding_box()
@@ -118,7 +118,7 @@ def test_mouse_console_and_buttons(board: Board) -> None:
             await until(lambda: same(page, 795, 100, YELLOW))
             # The page measures: from the event to the pixels on its canvas.
             assert await page.evaluate("board.percentile(0.5)") > 0
-            await someone.until("document.body.textContent.includes('to this page')")
+            await driver.until("document.body.textContent.includes('to this page')")
 
             await page.locator("#stop").click()
             await shows(page, ">>>")
@@ -157,7 +157,7 @@ def test_mouse_console_and_buttons(board: Board) -> None:
             await page.locator("#reset").click()
             await shows(page, "drawing")
             await page.reload()
-            await someone.settle()
+            await driver.settle()
             await shows(page, "drawing")
             assert await pixel(page, 5, 5) == BLUE_SCREEN
 
@@ -186,26 +186,26 @@ def test_a_page_too_many_says_so_and_comes_when_there_is_room(board: Board) -> N
                 for _ in range(server.PAGES)
             ]
             browser = await stack.enter_async_context(browser_driver.browser())
-            someone = Visitor(await browser.new_page())
-            await someone.page.goto(board.url)
-            await someone.until(
+            driver = PageDriver(await browser.new_page())
+            await driver.page.goto(board.url)
+            await driver.until(
                 "document.getElementById('away').textContent === "
                 "'16 pages are open, and the board has no room for more. Close one.'"
             )
             await pages[0].close()
-            await someone.settle()
-            assert await someone.page.locator("#away").is_hidden()
+            await driver.settle()
+            assert await driver.page.locator("#away").is_hidden()
 
     asyncio.run(work())
 
 
 def test_the_page_says_what_runs_and_where_keys_go(board: Board) -> None:
     async def work() -> None:
-        async with visit(board) as someone:
-            page = someone.page
+        async with visit(board) as driver:
+            page = driver.page
 
             async def says(name: str, text: str) -> None:
-                await someone.until(f"document.getElementById('{name}').textContent === '{text}'")
+                await driver.until(f"document.getElementById('{name}').textContent === '{text}'")
 
             await says("state", "running")
             place = await page.locator("#stop").bounding_box()
@@ -220,7 +220,7 @@ def test_the_page_says_what_runs_and_where_keys_go(board: Board) -> None:
             await says("state", "running")
             assert not await page.locator("#status").is_visible()
             await page.locator("#figures summary").click()
-            await someone.until(
+            await driver.until(
                 "document.getElementById('status').textContent.includes('updates/s')"
             )
 
@@ -232,8 +232,8 @@ HIDDEN = "[not shown: what a program and the board say to each other]"
 
 def test_the_pane_shows_neither_raw_mode_nor_loses_letters(board: Board) -> None:
     async def work() -> None:
-        async with visit(board) as someone:
-            page = someone.page
+        async with visit(board) as driver:
+            page = driver.page
 
             async def remote(*arguments: str) -> None:
                 # It stops what runs; its last Ctrl-B leaves the prompt.
@@ -253,8 +253,8 @@ def test_the_pane_shows_neither_raw_mode_nor_loses_letters(board: Board) -> None
             await shows(page, HIDDEN + "\ndrawing")
 
     async def types() -> None:
-        async with visit(board) as someone:
-            page = someone.page
+        async with visit(board) as driver:
+            page = driver.page
             await page.locator("#stop").click()
             await shows(page, ">>>")
             await page.locator("#terminal").click()
@@ -266,7 +266,7 @@ def test_the_pane_shows_neither_raw_mode_nor_loses_letters(board: Board) -> None
             # A program that reads gets the letters.
             await page.keyboard.type("import sys; print(len(sys.stdin.read(3)))")
             await page.keyboard.press("Enter")
-            await someone.until("!board.terminal.asks")
+            await driver.until("!board.terminal.asks")
             await page.keyboard.type("äµ€")
             await shows(page, "\n3\n>>>")
 
@@ -277,8 +277,8 @@ def test_the_pane_shows_neither_raw_mode_nor_loses_letters(board: Board) -> None
 def test_two_fingers_on_a_phone(board: Board) -> None:
     async def work() -> None:
         phone = {"viewport": {"width": 390, "height": 780}, "has_touch": True, "is_mobile": True}
-        async with visit(board, **phone, color_scheme="dark") as someone:
-            page = someone.page
+        async with visit(board, **phone, color_scheme="dark") as driver:
+            page = driver.page
             assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
             box = await page.locator("#screen").bounding_box()
             assert box is not None
@@ -305,23 +305,23 @@ def test_two_fingers_on_a_phone(board: Board) -> None:
             await until(lambda: same(page, 300, 300, CYAN))
             assert await page.evaluate("scrollY") == before  # a stroke is no scrolling
             for finger in (0, 1):
-                await someone.until(f"board.terminal.text.includes('lift {finger}')")
+                await driver.until(f"board.terminal.text.includes('lift {finger}')")
 
     asyncio.run(work())
 
 
 def test_draw_capture_train_recognise_and_delete(app: Board) -> None:
-    model, hand = app.folder / "drawings.uffm", Hand(4)
+    model, writer = app.folder / "drawings.uffm", Writer(4)
 
     async def counts(*wanted: int) -> bool:
         return tuple(read_samples(app.folder / "drawings.uffs").counts()) == wanted
 
-    async def chosen(someone: Visitor, *wanted: int) -> bool:
+    async def chosen(driver: PageDriver, *wanted: int) -> bool:
         """Whether it is these classes whose buttons have a frame and a bar in the app's blue."""
         found = []
         for number in range(3):
-            rectangle = list(someone.place(f"class {number}"))
-            blue = await someone.page.evaluate(
+            rectangle = list(driver.place(f"class {number}"))
+            blue = await driver.page.evaluate(
                 "r => document.getElementById('screen').getContext('2d').getImageData(...r).data"
                 ".reduce((n, v, i, d) => n + (i % 4 === 0 && v > 66 && v < 82 && d[i + 1] > 152"
                 " && d[i + 1] < 170 && d[i + 2] > 250), 0)",
@@ -331,34 +331,34 @@ def test_draw_capture_train_recognise_and_delete(app: Board) -> None:
         return found == list(wanted)
 
     async def work() -> None:
-        async with visit(app) as someone:
-            page, field = someone.page, someone.field()
+        async with visit(app) as driver:
+            page, field = driver.page, driver.field()
             for number in range(3):
                 for label, character in enumerate("123"):
-                    await someone.draw(hand.draw(character, number, field))
-                    await someone.tap(f"class {label}")
+                    await driver.draw(writer.draw(character, number, field))
+                    await driver.tap(f"class {label}")
             await until(lambda: counts(3, 3, 3))
             await until(lambda: exists(model))  # it has learnt without being asked
-            await someone.settle()
+            await driver.settle()
             learnt = model.read_bytes()
-            await someone.press("train")  # layer 1 too
+            await driver.press("train")  # layer 1 too
             await page.reload()  # in mid-training
             await until(lambda: differs(model, learnt))
-            await someone.settle()
+            await driver.settle()
             for label, character in ((1, "2"), (0, "1"), (2, "3")):
-                await someone.draw(hand.draw(character, 10, field))
-                await until(lambda label=label: chosen(someone, label))
-                await someone.tap("clear")
-            await until(lambda: chosen(someone))
+                await driver.draw(writer.draw(character, 10, field))
+                await until(lambda label=label: chosen(driver, label))
+                await driver.tap("clear")
+            await until(lambda: chosen(driver))
 
             # A tap on a class shows its drawings; one of them is deleted, and it learns anew.
             learnt = model.read_bytes()
-            await someone.tap("class 1")
-            await someone.tap("thumbnail 0", "class_page")
-            await someone.tap("delete", "sample")
+            await driver.tap("class 1")
+            await driver.tap("thumbnail 0", "class_page")
+            await driver.tap("delete", "sample")
             await until(lambda: counts(3, 2, 3))
             await until(lambda: differs(model, learnt))
-            await someone.settle()
+            await driver.settle()
 
             # The files are the device's own: its REPL sees them, and the app goes on from them.
             await page.locator("#stop").click()
@@ -369,11 +369,11 @@ def test_draw_capture_train_recognise_and_delete(app: Board) -> None:
             await shows(page, "([3, 2, 3], False, False)\n>>>")
             drawn = await page.evaluate("board.drawnAt")
             await page.keyboard.press("Control+d")
-            await someone.until("board.terminal.text.includes('MPY: soft reboot')")
-            await someone.until(f"board.drawnAt > {drawn}")
-            await someone.settle()
-            await someone.draw(hand.draw("2", 11, field))
-            await until(lambda: chosen(someone, 1))
+            await driver.until("board.terminal.text.includes('MPY: soft reboot')")
+            await driver.until(f"board.drawnAt > {drawn}")
+            await driver.settle()
+            await driver.draw(writer.draw("2", 11, field))
+            await until(lambda: chosen(driver, 1))
 
     asyncio.run(work())
 

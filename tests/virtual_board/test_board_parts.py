@@ -24,9 +24,9 @@ from uff_host import patience
 from uff_host.cli import board
 from uff_host.errors import DeviceError
 from uff_host.virtual_board import messages, serial_port, wire
-from uff_host.virtual_board.framebuffer import Dirt, Glass, Rectangle
+from uff_host.virtual_board.framebuffer import DirtyRegion, Framebuffer, Rectangle
 from uff_host.virtual_board.hardware import Hardware, Move
-from uff_host.virtual_board.latency_statistics import Latency, Meter
+from uff_host.virtual_board.latency_statistics import Latency, LatencyStatistics
 from uff_host.virtual_board.serial_port import SerialPort
 
 # ---- wire ----
@@ -72,24 +72,24 @@ def test_an_answer_names_its_question_and_has_one_length() -> None:
         assert answer[2 : 2 + len(data)] == data
 
 
-# ---- glass ----
+# ---- framebuffer ----
 
 
 def test_a_frame_outside_the_screen_is_refused() -> None:
-    glass = Glass(80, 48)
+    framebuffer = Framebuffer(80, 48)
     packet = wire.decode(frame(79, 0, 2, 1))
     assert isinstance(packet, wire.Frame)
     with pytest.raises(DeviceError, match=r"2x1 at \(79, 0\) lies outside the screen of 80x48"):
-        glass.put(packet)
+        framebuffer.put(packet)
 
 
 def test_a_picture_of_the_screen_has_its_colours(tmp_path: Path) -> None:
-    glass = Glass(80, 48)
+    framebuffer = Framebuffer(80, 48)
     for x, pixel in enumerate((0xF800, 0x07E0, 0x001F, 0xFFFF)):
         packet = wire.decode(frame(x, 7, 1, 1, pixel))
         assert isinstance(packet, wire.Frame)
-        assert glass.put(packet) == (x, 7, 1, 1)
-    glass.write_png(tmp_path / "screen.png")
+        assert framebuffer.put(packet) == (x, 7, 1, 1)
+    framebuffer.write_png(tmp_path / "screen.png")
     picture = np.asarray(Image.open(tmp_path / "screen.png").convert("RGB"))
     assert picture.shape == (48, 80, 3)
     assert picture[7, :5].tolist() == [[255, 0, 0], [0, 255, 0], [0, 0, 255], [255] * 3, [0] * 3]
@@ -102,24 +102,24 @@ rectangles = st.builds(
 
 @given(st.lists(rectangles, min_size=1, max_size=30))
 def test_all_that_changed_stays_dirty_in_few_rectangles(parts: list[Rectangle]) -> None:
-    dirt, changed, told = Dirt(), np.zeros((480, 800), bool), np.zeros((480, 800), bool)
+    dirty, changed, told = DirtyRegion(), np.zeros((480, 800), bool), np.zeros((480, 800), bool)
     for part in parts:
-        dirt.add(part)
+        dirty.add(part)
         changed[part.y : part.y + part.height, part.x : part.x + part.width] = True
-    taken = list(dirt.take())
-    assert len(taken) <= Dirt.LIMIT
-    assert not dirt
+    taken = list(dirty.take())
+    assert len(taken) <= DirtyRegion.LIMIT
+    assert not dirty
     for part in taken:
         told[part.y : part.y + part.height, part.x : part.x + part.width] = True
     assert (told >= changed).all()
 
 
 def test_far_apart_changes_do_not_dirty_what_is_between() -> None:
-    dirt = Dirt()
-    dirt.add(Rectangle(0, 0, 10, 10))
-    dirt.add(Rectangle(700, 400, 10, 10))
-    dirt.add(Rectangle(5, 0, 10, 10))
-    assert sorted(dirt.take()) == [(0, 0, 15, 10), (700, 400, 10, 10)]
+    dirty = DirtyRegion()
+    dirty.add(Rectangle(0, 0, 10, 10))
+    dirty.add(Rectangle(700, 400, 10, 10))
+    dirty.add(Rectangle(5, 0, 10, 10))
+    assert sorted(dirty.take()) == [(0, 0, 15, 10), (700, 400, 10, 10)]
 
 
 # ---- hardware ----
@@ -164,10 +164,10 @@ def test_a_batch_of_moves_is_spread_over_the_time_it_took(
 
     hardware.take(wire.Write(1, 0x38, 0x86, b"\0"))  # no slow scanning
     seen()  # all ones, as after power-on
-    hardware.hand([Move(0, "press", 10, 20, 5000.0)])
+    hardware.move_fingers([Move(0, "press", 10, 20, 5000.0)])
     assert [seen(), seen()] == [(10, 20), (10, 20)]
-    hardware.hand([Move(0, "move", 10 + x, 20, 5000.0 + x) for x in (0, 10, 20)])
-    hardware.hand([Move(0, "lift", 0, 0, 5020.0)])
+    hardware.move_fingers([Move(0, "move", 10 + x, 20, 5000.0 + x) for x in (0, 10, 20)])
+    hardware.move_fingers([Move(0, "lift", 0, 0, 5020.0)])
     assert [seen(), seen(), seen()] == [(20, 20), (30, 20), None]
 
 
@@ -197,7 +197,7 @@ class Finger:
 
     def waiting(self) -> int:
         """All that is yet to be done."""
-        queues = self.hardware._hand.values()
+        queues = self.hardware._queues.values()
         return sum(map(len, queues)) + len(self.hardware.touch._waiting)
 
 
@@ -205,13 +205,13 @@ def test_moves_that_come_too_fast_join_and_the_last_one_is_seen(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     finger = Finger(monkeypatch)
-    finger.hardware.hand([Move(0, "press", 10, 20, 0.0)])
+    finger.hardware.move_fingers([Move(0, "press", 10, 20, 0.0)])
     for number in range(28000):
-        finger.hardware.hand([Move(0, "move", 10 + number % 700, 20, number * 25.0)])
+        finger.hardware.move_fingers([Move(0, "move", 10 + number % 700, 20, number * 25.0)])
         assert finger.waiting() < 30
-    finger.hardware.hand([Move(0, "lift", 0, 0, 0.0)])
+    finger.hardware.move_fingers([Move(0, "lift", 0, 0, 0.0)])
     # Another finger waits for that lift, not for all that.
-    finger.hardware.hand([Move(1, "press", 400, 300, 0.0)])
+    finger.hardware.move_fingers([Move(1, "press", 400, 300, 0.0)])
     seen = [finger.look() for _ in range(6)]
     assert seen[0] == seen[1] == [(10 + 27999 % 700, 20)]
     assert seen[-1] == [(400, 300)]
@@ -220,7 +220,7 @@ def test_moves_that_come_too_fast_join_and_the_last_one_is_seen(
 def test_two_fingers_do_not_make_one_another_late(monkeypatch: pytest.MonkeyPatch) -> None:
     finger = Finger(monkeypatch)
     for number in (0, 1):
-        finger.hardware.hand([Move(number, "press", 10, 100 + number, 0.0)])
+        finger.hardware.move_fingers([Move(number, "press", 10, 100 + number, 0.0)])
     # A browser that paints every 16 ms tells of each finger's moves of those.
     for frame in range(100):
         for number in (0, 1):
@@ -228,7 +228,7 @@ def test_two_fingers_do_not_make_one_another_late(monkeypatch: pytest.MonkeyPatc
                 Move(number, "move", 10 + frame, 100 + number, 16.0 * frame + at)
                 for at in (0, 8, 16)
             ]
-            finger.hardware.hand(moves)
+            finger.hardware.move_fingers(moves)
         touches = finger.look(16)
     assert touches[0][0] >= 10 + 97
     assert touches[1][0] >= 10 + 97
@@ -238,21 +238,21 @@ def test_a_lift_waits_until_a_scan_has_seen_where_it_ended(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     finger = Finger(monkeypatch)
-    finger.hardware.hand([Move(0, "press", 10, 20, 0.0)])
+    finger.hardware.move_fingers([Move(0, "press", 10, 20, 0.0)])
     assert [finger.look(), finger.look()] == [[(10, 20)]] * 2
     finger.look(1)
-    finger.hardware.hand([Move(0, "move", 90, 20, 0.0)])
+    finger.hardware.move_fingers([Move(0, "move", 90, 20, 0.0)])
     finger.look(1)  # taken, and not yet scanned
-    finger.hardware.hand([Move(0, "lift", 0, 0, 0.0)])
+    finger.hardware.move_fingers([Move(0, "lift", 0, 0, 0.0)])
     assert [finger.look(), finger.look()] == [[(90, 20)], []]
 
 
 def test_a_hand_that_goes_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     finger = Finger(monkeypatch)
-    finger.hardware.hand([Move(0, "press", 10, 20, 0.0), Move(5, "press", 300, 300, 0.0)])
+    finger.hardware.move_fingers([Move(0, "press", 10, 20, 0.0), Move(5, "press", 300, 300, 0.0)])
     assert [finger.look() for _ in range(2)] == [[(10, 20), (300, 300)]] * 2
     for _ in range(5):
-        finger.hardware.hand([Move(0, doing, 50, 60, 0.0) for doing in ("lift", "press")])
+        finger.hardware.move_fingers([Move(0, doing, 50, 60, 0.0) for doing in ("lift", "press")])
     assert finger.hardware.presses({0, 1}) == 5
     finger.hardware.let_go({0, 1})
     assert finger.hardware.presses({0, 1}) == 0
@@ -263,21 +263,21 @@ def test_a_hand_that_goes_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch)
 
 def test_what_nobody_looked_at_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
     finger = Finger(monkeypatch)
-    finger.hardware.hand([Move(0, "press", 300, 300, 0.0)])
+    finger.hardware.move_fingers([Move(0, "press", 300, 300, 0.0)])
     for _ in range(4):  # taps
-        finger.hardware.hand([Move(1, doing, 50, 60, 0.0) for doing in ("press", "lift")])
+        finger.hardware.move_fingers([Move(1, doing, 50, 60, 0.0) for doing in ("press", "lift")])
     assert finger.look(6000) == [(300, 300)]  # the finger that still rests there
     assert [finger.look() for _ in range(4)] == [[(300, 300)]] * 4
     # A moment without a look loses no tap.
-    finger.hardware.hand([Move(1, doing, 50, 60, 0.0) for doing in ("press", "lift")])
+    finger.hardware.move_fingers([Move(1, doing, 50, 60, 0.0) for doing in ("press", "lift")])
     assert (50, 60) in finger.look(900)
 
 
 def test_a_reset_forgets_taps_and_keeps_fingers(monkeypatch: pytest.MonkeyPatch) -> None:
     finger = Finger(monkeypatch)
-    finger.hardware.hand([Move(0, "press", 300, 300, 0.0), Move(0, "move", 310, 300, 5.0)])
+    finger.hardware.move_fingers([Move(0, "press", 300, 300, 0.0), Move(0, "move", 310, 300, 5.0)])
     for _ in range(4):
-        finger.hardware.hand([Move(1, doing, 50, 60, 0.0) for doing in ("press", "lift")])
+        finger.hardware.move_fingers([Move(1, doing, 50, 60, 0.0) for doing in ("press", "lift")])
     finger.hardware.reset()
     assert finger.waiting() == 0
     finger.look()  # all ones
@@ -287,12 +287,14 @@ def test_a_reset_forgets_taps_and_keeps_fingers(monkeypatch: pytest.MonkeyPatch)
 def test_fingers_that_are_up_take_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     finger = Finger(monkeypatch)
     for number in range(1000):
-        finger.hardware.hand([Move(number, doing, 5, 6, 0.0) for doing in ("press", "lift")])
+        finger.hardware.move_fingers(
+            [Move(number, doing, 5, 6, 0.0) for doing in ("press", "lift")]
+        )
         while finger.waiting():
             finger.look()
     for _ in range(4):
         finger.look()
-    assert len(finger.hardware.touch._fingers) == len(finger.hardware._hand) == 0
+    assert len(finger.hardware.touch._fingers) == len(finger.hardware._queues) == 0
 
 
 # ---- messages ----
@@ -330,29 +332,29 @@ def test_whatever_comes_is_a_message_or_refused(said: Any) -> None:
         messages.read(json.dumps(said))
 
 
-# ---- meter ----
+# ---- statistics ----
 
 
 def test_latency_is_from_a_touch_to_the_frame_that_shows_it() -> None:
     now = 0.0
-    meter = Meter(lambda: now)
-    assert meter.latency() is None
-    assert meter.touch(100, 100)
+    statistics = LatencyStatistics(lambda: now)
+    assert statistics.latency() is None
+    assert statistics.touch(100, 100)
     now = 0.004
-    assert not meter.frame(Rectangle(300, 100, 20, 20))  # something else
-    assert not meter.touch(110, 100)  # the first of the two waits
+    assert not statistics.frame(Rectangle(300, 100, 20, 20))  # something else
+    assert not statistics.touch(110, 100)  # the first of the two waits
     now = 0.010
-    assert meter.frame(Rectangle(90, 95, 20, 20))
-    assert not meter.frame(Rectangle(90, 95, 20, 20))
-    assert meter.latency() == Latency(1, 10.0, 10.0)
-    meter.touch(5, 5)
+    assert statistics.frame(Rectangle(90, 95, 20, 20))
+    assert not statistics.frame(Rectangle(90, 95, 20, 20))
+    assert statistics.latency() == Latency(1, 10.0, 10.0)
+    statistics.touch(5, 5)
     now = 1.0
-    assert not meter.frame(Rectangle(0, 0, 800, 480))  # nobody waits that long
-    assert meter.frames == 4
+    assert not statistics.frame(Rectangle(0, 0, 800, 480))  # nobody waits that long
+    assert statistics.frames == 4
     for y in range(0, 480, 40):  # the whole screen, in bands
-        meter.frame(Rectangle(0, y, 800, 40))
-    assert meter.frames == 5
-    assert meter.frames_per_second() == 5
+        statistics.frame(Rectangle(0, y, 800, 40))
+    assert statistics.frames == 5
+    assert statistics.frames_per_second() == 5
 
 
 def test_median_and_95_percent() -> None:

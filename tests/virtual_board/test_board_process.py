@@ -30,7 +30,7 @@ from uff_host import patience
 from uff_host.errors import DeviceError
 from uff_host.patience import Patience
 from uff_host.virtual_board import device, gate, latency, running_board, server
-from uff_host.virtual_board.running_board import Session
+from uff_host.virtual_board.running_board import RunningBoard
 
 APP = DEVICE_TESTS / "board_draw.py"
 BLUE, YELLOW, CYAN = 0x001F, 0xFFE0, 0x07FF
@@ -513,7 +513,7 @@ async def serving(folder: Path) -> AsyncIterator[tuple[server.Server, list[str]]
     """A server in this process, and what it has complained of."""
     shutil.copy(APP, folder / "main.py")
     said: list[str] = []
-    async with Session(folder, (800, 480)) as on:
+    async with RunningBoard(folder, (800, 480)) as on:
         one = server.Server(on, said.append)
         async with one.serve(None):
             yield one, said
@@ -820,7 +820,7 @@ def test_a_screenshot_of_nothing_is_refused(
     (tmp_path / "main.py").write_text("print('no screen today')\n")
 
     async def work() -> None:
-        async with Session(tmp_path, (800, 480)) as board:
+        async with RunningBoard(tmp_path, (800, 480)) as board:
             await board.settled()
 
     with pytest.raises(DeviceError, match=r"drew nothing for 0.3 s"):
@@ -831,7 +831,7 @@ def test_touches_and_frames_are_measured(micropython: Path, tmp_path: Path) -> N
     (tmp_path / "main.py").write_text("print('to be stopped')\nwhile True: pass\n")
 
     async def work() -> latency.Speed:
-        async with Session(tmp_path, (800, 480)) as board:
+        async with RunningBoard(tmp_path, (800, 480)) as board:
             return await latency.measure(board, touches=30)
 
     speed = asyncio.run(work())

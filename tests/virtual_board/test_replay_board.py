@@ -16,8 +16,8 @@ from uff_host import patience
 from uff_host.cli import main
 from uff_host.errors import DeviceError, FormatError
 from uff_host.formats.samples import read_samples
-from uff_host.formats.touch_recording import read_session, write_session
-from uff_host.handwriting import Drawing, Field, Hand
+from uff_host.formats.touch_recording import read_recording, write_recording
+from uff_host.handwriting import Drawing, Field, Writer
 from uff_host.handwriting.composer import Layout, lesson
 from uff_host.handwriting.lesson import MODEL, SAMPLES, layout_of, replay
 from uff_host.targets.serial import SerialTarget
@@ -62,7 +62,7 @@ def test_a_session_comes_to_the_same_files_on_the_board(
     board: Board, unix: UnixTarget, layout: Layout, tmp_path: Path
 ) -> None:
     path = tmp_path / "x.ufft"
-    write_session(path, lesson(layout, Hand(3), "124", 3, 2)[0])
+    write_recording(path, lesson(layout, Writer(3), "124", 3, 2)[0])
     here = replay(unix, path)
     with SerialTarget(board.port) as target:
         assert layout_of(target) == layout
@@ -104,7 +104,7 @@ async def show(board: Board, layout: Layout) -> None:
             await asyncio.sleep(0.1)
 
         for number, digit in enumerate("123"):
-            await follow(Hand(9).draw(digit, 0, field))
+            await follow(Writer(9).draw(digit, 0, field))
             x, y, wide, high = layout.rect("draw", f"class {number}", 3)
             middle = x + wide / 2, y + high / 2
             await page.touch((1, "press", *middle))
@@ -133,7 +133,7 @@ def test_what_a_person_does_is_recorded_and_replays_to_the_same_drawings(
     (line,) = (line for line in said.splitlines() if line.startswith("@result "))
     result = json.loads(line.removeprefix("@result "))
     assert result["counts"] == [1, 1, 1]
-    recorded = read_session(board.folder / "me.ufft")
+    recorded = read_recording(board.folder / "me.ufft")
     assert len(recorded.reports) == result["recorded"] > 20
     assert not (board.folder / "me.ufft.part").exists()
     again = replay(unix, board.folder / "me.ufft")

@@ -1,5 +1,5 @@
 """Debian's Firefox by WebDriver BiDi, which it speaks itself: as much of Playwright's page as a
-browser_driver.Visitor and the tests here use. (Playwright drives only a Firefox of its own.)
+browser_driver.PageDriver and the tests here use. (Playwright drives only a Firefox of its own.)
 """
 
 from __future__ import annotations

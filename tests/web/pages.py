@@ -15,10 +15,10 @@ import pytest
 import web
 from board import Board
 
-from uff_host.handwriting import Hand
+from uff_host.handwriting import Writer
 from uff_host.patience import Patience
 from uff_host.virtual_board import browser_driver
-from uff_host.virtual_board.browser_driver import Visitor
+from uff_host.virtual_board.browser_driver import PageDriver
 
 chromium_only = pytest.mark.skipif(bool(browser_driver.missing()), reason=browser_driver.missing())
 firefox_only = pytest.mark.skipif(bool(firefox.missing()), reason=firefox.missing())
@@ -72,14 +72,14 @@ def place(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator
 
 
 @contextlib.asynccontextmanager
-async def visit(browser: str, url: str) -> AsyncIterator[Visitor]:
+async def visit(browser: str, url: str) -> AsyncIterator[PageDriver]:
     """A browser on the page; what goes wrong there, or is asked of elsewhere, fails the test."""
     here = url.rpartition("/")[0]
     if browser == "firefox":
         async with firefox.firefox() as fox:
-            someone = Visitor(await fox.new_page())
-            await someone.come(url)
-            yield someone
+            driver = PageDriver(await fox.new_page())
+            await driver.come(url)
+            yield driver
             assert fox.errors == []
             assert [one for one in fox.requests if not inside(one, here)] == []
         return
@@ -88,9 +88,9 @@ async def visit(browser: str, url: str) -> AsyncIterator[Visitor]:
         page = await (await chromium.new_context(**size)).new_page()
         troubles: list[str] = []
         watch(page, here, troubles)
-        someone = Visitor(page)
-        await someone.come(url)
-        yield someone
+        driver = PageDriver(page)
+        await driver.come(url)
+        yield driver
         assert troubles == []
 
 
@@ -129,17 +129,17 @@ async def another(page: Any) -> Any:
     return await page.context.new_page()
 
 
-async def stop(someone: Visitor) -> None:
-    await someone.page.locator("#stop").click()
-    await shows(someone.page, ">>>")
+async def stop(driver: PageDriver) -> None:
+    await driver.page.locator("#stop").click()
+    await shows(driver.page, ">>>")
 
 
-async def type_in(someone: Visitor, text: str) -> None:
-    await someone.page.evaluate("text => board.terminal.send(text)", text)
+async def type_in(driver: PageDriver, text: str) -> None:
+    await driver.page.evaluate("text => board.terminal.send(text)", text)
 
 
-async def teach(someone: Visitor, hand: Hand, rounds: int) -> None:
+async def teach(driver: PageDriver, writer: Writer, rounds: int) -> None:
     for number in range(rounds):
         for label, character in enumerate("123"):
-            await someone.draw(hand.draw(character, number, someone.field()))
-            await someone.tap(f"class {label}")
+            await driver.draw(writer.draw(character, number, driver.field()))
+            await driver.tap(f"class {label}")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pages import each_page, place, teach, until, url, visit
 
-from uff_host.handwriting import Hand
+from uff_host.handwriting import Writer
 
 __all__ = ["place", "url"]
 pytestmark = pytest.mark.usefixtures("micropython")
@@ -56,8 +56,8 @@ async def key(page: Any, name: str) -> None:
 @each_page
 def test_the_board_is_used_by_keys_and_read_aloud(browser: str, place: str) -> None:
     async def work() -> None:
-        async with visit(browser, place) as someone:
-            page = someone.page
+        async with visit(browser, place) as driver:
+            page = driver.page
             await says(page, "Draw a 1.")
             await named(page, "class 0", "1 0 drawings")
             await named(page, "field", "drawing field: Draw a 1 here, then tap its class.")
@@ -67,9 +67,9 @@ def test_the_board_is_used_by_keys_and_read_aloud(browser: str, place: str) -> N
                 )
                 == "true"
             )
-            await teach(someone, Hand(4), 1)
+            await teach(driver, Writer(4), 1)
             await named(page, "class 2", "3 1 drawing")
-            await someone.draw(Hand(4).draw("2", 7, someone.field()))
+            await driver.draw(Writer(4).draw("2", 7, driver.field()))
             await says(page, "It is a 2 sure")
             await says(page, "nearest: a 2")
 
@@ -89,7 +89,7 @@ def test_the_board_is_used_by_keys_and_read_aloud(browser: str, place: str) -> N
                 "[...document.querySelectorAll('#controls button')].map(b => b.dataset.control)"
             )
             keys = "document.getElementById('keys-go').textContent"
-            await someone.until(f"{keys}.startsWith('Keys go to the keyboard on the screen')")
+            await driver.until(f"{keys}.startsWith('Keys go to the keyboard on the screen')")
 
             # The computer's keys are the screen's.
             await page.evaluate("(document.activeElement.blur(), 0)")
@@ -98,25 +98,25 @@ def test_the_board_is_used_by_keys_and_read_aloud(browser: str, place: str) -> N
             await key(page, "Backspace")
             await key(page, "!")
             await key(page, "€")
-            await someone.until(f'{keys} === "The screen\'s keyboard has no €."')
+            await driver.until(f'{keys} === "The screen\'s keyboard has no €."')
             await page.keyboard.type("7")
-            await someone.until("board.controls.idle")
+            await driver.until("board.controls.idle")
             await page.keyboard.press("Enter")
             await named(page, "class 3", "Kä!7")
-            await someone.until(f"{keys} === ''")
+            await driver.until(f"{keys} === ''")
 
             # In the REPL's pane they are the REPL's.
-            await someone.settle()
-            someone.classes = 4
-            await someone.tap("clear")
-            await someone.press("add_class")
+            await driver.settle()
+            driver.classes = 4
+            await driver.tap("clear")
+            await driver.press("add_class")
             await named(page, "done", "Add")
             before = await page.evaluate("board.terminal.text.length")
             await page.evaluate("(document.querySelector('#terminal textarea').focus(), 0)")
-            await someone.until(f"{keys} === ''")
+            await driver.until(f"{keys} === ''")
             await page.keyboard.type("x")
             await page.keyboard.press("Escape")
-            await someone.until(f"{keys} !== ''")
+            await driver.until(f"{keys} !== ''")
             await page.keyboard.press("Escape")  # cancels
             await named(page, "class 3", "Kä!7")
             assert before <= await page.evaluate("board.terminal.text.length")

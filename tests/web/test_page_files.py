@@ -17,9 +17,9 @@ from pages import each_page, place, stop, teach, type_in, until, url, visit
 from PIL import Image
 
 from uff_host.formats.samples import Samples, read_samples
-from uff_host.handwriting import Hand
+from uff_host.handwriting import Writer
 from uff_host.virtual_board import browser_driver
-from uff_host.virtual_board.browser_driver import Visitor
+from uff_host.virtual_board.browser_driver import PageDriver
 
 __all__ = ["place", "url"]
 pytestmark = pytest.mark.usefixtures("micropython")
@@ -46,30 +46,30 @@ DROP = """files => {
 GOES_ON = "The application was stopped for it, and runs again."
 
 
-async def said(someone: Visitor) -> str:
+async def said(driver: PageDriver) -> str:
     """What the page says when it is done."""
-    await someone.until("!board.files.working")
-    text = await someone.page.evaluate("document.getElementById('files-said').textContent")
+    await driver.until("!board.files.working")
+    text = await driver.page.evaluate("document.getElementById('files-said').textContent")
     return str(text)
 
 
-async def saved(someone: Visitor, button: str, name: str) -> bytes:
+async def saved(driver: PageDriver, button: str, name: str) -> bytes:
     """The file that a button saves."""
-    await someone.page.evaluate(f"(delete saved['{name}'], 0)")
-    await someone.page.locator(f"#{button}").click()
-    text = await said(someone)
+    await driver.page.evaluate(f"(delete saved['{name}'], 0)")
+    await driver.page.locator(f"#{button}").click()
+    text = await said(driver)
     assert text.startswith(f"Saved {name}"), text
-    await someone.until(f"'{name}' in saved")
-    return base64.b64decode(await someone.page.evaluate(f"saved['{name}']"))
+    await driver.until(f"'{name}' in saved")
+    return base64.b64decode(await driver.page.evaluate(f"saved['{name}']"))
 
 
-async def drop(someone: Visitor, **files: bytes) -> str:
+async def drop(driver: PageDriver, **files: bytes) -> str:
     """Drop files named as name_ending; what the page says then."""
     carried = [
         [name.replace("_", "."), base64.b64encode(data).decode()] for name, data in files.items()
     ]
-    assert await someone.page.evaluate(DROP, carried)
-    return await said(someone)
+    assert await driver.page.evaluate(DROP, carried)
+    return await said(driver)
 
 
 def samples(data: bytes, folder: Path) -> Samples:
@@ -83,31 +83,31 @@ def test_drawings_and_network_go_out_and_come_back(
     browser: str, place: str, tmp_path: Path
 ) -> None:
     async def work() -> None:
-        async with visit(browser, place) as someone:
-            page, hand = someone.page, Hand(4)
+        async with visit(browser, place) as driver:
+            page, writer = driver.page, Writer(4)
             await page.evaluate(CATCH)
-            assert "no network yet" in await complaint(someone, "save-network")
-            await teach(someone, hand, 2)
-            await someone.settle()
-            drawings = await saved(someone, "save-drawings", "drawings.uffs")
+            assert "no network yet" in await complaint(driver, "save-network")
+            await teach(driver, writer, 2)
+            await driver.settle()
+            drawings = await saved(driver, "save-drawings", "drawings.uffs")
             found = samples(drawings, tmp_path)
             assert (list(found.counts()), found.class_names) == ([2, 2, 2], ["1", "2", "3"])
-            pictures = await saved(someone, "save-pictures", "drawings.zip")
+            pictures = await saved(driver, "save-pictures", "drawings.zip")
             check_pictures(pictures, found)
-            await someone.settle()
-            network = await saved(someone, "save-network", "drawings.uffm")
+            await driver.settle()
+            network = await saved(driver, "save-network", "drawings.uffm")
 
             # Others take their place, while the application is at work.
-            await someone.settle()
-            await teach(someone, hand, 1)
-            await someone.press("train")
-            text = await drop(someone, a_uffs=drawings, b_uffm=network)
+            await driver.settle()
+            await teach(driver, writer, 1)
+            await driver.press("train")
+            text = await drop(driver, a_uffs=drawings, b_uffm=network)
             wanted = "6 drawings in 3 classes now. The network is the one that was opened."
             assert text == f"{wanted} {GOES_ON}"
-            await someone.until("document.getElementById('state').textContent === 'running'")
-            await someone.settle()
-            assert await saved(someone, "save-drawings", "drawings.uffs") == drawings
-            assert await saved(someone, "save-network", "drawings.uffm") == network
+            await driver.until("document.getElementById('state').textContent === 'running'")
+            await driver.settle()
+            assert await saved(driver, "save-drawings", "drawings.uffs") == drawings
+            assert await saved(driver, "save-network", "drawings.uffm") == network
 
             # Bad files.
             for files, wanted in (
@@ -123,28 +123,28 @@ def test_drawings_and_network_go_out_and_come_back(
                 ({"a_zip": archive({"1/a.txt": b""})}, "The zip has no pictures"),
                 ({"a_zip": archive({"1/a.png": grey(8)})}, "1/a.png: want a PNG of 28 x 28"),
             ):
-                text = await drop(someone, **files)
+                text = await drop(driver, **files)
                 assert text.startswith(wanted), text
                 assert text.endswith("Nothing was changed."), text
-            await someone.settle()
-            assert await saved(someone, "save-drawings", "drawings.uffs") == drawings
+            await driver.settle()
+            assert await saved(driver, "save-drawings", "drawings.uffs") == drawings
 
             # Pictures are drawings, too: these, and deflated ones of any class.
-            assert await drop(someone, a_zip=pictures) == f"6 drawings in 3 classes now. {GOES_ON}"
-            again = samples(await saved(someone, "save-drawings", "drawings.uffs"), tmp_path)
+            assert await drop(driver, a_zip=pictures) == f"6 drawings in 3 classes now. {GOES_ON}"
+            again = samples(await saved(driver, "save-drawings", "drawings.uffs"), tmp_path)
             assert np.array_equal(again.images, found.images)
             assert np.array_equal(again.labels, found.labels)
             new = archive({"x/A%2fB/1.png": grey(28), "x/ä/7.png": grey(28)})
-            assert (await drop(someone, a_zip=new)).startswith("2 drawings in 2 classes now.")
+            assert (await drop(driver, a_zip=new)).startswith("2 drawings in 2 classes now.")
             # A board that is stopped stays so.
-            await someone.settle()
-            await stop(someone)
-            last = samples(await saved(someone, "save-drawings", "drawings.uffs"), tmp_path)
+            await driver.settle()
+            await stop(driver)
+            last = samples(await saved(driver, "save-drawings", "drawings.uffs"), tmp_path)
             assert last.class_names == ["A/B", "ä"]
             assert np.array_equal(
                 last.images[0].reshape(28, 28), np.arange(784).reshape(28, 28) % 256
             )
-            await type_in(someone, "print(6 * 7)\r")
+            await type_in(driver, "print(6 * 7)\r")
             await until(lambda: page.evaluate("board.terminal.text.endsWith('\\n42\\n>>> ')"))
             # Nothing of all that was shown.
             assert "import capture" not in await page.evaluate("board.terminal.text")
@@ -152,10 +152,10 @@ def test_drawings_and_network_go_out_and_come_back(
     asyncio.run(work())
 
 
-async def complaint(someone: Visitor, button: str) -> str:
-    await someone.page.locator(f"#{button}").click()
-    text = await said(someone)
-    await someone.settle()
+async def complaint(driver: PageDriver, button: str) -> str:
+    await driver.page.locator(f"#{button}").click()
+    text = await said(driver)
+    await driver.settle()
     return text
 
 
@@ -217,24 +217,24 @@ def test_a_board_gets_it_all_by_web_serial(tmp_path: Path) -> None:
             page = await chromium.new_page()
             await page.add_init_script(SERIAL)
             await page.expose_function("goes", lambda data: wire.send(bytes(data)))
-            someone = Visitor(page)
-            await someone.come(mine.url)
+            driver = PageDriver(page)
+            await driver.come(mine.url)
             passing = asyncio.create_task(passes(page, wire))
-            await teach(someone, Hand(4), 1)
-            await someone.settle()
+            await teach(driver, Writer(4), 1)
+            await driver.settle()
             await page.locator("#files-panel summary").click()
             assert (
                 "mpremote cp drawings.uffs" in await page.locator("#files-panel pre").inner_text()
             )
             await page.evaluate("(window.none = true, 0)")
             assert (
-                await complaint(someone, "by-usb")
+                await complaint(driver, "by-usb")
                 == "No board was chosen. Your board is as it was."
             )
             await page.evaluate("(window.none = false, window.taken = true, 0)")
-            assert "is another program using it?" in await complaint(someone, "by-usb")
+            assert "is another program using it?" in await complaint(driver, "by-usb")
             await page.evaluate("(window.taken = false, 0)")
-            text = await complaint(someone, "by-usb")
+            text = await complaint(driver, "by-usb")
             assert text == (
                 "Your board: 3 drawings in 3 classes now. The network is the one that was opened. "
                 "It starts again."

@@ -30,10 +30,10 @@ from pages import (
 )
 
 from uff_host import patience
-from uff_host.handwriting import Hand
+from uff_host.handwriting import Writer
 from uff_host.patience import Patience
 from uff_host.virtual_board import browser_driver
-from uff_host.virtual_board.browser_driver import Visitor
+from uff_host.virtual_board.browser_driver import PageDriver
 
 __all__ = ["url"]
 pytestmark = pytest.mark.skipif(bool(web.missing()), reason=web.missing())
@@ -58,15 +58,15 @@ def test_draw_train_recognise_and_the_model_is_the_unix_ports(
     browser: str, url: str, micropython: Path, tmp_path: Path
 ) -> None:
     async def work() -> tuple[bytes, int]:
-        async with visit(browser, url) as someone:
-            page, hand = someone.page, Hand(4)
-            await teach(someone, hand, 3)
-            await someone.press("train")
-            await someone.page.wait_for_selector("#led0.on")
-            await someone.page.wait_for_selector("#led0:not(.on)")
-            await someone.settle()
-            await stop(someone)
-            await type_in(someone, SEND)
+        async with visit(browser, url) as driver:
+            page, writer = driver.page, Writer(4)
+            await teach(driver, writer, 3)
+            await driver.press("train")
+            await driver.page.wait_for_selector("#led0.on")
+            await driver.page.wait_for_selector("#led0:not(.on)")
+            await driver.settle()
+            await stop(driver)
+            await type_in(driver, SEND)
             await until(lambda: page.evaluate("/\\ncrc \\d+\\n>>>/.test(board.terminal.text)"))
             text = await page.evaluate("board.terminal.text")
             drawings = bytes.fromhex("".join(re.findall(r"^#([0-9a-f]+)$", text, re.MULTILINE)))
@@ -88,28 +88,28 @@ def test_draw_train_recognise_and_the_model_is_the_unix_ports(
 def test_drawings_outlive_reload_reset_and_close_and_start_from_nothing(
     browser: str, url: str
 ) -> None:
-    async def counts(someone: Visitor, wanted: str) -> None:
-        await stop(someone)
+    async def counts(driver: PageDriver, wanted: str) -> None:
+        await stop(driver)
         code = "from capture.recogniser import Recogniser as R; print('has', R().counts())\r"
-        await type_in(someone, code)
-        await shows(someone.page, f"has {wanted}\n>>>")
-        await type_in(someone, "\x04")
-        await someone.until("board.terminal.text.includes('MPY: soft reboot')")
-        await someone.settle()
+        await type_in(driver, code)
+        await shows(driver.page, f"has {wanted}\n>>>")
+        await type_in(driver, "\x04")
+        await driver.until("board.terminal.text.includes('MPY: soft reboot')")
+        await driver.settle()
 
     async def work() -> None:
-        async with visit(browser, url) as someone:
-            page = someone.page
-            await teach(someone, Hand(4), 1)
+        async with visit(browser, url) as driver:
+            page = driver.page
+            await teach(driver, Writer(4), 1)
             await page.reload()
-            await someone.settle()
-            await counts(someone, "[1, 1, 1]")
+            await driver.settle()
+            await counts(driver, "[1, 1, 1]")
             await page.locator("#reset").click()
-            await someone.settle()
-            await counts(someone, "[1, 1, 1]")
+            await driver.settle()
+            await counts(driver, "[1, 1, 1]")
             # A second tab says so, and gets its turn when the first is closed.
             troubles: list[str] = []
-            other = Visitor(await another(page))
+            other = PageDriver(await another(page))
             if browser == "chromium":
                 watch(other.page, url.rpartition("/")[0], troubles)
             await other.page.goto(url)
@@ -182,9 +182,9 @@ def test_make_web_serve_shows_what_make_web_has_built() -> None:
 @chromium_only
 def test_console_buttons_and_a_program_that_never_waits(url: str) -> None:
     async def work() -> None:
-        async with visit("chromium", url) as someone:
-            page = someone.page
-            await stop(someone)
+        async with visit("chromium", url) as driver:
+            page = driver.page
+            await stop(driver)
             await page.locator("#terminal").click()
             await page.keyboard.type("prinX")
             await page.keyboard.press("Backspace")
@@ -201,24 +201,24 @@ def test_console_buttons_and_a_program_that_never_waits(url: str) -> None:
                 ("while True: print(7001)", "7001\\n7001\\n7001"),
                 ("import time\\nprint(7002)\\ntime.sleep(99)", "7002"),
             ):
-                await type_in(someone, f"exec('{busy}')\r")
+                await type_in(driver, f"exec('{busy}')\r")
                 # Ctrl-C before it runs would only end the line that is typed.
-                await someone.until(f"board.terminal.text.includes('\\n{says}\\n')")
+                await driver.until(f"board.terminal.text.includes('\\n{says}\\n')")
                 await page.locator("#stop").click()
                 await shows(page, "KeyboardInterrupt: \n>>>")
-            await type_in(someone, "def f(): f()\r\r\rf()\r")
+            await type_in(driver, "def f(): f()\r\r\rf()\r")
             await shows(page, "maximum recursion depth exceeded\n>>>")
-            await type_in(someone, "bytearray(1 << 28)\r")
+            await type_in(driver, "bytearray(1 << 28)\r")
             await shows(page, "memory allocation failed, allocating 268435456 bytes\n>>>")
-            await type_in(someone, "import boards; boards.here().leds[2].on()\r")
+            await type_in(driver, "import boards; boards.here().leds[2].on()\r")
             await page.wait_for_selector("#led2.on")
             await page.locator("#hold").check()
             await page.locator("#reset").click()
             await page.wait_for_selector("#led2:not(.on)")
-            await someone.until("board.terminal.text.includes('button was held')")
+            await driver.until("board.terminal.text.includes('button was held')")
             await page.locator("#hold").uncheck()
-            await type_in(someone, "import machine; machine.reset()\r")
-            await someone.settle()
+            await type_in(driver, "import machine; machine.reset()\r")
+            await driver.settle()
             await shows(page, "draw on the screen. Ctrl-C ends it.")
 
     asyncio.run(work())

@@ -20,7 +20,7 @@ from uff_host.cli import main
 from uff_host.datasets import shapes
 from uff_host.formats.networks import NAMES
 from uff_host.formats.samples import write_samples
-from uff_host.handwriting import Hand
+from uff_host.handwriting import Writer
 from uff_host.handwriting.composer import lesson
 from uff_host.handwriting.lesson import layout_of
 from uff_host.targets.base import Target
@@ -93,7 +93,7 @@ def test_a_session_comes_to_the_same_files(
 
 
 def test_a_lesson_comes_to_the_same_files(targets: tuple[Target, Target], tmp_path: Path) -> None:
-    session, asked, _ = lesson(layout_of(targets[0]), Hand(5), "1234567890", 3, 2)
+    session, asked, _ = lesson(layout_of(targets[0]), Writer(5), "1234567890", 3, 2)
     unix, node = (Ran(target, session, tmp_path) for target in targets)
     assert node.files == unix.files
     assert node.result["guesses"] == unix.result["guesses"]
@@ -151,7 +151,7 @@ KINDS += ["inject", "inject", "reset", "dead"]
 
 
 def operations(seed: int) -> list[list]:
-    """What a hand, a driver and time do to a controller, at random."""
+    """What a writer, a driver and time do to a controller, at random."""
     chance = random.Random(seed)
     now, todo = 0, [["make", {"width": 800, "height": 480, "bootReads": chance.randrange(3)}]]
     for _ in range(1500):

@@ -20,7 +20,7 @@ function around(a, b) {
 }
 
 // What of the screen the page has not got yet: a few rectangles, however many come.
-export class Dirt {
+export class DirtyRegion {
   parts = [];
 
   // Rectangles [x, y, width, height] join where that costs few pixels more.
@@ -47,7 +47,7 @@ export class Dirt {
 }
 
 // Frames a second, and the time from a touch to its pixels.
-class Meter {
+class LatencyStatistics {
   touched = null;
   latencies = [];
   frames = [];
@@ -103,7 +103,7 @@ export class Hardware {
     this.touch = new FT6x06Model({ width, height });
     this.leds = Array(LEDS).fill(false);
     this.button = false;
-    this.meter = new Meter();
+    this.latency = new LatencyStatistics();
     this.onFrame = () => {}; // a rectangle that changed, and whether it answers a touch
     this.onLeds = () => {};
     this.moves = new Map(); // of each finger, [when, move] that it is yet to do
@@ -133,7 +133,7 @@ export class Hardware {
       this.pixels.set(frame.subarray(row * pitch + x, row * pitch + x + width), row * this.width + x);
     }
     const part = [x, y, width, height];
-    this.onFrame(part, this.meter.frame(part));
+    this.onFrame(part, this.latency.frame(part));
   }
 
   led(number, on) {
@@ -177,7 +177,7 @@ export class Hardware {
         if (last?.doing === "move" && due - lastMs < SCAN_MS / 2) due = queue.pop()[0];
       }
       queue.push([due, move]);
-      if (move.doing !== "lift") waits = this.meter.touch(move.x, move.y) || waits;
+      if (move.doing !== "lift") waits = this.latency.touch(move.x, move.y) || waits;
     }
     return waits;
   }

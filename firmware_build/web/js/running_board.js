@@ -1,6 +1,6 @@
 // A board that is on: its processor (machine.js), hardware and console, and the page that looks at it. It says to the page
 // and hears from it what host/uff_host/virtual_board/server.py and messages.py lay down.
-import { Dirt, Hardware } from "./hardware.js";
+import { DirtyRegion, Hardware } from "./hardware.js";
 import { Machine } from "./machine.js";
 
 const BACKLOG = 16384; // characters of console that wait for the page
@@ -30,12 +30,12 @@ export class RunningBoard {
     Object.assign(this, { module, disk, tell, draw, width, height, heap, hello });
     this.hardware = new Hardware(width, height);
     this.hardware.onFrame = (part, answers) => {
-      this.dirt.add(part);
+      this.dirty.add(part);
       if (answers && this.stamp) [this.answered, this.stamp] = [this.stamp, 0];
       this.frame();
     };
     this.hardware.onLeds = () => this.tell({ leds: [...this.hardware.leds] });
-    this.dirt = new Dirt();
+    this.dirty = new DirtyRegion();
     this.sent = this.drawn = 0; // numbers of frames
     this.text = "";
     this.told = this.heard = 0; // and of pieces of console
@@ -56,14 +56,14 @@ export class RunningBoard {
   open() {
     this.tell({ hello: { width: this.width, height: this.height, port: "", folder: "", ...this.hello } });
     this.tell({ leds: [...this.hardware.leds] });
-    this.dirt.add([0, 0, this.width, this.height]);
+    this.dirty.add([0, 0, this.width, this.height]);
     this.frame();
   }
 
   // What waits for the page, if it has drawn the frame before.
   frame() {
-    if (this.sent !== this.drawn || !this.dirt.parts.length) return;
-    const parts = this.dirt.take();
+    if (this.sent !== this.drawn || !this.dirty.parts.length) return;
+    const parts = this.dirty.take();
     const buffer = new ArrayBuffer(10 + parts.reduce((bytes, [, , w, h]) => bytes + 8 + 2 * w * h, 0));
     const view = new DataView(buffer);
     view.setUint32(0, ++this.sent, true);
@@ -225,7 +225,7 @@ export class RunningBoard {
       led: (number, on) => this.hardware.led(number, on),
       button: () => this.hardware.button,
       i2cRead: (address, register, into) => {
-        this.hardware.meter.read();
+        this.hardware.latency.read();
         return this.hardware.transfer((touch) => into.set(touch.readMem(address, register, into.length)));
       },
       i2cWrite: (address, register, data) => this.hardware.transfer((touch) => touch.writeMem(address, register, data)),
@@ -236,7 +236,7 @@ export class RunningBoard {
   // Be on until off(): one life after the other. Rejected where it crashes again and again.
   async run() {
     const telling = setInterval(() => {
-      const numbers = JSON.stringify(this.hardware.meter.numbers());
+      const numbers = JSON.stringify(this.hardware.latency.numbers());
       if (numbers !== this.numbers) this.tell({ numbers: JSON.parse(this.numbers = numbers) });
     }, 1000);
     try {

@@ -143,29 +143,29 @@ async def _terminable(work: Coroutine[Any, Any, None]) -> None:
 
 
 async def _serve(options: argparse.Namespace, folder: Path) -> None:
-    from uff_host.virtual_board.running_board import Session
+    from uff_host.virtual_board.running_board import RunningBoard
     from uff_host.virtual_board.server import Server
 
     console: Console = options.console
-    session = Session(folder, options.size, heap=options.heap)
-    async with session:
+    board = RunningBoard(folder, options.size, heap=options.heap)
+    async with board:
 
         def complain(sentence: str) -> None:
             console.print(sentence, highlight=False, markup=False, soft_wrap=True)
 
-        server = Server(session, complain)
+        server = Server(board, complain)
         async with contextlib.AsyncExitStack() as stack:
             try:
                 await stack.enter_async_context(server.serve(options.port or PORT))
             except DeviceError:
                 if options.port:
                     raise
-                server = Server(session, complain)
+                server = Server(board, complain)
                 await stack.enter_async_context(server.serve(None))
-            assert session.port is not None
+            assert board.port is not None
             for name, value in (
                 ("Page", server.url),
-                ("mpremote", f"mpremote connect {session.port.path}"),
+                ("mpremote", f"mpremote connect {board.port.path}"),
                 ("Files", f"{folder}"),
             ):
                 console.print(f"{name + ':':10}{value}", highlight=False, soft_wrap=True)
@@ -173,9 +173,9 @@ async def _serve(options: argparse.Namespace, folder: Path) -> None:
             if not options.no_open and _has_desktop():
                 await asyncio.to_thread(webbrowser.open, server.ticket())
             try:
-                await session.ended()
+                await board.ended()
             finally:
-                latency = session.hardware.meter.latency()
+                latency = board.hardware.latency.latency()
                 if latency:
                     console.print(f"\n{latency.sentence()}", highlight=False)
 
@@ -187,18 +187,18 @@ def _has_desktop() -> bool:
 
 
 async def _screenshot(options: argparse.Namespace, folder: Path) -> None:
-    from uff_host.virtual_board.running_board import Session
+    from uff_host.virtual_board.running_board import RunningBoard
 
-    async with Session(folder, options.size, heap=options.heap) as session:
-        await session.settled()
-        session.hardware.glass.write_png(options.screenshot)
+    async with RunningBoard(folder, options.size, heap=options.heap) as board:
+        await board.settled()
+        board.hardware.framebuffer.write_png(options.screenshot)
     options.console.print(f"{options.screenshot}", highlight=False, soft_wrap=True)
 
 
 async def _latency(options: argparse.Namespace, folder: Path) -> None:
     from uff_host.virtual_board import latency
-    from uff_host.virtual_board.running_board import Session
+    from uff_host.virtual_board.running_board import RunningBoard
 
-    async with Session(folder, options.size, heap=options.heap) as session:
-        speed = await latency.measure(session)
+    async with RunningBoard(folder, options.size, heap=options.heap) as board:
+        speed = await latency.measure(board)
     options.console.print(speed.sentences(), highlight=False)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from uff_host import files
 from uff_host.cli.argument_types import Parser, add_on, not_negative, positive
-from uff_host.formats.touch_recording import write_session
-from uff_host.handwriting import Hand
+from uff_host.formats.touch_recording import write_recording
+from uff_host.handwriting import Writer
 from uff_host.handwriting.composer import lesson
 from uff_host.handwriting.lesson import DIGITS, answers_path, layout_of, write_answers
 from uff_host.targets.connect import connect
@@ -20,11 +20,11 @@ def arguments(command: Parser) -> None:
         "Writes down the touches of a made-up person who adds classes, draws examples of each, "
         "presses Train and then draws unseen ones. Beside the session lies a file .json that says "
         "what was drawn, for `uff replay` to compare.",
-        ("uff lesson digits.ufft --hand 7", "ten digits, five of each, then 200 unseen ones"),
+        ("uff lesson digits.ufft --writer 7", "ten digits, five of each, then 200 unseen ones"),
         ("uff lesson few.ufft --characters 123ab --examples 3 --haste 2", "five classes in haste"),
     )
     command.add_argument("session", type=Path, help="the session to write, like digits.ufft")
-    command.add_argument("--hand", type=not_negative, default=1, help="who draws (default: 1)")
+    command.add_argument("--writer", type=not_negative, default=1, help="who draws (default: 1)")
     command.add_argument(
         "--characters", default=DIGITS, help=f"digits and small letters (default: {DIGITS})"
     )
@@ -59,10 +59,12 @@ def do(options: argparse.Namespace) -> None:
     files.check_outputs(options.session, answers_path(options.session))
     with connect(options.on) as target:
         layout = layout_of(target)
-    hand = Hand(options.hand, options.haste)
-    session, asked, names = lesson(layout, hand, options.characters, options.examples, options.ask)
-    write_session(options.session, session)
-    write_answers(options.session, asked, names, hand)
+    writer = Writer(options.writer, options.haste)
+    session, asked, names = lesson(
+        layout, writer, options.characters, options.examples, options.ask
+    )
+    write_recording(options.session, session)
+    write_answers(options.session, asked, names, writer)
     options.console.print(
         f"{options.session}: {len(session.reports)} touches, "
         f"{session.lasts_ms / 1000:.0f} s of a person's time\n{answers_path(options.session)}",

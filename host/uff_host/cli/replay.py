@@ -10,7 +10,7 @@ from uff_host import files
 from uff_host.cli.argument_types import Parser, add_on
 from uff_host.console import screen
 from uff_host.formats.samples import read_samples
-from uff_host.formats.touch_recording import read_session
+from uff_host.formats.touch_recording import read_recording
 from uff_host.handwriting.lesson import MODEL, SAMPLES, read_answers, replay, score
 from uff_host.targets.base import naming
 from uff_host.targets.connect import connect
@@ -42,7 +42,7 @@ def do(options: argparse.Namespace) -> None:
     files.check_outputs(
         options.samples, options.model, options.json, inputs=[options.session, options.start]
     )
-    session = read_session(options.session)
+    session = read_recording(options.session)
     answers = read_answers(options.session)
     if options.start:
         read_samples(options.start)

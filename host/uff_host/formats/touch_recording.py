@@ -37,7 +37,7 @@ class Report(NamedTuple):
 
 
 @dataclass
-class Session:
+class TouchRecording:
     """The reports of a screen of width x height pixels, in their order."""
 
     width: int
@@ -50,7 +50,7 @@ class Session:
         return self.reports[-1].t_ms if self.reports else 0
 
 
-def pack_session(session: Session) -> bytes:
+def pack_recording(session: TouchRecording) -> bytes:
     """The whole file as bytes.
 
     Raises:
@@ -69,7 +69,7 @@ def pack_session(session: Session) -> bytes:
     return body + struct.pack("<I", zlib.crc32(body))
 
 
-def unpack_session(data: bytes, what: str = "session") -> Session:
+def unpack_recording(data: bytes, what: str = "session") -> TouchRecording:
     """The session in the bytes of a file; `what` names it in sentences.
 
     Raises:
@@ -92,12 +92,12 @@ def unpack_session(data: bytes, what: str = "session") -> Session:
     if struct.unpack_from("<I", data, wanted - 4)[0] != zlib.crc32(data[:-4]):
         raise FormatError(f"{what} is damaged: its CRC does not fit.")
     reports = [Report(*fields) for fields in struct.iter_unpack(RECORD, data[size:-4])]
-    session = Session(width, height, reports)
+    session = TouchRecording(width, height, reports)
     _check(session, what)
     return session
 
 
-def _check(session: Session, what: str) -> None:
+def _check(session: TouchRecording, what: str) -> None:
     last = 0
     for number, report in enumerate(session.reports):
         possible = (
@@ -112,17 +112,17 @@ def _check(session: Session, what: str) -> None:
         last = report.t_ms
 
 
-def write_session(path: Path, session: Session) -> None:
+def write_recording(path: Path, session: TouchRecording) -> None:
     """Write the file whole; an older one stays until the new one is complete.
 
     Raises:
         FormatError: A report cannot be.
         OSError: The file cannot be written.
     """
-    files.write_bytes(path, pack_session(session))
+    files.write_bytes(path, pack_recording(session))
 
 
-def read_session(path: Path) -> Session:
+def read_recording(path: Path) -> TouchRecording:
     """Read a file.
 
     Raises:
@@ -130,7 +130,7 @@ def read_session(path: Path) -> Session:
         OSError: It cannot be read.
     """
     data = files.read_as_told(path, struct.calcsize(HEADER), lambda head: _told(head, str(path)))
-    return unpack_session(data, str(path))
+    return unpack_recording(data, str(path))
 
 
 def _told(head: bytes, what: str) -> int:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from uff_host.errors import DataError
-from uff_host.formats.touch_recording import CONTACT, LIFT, PRESS, Report, Session
-from uff_host.handwriting.writer import REPORT_MS, Field, Hand
+from uff_host.formats.touch_recording import CONTACT, LIFT, PRESS, Report, TouchRecording
+from uff_host.handwriting.writer import REPORT_MS, Field, Writer
 
 Rect = Sequence[int]  # x, y, width, height
 NEW_CLASSES = ("1", "2", "3")  # what the application begins with
@@ -55,7 +55,7 @@ class Composer:
     """
 
     layout: Layout
-    hand: Hand
+    writer: Writer
     classes: list[str] = field(default_factory=lambda: list(NEW_CLASSES))
     asked: list[int] = field(default_factory=list)
     _reports: list[Report] = field(default_factory=list)
@@ -63,11 +63,11 @@ class Composer:
     _drawn: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._chance = np.random.default_rng([self.hand.seed, 0x546170])
+        self._chance = np.random.default_rng([self.writer.seed, 0x546170])
 
-    def session(self) -> Session:
+    def session(self) -> TouchRecording:
         """All so far."""
-        return Session(self.layout.width, self.layout.height, list(self._reports))
+        return TouchRecording(self.layout.width, self.layout.height, list(self._reports))
 
     # ---- a finger ----
 
@@ -91,9 +91,9 @@ class Composer:
         edge = self.layout.pen + 2  # the pen stays in the field with its whole width
         inner = Field(left + edge, top + edge, width - 2 * edge, height - 2 * edge)
         if character:
-            drawing = self.hand.draw(character, number, inner)
+            drawing = self.writer.draw(character, number, inner)
         else:
-            drawing = self.hand.scribble(number, inner)
+            drawing = self.writer.scribble(number, inner)
         started, down = self._now, False
         for t, x, y, pressed in drawing.pointer():
             self._now = started + t
@@ -166,15 +166,15 @@ class Composer:
 
 
 def lesson(
-    layout: Layout, hand: Hand, characters: str, examples: int, ask: int
-) -> tuple[Session, list[int], list[str]]:
+    layout: Layout, writer: Writer, characters: str, examples: int, ask: int
+) -> tuple[TouchRecording, list[int], list[str]]:
     """A whole lesson in a new application: classes, examples, Train, then unseen drawings.
 
     Characters "1", "2" and "3" have classes already; another one takes what is left of these.
 
     Args:
         layout: Where the controls are.
-        hand: Who draws.
+        writer: Who draws.
         characters: Two to sixteen different ones, digits and small letters.
         examples: Drawings of each class.
         ask: Drawings of each class to recognise afterwards.
@@ -187,7 +187,7 @@ def lesson(
     """
     if not 2 <= len(characters) <= 16 or len(set(characters)) != len(characters):
         raise DataError(f"{characters!r}: want 2 to 16 different characters.")
-    composer = Composer(layout, hand)
+    composer = Composer(layout, writer)
     for character in characters:
         if character not in composer.classes:
             composer.add_class(character)

@@ -10,7 +10,7 @@ from typing import Any
 
 from uff_host import files, progress
 from uff_host.errors import DataError, FormatError
-from uff_host.handwriting import Hand
+from uff_host.handwriting import Writer
 from uff_host.handwriting.composer import Layout
 from uff_host.progress import OnProgress
 from uff_host.targets.base import Result, Target
@@ -100,7 +100,7 @@ def answers_path(session: Path) -> Path:
     return session.with_suffix(".json")
 
 
-def write_answers(session: Path, asked: list[int], names: list[str], hand: Hand) -> None:
+def write_answers(session: Path, asked: list[int], names: list[str], writer: Writer) -> None:
     """Write down beside a session what its drawings are.
 
     Raises:
@@ -110,8 +110,8 @@ def write_answers(session: Path, asked: list[int], names: list[str], hand: Hand)
         "session": _sha256(session),
         "asked": asked,
         "names": names,
-        "hand": hand.seed,
-        "haste": hand.haste,
+        "writer": writer.seed,
+        "haste": writer.haste,
     }
     files.write_bytes(answers_path(session), json.dumps(answers).encode())
 

@@ -1,4 +1,4 @@
-"""Scribbles: what a hand draws that is no character, as children and idle people do.
+"""Scribbles: what a writer draws that is no character, as children and idle people do.
 
 A few kinds, each drawn anew from chance: a tangle, a zigzag, coils, and strokes here and there.
 """

@@ -50,7 +50,7 @@ class Drawing:
             yield t + REPORT_MS, x, y, False
 
 
-class Hand:
+class Writer:
     """A person with habits. Everything follows from the seed and the drawing's number.
 
     haste: 1 with usual care; at 2, twice as much varies from one drawing to the next.
@@ -78,7 +78,7 @@ class Hand:
             DataError: There is no form of this character, or the field is too small.
         """
         if len(character) != 1 or character not in CHARACTERS:
-            raise DataError(f"No hand can draw {character!r}: there are {CHARACTERS}.")
+            raise DataError(f"No writer can draw {character!r}: there are {CHARACTERS}.")
         chance = np.random.default_rng([self.seed, ord(character), number])
         return self._drawn(character, self._form(character, chance), chance, field)
 
@@ -102,7 +102,7 @@ class Hand:
         return Drawing(character, tuple(self._timed(lines, chance, field)))
 
     def _form(self, character: str, chance: np.random.Generator) -> list[Stroke]:
-        """The form this hand gives the character, with its habitual and today's deviations."""
+        """The form this writer gives the character, with its habitual and today's deviations."""
         habit = np.random.default_rng([self.seed, ord(character), 0x466F726D])
         known = forms(character)
         # The first form is the usual one of many people, not of all.

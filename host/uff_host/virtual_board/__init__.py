@@ -4,7 +4,7 @@ wire.py                what passes between MicroPython and its hardware
 framebuffer.py         the screen
 ft6x06_model.py        the touch controller
 latency_statistics.py  frames and latencies
-hardware.py            these together: what the device's packets do, what a hand does
+hardware.py            these together: what the device's packets do, what fingers do
 device.py              the process of MicroPython, started again when it ends
 serial_port.py         the pty for mpremote
 running_board.py       a board that is on

@@ -67,7 +67,7 @@ async def browser() -> AsyncIterator[Any]:
             await chromium.close()
 
 
-class Visitor:
+class PageDriver:
     """A person who taps controls and draws with a mouse."""
 
     def __init__(self, page: Page, width: int = 800, height: int = 480, classes: int = 3) -> None:

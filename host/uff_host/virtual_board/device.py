@@ -202,7 +202,7 @@ class Device:
         Raises:
             OSError: It cannot be started.
         """
-        glass = self._hardware.glass
+        framebuffer = self._hardware.framebuffer
         with contextlib.ExitStack() as undo:
             wires, its_wires = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             undo.callback(wires.close)
@@ -223,7 +223,7 @@ class Device:
                         "TERM": "xterm",
                         "MICROPYPATH": f"{self._library}:.frozen",
                         "UFF_BOARD_FD": str(its_wires.fileno()),
-                        "UFF_BOARD_SIZE": f"{glass.width}x{glass.height}",
+                        "UFF_BOARD_SIZE": f"{framebuffer.width}x{framebuffer.height}",
                         "UFF_BOARD_FOLDER": str(self._folder.resolve()),
                         "UFF_BOARD_LIBRARY": str(self._library.resolve()),
                         "UFF_BOARD_RAW": "01"[raw],

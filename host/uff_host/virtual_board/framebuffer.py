@@ -39,7 +39,7 @@ class Rectangle(NamedTuple):
         return 0 <= x - self.x < self.width and 0 <= y - self.y < self.height
 
 
-class Glass:
+class Framebuffer:
     """The screen: RGB565, rows from the top, black at first."""
 
     def __init__(self, width: int, height: int) -> None:
@@ -76,9 +76,9 @@ class Glass:
         """One pixel, RGB565."""
         return int(self._pixels[y, x])
 
-    def copy(self) -> Glass:
+    def copy(self) -> Framebuffer:
         """The screen as it is now."""
-        copy = Glass(self.width, self.height)
+        copy = Framebuffer(self.width, self.height)
         copy._pixels[:] = self._pixels
         return copy
 
@@ -94,7 +94,7 @@ class Glass:
         png.write(Image.fromarray(colours.astype(np.uint8)), path, exact=True)
 
 
-class Dirt:
+class DirtyRegion:
     """What of the screen a page has not got yet: a few rectangles, however many come."""
 
     LIMIT = 8

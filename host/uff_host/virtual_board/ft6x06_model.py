@@ -134,7 +134,7 @@ class FT6x06Model:
                 self._forget(number)
 
     def let_go(self, fingers: set[int]) -> None:
-        """The hand of these fingers is gone: what it was about to do is not done, and those that
+        """These fingers are gone: what they were about to do is not done, and those that
         are down are lifted."""
         self._waiting = [event for event in self._waiting if event[0] not in fingers]
         for number, finger in self._fingers.items():

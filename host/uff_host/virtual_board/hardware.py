@@ -10,9 +10,9 @@ from typing import Literal, NamedTuple
 
 from uff_host.errors import DeviceError
 from uff_host.virtual_board import wire
-from uff_host.virtual_board.framebuffer import Glass, Rectangle
+from uff_host.virtual_board.framebuffer import Framebuffer, Rectangle
 from uff_host.virtual_board.ft6x06_model import FT6x06Model
-from uff_host.virtual_board.latency_statistics import Meter
+from uff_host.virtual_board.latency_statistics import LatencyStatistics
 
 LEDS = 4
 SCAN_MS = 10.0
@@ -34,25 +34,25 @@ class Move(NamedTuple):
 
 
 class Hardware:
-    """Answers the device's packets; a hand touches it.
+    """Answers the device's packets; fingers touch it.
 
     on_frame gets each rectangle that changed and whether it answers a touch; on_leds is called
     when a LED changes.
     """
 
     def __init__(self, width: int, height: int) -> None:
-        self.glass = Glass(width, height)
+        self.framebuffer = Framebuffer(width, height)
         self.touch = FT6x06Model(width=width, height=height)
         self.leds = [False] * LEDS
         self.button = False
         self.ahead_us = 0  # how far its clock is set before the host's; outlives resets
-        self.meter = Meter()
+        self.latency = LatencyStatistics()
         self.on_frame: Callable[[Rectangle, bool], None] = lambda part, answers: None
         self.on_leds: Callable[[], None] = lambda: None
         self.words = ""  # what is on the screen, as the device says; "": it does not
         self.on_words: Callable[[], None] = lambda: None
         # What each finger is yet to do, and when.
-        self._hand: defaultdict[int, deque[tuple[float, Move]]] = defaultdict(deque)
+        self._queues: defaultdict[int, deque[tuple[float, Move]]] = defaultdict(deque)
         self._read_s = time.monotonic()  # when the device last looked
 
     def reset(self) -> None:
@@ -76,8 +76,8 @@ class Hardware:
             DeviceError: There is no such LED or pixel.
         """
         if isinstance(packet, wire.Frame):
-            part = self.glass.put(packet)
-            self.on_frame(part, self.meter.frame(part))
+            part = self.framebuffer.put(packet)
+            self.on_frame(part, self.latency.frame(part))
         elif isinstance(packet, wire.Led):
             if packet.number >= LEDS:
                 raise DeviceError(f"There is no LED {packet.number}.")
@@ -110,9 +110,9 @@ class Hardware:
         except OSError as error:
             return wire.answer(packet.question, status=error.args[0])
 
-    # ---- the hand's side ----
+    # ---- the fingers' side ----
 
-    def hand(self, moves: Iterable[Move]) -> bool:
+    def move_fingers(self, moves: Iterable[Move]) -> bool:
         """Let fingers do this now; whether a frame that answers is waited for from now on.
 
         A browser tells of several moves at once, as often as it paints; they are done as far
@@ -125,7 +125,7 @@ class Hardware:
         waits = False
         for move in moves:
             first_ms = move.at_ms if first_ms is None else first_ms
-            queue = self._hand[move.finger]
+            queue = self._queues[move.finger]
             last_ms, last = queue[-1] if queue else (now_ms, None)
             begin = begun.setdefault(move.finger, max(now_ms, last_ms))
             due = max(last_ms, begin + min(max(move.at_ms - first_ms, 0.0), STROKE_MS))
@@ -135,32 +135,32 @@ class Hardware:
                     due, _ = queue.pop()
             queue.append((due, move))
             if move.doing != "lift":
-                waits = self.meter.touch(move.x, move.y) or waits
+                waits = self.latency.touch(move.x, move.y) or waits
         return waits
 
     def presses(self, fingers: set[int]) -> int:
         """How many presses of these fingers the controller has not seen."""
         return self.touch.presses(fingers) + sum(
             move.doing == "press"
-            for finger, queue in self._hand.items()
+            for finger, queue in self._queues.items()
             if finger in fingers
             for _, move in queue
         )
 
     def let_go(self, fingers: set[int]) -> None:
-        """The hand of these fingers is gone, and with it what it was about to do."""
+        """These fingers are gone, and with them what they were about to do."""
         for finger in fingers:
-            self._hand.pop(finger, None)
+            self._queues.pop(finger, None)
         self.touch.let_go(fingers)
 
     def _carry_out(self, until_ms: float) -> None:
         """What is due, in its order."""
         due: list[tuple[float, Move]] = []
-        for finger, queue in list(self._hand.items()):
+        for finger, queue in list(self._queues.items()):
             while queue and queue[0][0] <= until_ms:
                 due.append(queue.popleft())
             if not queue:
-                del self._hand[finger]
+                del self._queues[finger]
         for _, move in sorted(due, key=lambda one: one[0]):
             if move.doing == "press":
                 self.touch.press(move.finger, move.x, move.y)

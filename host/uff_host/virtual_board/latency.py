@@ -18,7 +18,7 @@ from uff_host.patience import comes
 from uff_host.virtual_board.framebuffer import Rectangle
 from uff_host.virtual_board.hardware import Move
 from uff_host.virtual_board.latency_statistics import Latency
-from uff_host.virtual_board.running_board import Session
+from uff_host.virtual_board.running_board import RunningBoard
 
 TOUCHES = 200
 STEP = 40  # pixels; farther than what counts as near a touch
@@ -42,7 +42,7 @@ class Speed:
         )
 
 
-async def measure(session: Session, touches: int = TOUCHES) -> Speed:
+async def measure(board: RunningBoard, touches: int = TOUCHES) -> Speed:
     """Run the script on the board and drag a finger over it.
 
     Raises:
@@ -51,7 +51,7 @@ async def measure(session: Session, touches: int = TOUCHES) -> Speed:
     code = (files.checkout() / "device" / "scripts" / "dev" / "latency.py").read_text(
         encoding="utf-8"
     )
-    loop, hardware = asyncio.get_running_loop(), session.hardware
+    loop, hardware = asyncio.get_running_loop(), board.hardware
     drawn, wanted = asyncio.Event(), (0, 0)
 
     def look(part: Rectangle, answers: bool) -> None:
@@ -59,13 +59,13 @@ async def measure(session: Session, touches: int = TOUCHES) -> Speed:
             drawn.set()
 
     seconds = []
-    async with session.running(code) as result:
+    async with board.running(code) as result:
         hardware.on_frame = look
-        glass = hardware.glass
-        columns = range(STEP, glass.width - STEP, STEP)
+        framebuffer = hardware.framebuffer
+        columns = range(STEP, framebuffer.width - STEP, STEP)
         places = [
             (x, y)
-            for number, y in enumerate(range(STEP, glass.height - STEP, STEP))
+            for number, y in enumerate(range(STEP, framebuffer.height - STEP, STEP))
             for x in (reversed(columns) if number % 2 else columns)  # back and forth, no leaps
         ]
         places += places[-2:0:-1]  # and the way back
@@ -76,14 +76,14 @@ async def measure(session: Session, touches: int = TOUCHES) -> Speed:
             wanted = places[number % len(places)]
             drawn.clear()
             begun = loop.time()
-            hardware.hand([Move(0, "move" if number else "press", *wanted, 0.0)])
+            hardware.move_fingers([Move(0, "move" if number else "press", *wanted, 0.0)])
             if not await comes(drawn, LOST_S):
                 raise DeviceError(f"A touch at {wanted} was not drawn within a second.")
             if number:  # a press is debounced, and waits for a second scan
                 seconds.append(loop.time() - begun)
             # Else every move would come right after a scan.
             await asyncio.sleep(randoms.random() * 0.02)
-        hardware.hand([Move(0, "lift", *wanted, 0.0)])
+        hardware.move_fingers([Move(0, "lift", *wanted, 0.0)])
         said = await result
     latency = Latency.of(seconds)
     lines = [line for line in said.splitlines() if line.startswith("@result ")]

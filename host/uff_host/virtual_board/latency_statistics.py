@@ -39,7 +39,7 @@ class Latency:
         )
 
 
-class Meter:
+class LatencyStatistics:
     """Watches touches and frames go by."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -51,7 +51,7 @@ class Meter:
         self.frames = 0
 
     def touch(self, x: int, y: int) -> bool:
-        """The hand presses or moves to (x, y); whether this is the touch that waits from now on:
+        """A finger presses or moves to (x, y); whether this is the touch that waits from now on:
         not while an earlier one does."""
         now = self._clock()
         if self._touched is not None and now - self._touched[0] <= FORGOTTEN_S:

@@ -40,7 +40,7 @@ def latest(text: str) -> str:
     return (RAW if raw > ended else "") + text[cut:]
 
 
-class Session:
+class RunningBoard:
     """Use it as an async context manager: leaving it ends the board's process."""
 
     def __init__(

@@ -36,10 +36,10 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from uff_host.errors import DeviceError
 from uff_host.virtual_board import messages
 from uff_host.virtual_board.device import CTRL_C
-from uff_host.virtual_board.framebuffer import Dirt, Rectangle
+from uff_host.virtual_board.framebuffer import DirtyRegion, Rectangle
 from uff_host.virtual_board.gate import Gate
 from uff_host.virtual_board.hardware import Move
-from uff_host.virtual_board.running_board import Session, latest
+from uff_host.virtual_board.running_board import RunningBoard, latest
 
 ADDRESS = "127.0.0.1"
 NAMES = ("127.0.0.1", "localhost")
@@ -56,7 +56,7 @@ HEADERS = {
 }
 PAGES = 16
 FINGERS = 10  # of a page
-PRESSES = 8  # of a page that the controller has not seen; a hand makes 10 a second, it sees 25
+PRESSES = 8  # of a page that the controller has not seen; a person makes 10 a second, it sees 25
 KEYS = 1 << 20  # bytes that the board has not read
 LONGEST = 1 << 16  # a message from a page
 TOLD_S = 60.0  # before the same is said on the terminal once more
@@ -74,8 +74,8 @@ class Page:
 
     def __init__(self, socket: web.WebSocketResponse, screen: Rectangle, number: int) -> None:
         self.socket, self.number = socket, number
-        self.dirt = Dirt()
-        self.dirt.add(screen)
+        self.dirty = DirtyRegion()
+        self.dirty.add(screen)
         self.messages: list[dict[str, Any]] = []
         self.text = ""
         self.awake = asyncio.Event()
@@ -89,7 +89,7 @@ class Page:
         self.numbers: dict[str, Any] = {}  # what it has been told
 
     @property
-    def hand(self) -> set[int]:
+    def finger_ids(self) -> set[int]:
         """What the hardware calls its fingers, down or not."""
         return set(range(self.number * FINGERS, (self.number + 1) * FINGERS))
 
@@ -104,23 +104,23 @@ class Page:
         self.text = latest(self.text + text)
         self.awake.set()
 
-    def frame(self, glass_bytes: Callable[[Rectangle], bytes]) -> bytes:
+    def frame(self, bytes_of: Callable[[Rectangle], bytes]) -> bytes:
         """All that it has not got."""
-        parts = list(self.dirt.take())
+        parts = list(self.dirty.take())
         self.sent += 1
         stamp, self.answered = self.answered, 0
         pieces = [struct.pack("<IIH", self.sent, stamp, len(parts))]
         for part in parts:
-            pieces += [struct.pack("<HHHH", *part), glass_bytes(part)]
+            pieces += [struct.pack("<HHHH", *part), bytes_of(part)]
         return b"".join(pieces)
 
 
 class Server:
     """Serves the pages of one board. Use serve()."""
 
-    def __init__(self, session: Session, complain: Callable[[str], None] = print) -> None:
+    def __init__(self, board: RunningBoard, complain: Callable[[str], None] = print) -> None:
         """complain: gets a sentence where something goes wrong that no page is told."""
-        self._session, self._hardware = session, session.hardware
+        self._board, self._hardware = board, board.hardware
         self._token = secrets.token_urlsafe(16)
         self._ticket = ""
         self._pages: set[Page] = set()
@@ -180,7 +180,7 @@ class Server:
             self._hardware.on_frame = self._on_frame
             self._hardware.on_leds = self._on_leds
             self._hardware.on_words = self._on_words
-            self._session.on_text = self._on_text
+            self._board.on_text = self._on_text
             loop.set_exception_handler(self._on_fault)
             stack.callback(loop.set_exception_handler, None)
             numbers = asyncio.create_task(self._numbers())
@@ -269,20 +269,20 @@ class Server:
             )
             return socket
         self._gate.admit(request.transport)
-        glass = self._hardware.glass
-        page = Page(socket, glass.whole, min(free))
-        port = self._session.port
+        framebuffer = self._hardware.framebuffer
+        page = Page(socket, framebuffer.whole, min(free))
+        port = self._board.port
         page.tell(
             hello={
-                "width": glass.width,
-                "height": glass.height,
+                "width": framebuffer.width,
+                "height": framebuffer.height,
                 "port": port.path if port else "",
-                "folder": str(self._session.folder),
+                "folder": str(self._board.folder),
             }
         )
         page.tell(leds=self._hardware.leds)
         page.tell(screen=self._words())
-        page.print(self._session.backlog)
+        page.print(self._board.backlog)
         self._pages.add(page)
         writing = asyncio.create_task(self._write(page))
         try:
@@ -316,8 +316,8 @@ class Server:
                     text, page.text = page.text, ""
                     page.told += 1
                     await page.socket.send_str(json.dumps({"console": text}))
-                if page.dirt and page.sent == page.drawn:
-                    await page.socket.send_bytes(page.frame(self._hardware.glass.bytes_of))
+                if page.dirty and page.sent == page.drawn:
+                    await page.socket.send_bytes(page.frame(self._hardware.framebuffer.bytes_of))
 
     # ---- what it says ----
 
@@ -334,7 +334,7 @@ class Server:
             page.heard = message.number
             page.awake.set()
         elif isinstance(message, messages.Touch):
-            if self._hardware.hand(self._moves(page, message.pointers)):
+            if self._hardware.move_fingers(self._moves(page, message.pointers)):
                 for other in self._pages:
                     other.stamp = 0
                 page.stamp = message.stamp
@@ -344,7 +344,7 @@ class Server:
             page.button = message.held
             self._hold_button()
         else:
-            self._session.device.reset()
+            self._board.device.reset()
 
     def _moves(self, page: Page, pointers: Iterable[messages.Pointer]) -> list[Move]:
         """For the hardware; a tap too many is left out whole.
@@ -352,8 +352,8 @@ class Server:
         Raises:
             MessageError: No page has so many fingers, or one that is up moves.
         """
-        glass, moves = self._hardware.glass, []
-        presses = self._hardware.presses(page.hand)
+        framebuffer, moves = self._hardware.framebuffer, []
+        presses = self._hardware.presses(page.finger_ids)
         for pointer in pointers:
             doing = pointer.doing
             if doing == "press":
@@ -362,7 +362,7 @@ class Server:
                 elif len(page.fingers) >= FINGERS:
                     raise messages.MessageError("too many fingers")
                 else:
-                    free = page.hand - set(page.fingers.values())
+                    free = page.finger_ids - set(page.fingers.values())
                     page.fingers[pointer.pointer] = min(free) if presses < PRESSES else None
                     presses += 1
             elif pointer.pointer not in page.fingers:
@@ -371,14 +371,14 @@ class Server:
             if doing == "lift":
                 del page.fingers[pointer.pointer]
             if finger is not None:
-                column = min(max(int(pointer.x), 0), glass.width - 1)
-                row = min(max(int(pointer.y), 0), glass.height - 1)
+                column = min(max(int(pointer.x), 0), framebuffer.width - 1)
+                row = min(max(int(pointer.y), 0), framebuffer.height - 1)
                 moves.append(Move(finger, doing, column, row, pointer.at_ms))
         return moves
 
     def _type(self, page: Page, text: str) -> None:
         """To the REPL. What a program leaves unread has a limit; Ctrl-C has none."""
-        device, data = self._session.device, text.encode("utf-8", "replace")
+        device, data = self._board.device, text.encode("utf-8", "replace")
         if device.unread + len(data) <= KEYS:
             page.unread = False
             device.input(data)
@@ -398,7 +398,7 @@ class Server:
 
     def _let_go(self, page: Page) -> None:
         """A page has gone: its fingers are lifted, its button is released."""
-        self._hardware.let_go(page.hand)
+        self._hardware.let_go(page.finger_ids)
         page.fingers.clear()
         page.button = False
         self._hold_button()
@@ -407,7 +407,7 @@ class Server:
 
     def _on_frame(self, part: Rectangle, answers: bool) -> None:
         for page in self._pages:
-            page.dirt.add(part)
+            page.dirty.add(part)
             if answers and page.stamp:
                 page.answered, page.stamp = page.stamp, 0
             page.awake.set()
@@ -433,11 +433,11 @@ class Server:
             page.print(text)
 
     async def _numbers(self) -> None:
-        meter = self._hardware.meter
+        statistics = self._hardware.latency
         while True:
-            latency = meter.latency()
+            latency = statistics.latency()
             numbers = {
-                "fps": meter.frames_per_second(),
+                "fps": statistics.frames_per_second(),
                 "median_ms": latency and round(latency.median_ms, 1),
                 "p95_ms": latency and round(latency.p95_ms, 1),
                 "pages": len(self._pages),

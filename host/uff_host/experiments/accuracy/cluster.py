@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from uff_host.experiments.accuracy.baselines import Score
 from uff_host.experiments.accuracy.grid import Task
-from uff_host.experiments.accuracy.workers import Workshop
+from uff_host.experiments.accuracy.task_runner import TaskRunner
 from uff_host.formats.samples import Samples, unpack_samples
 from uff_host.progress import Progress
 from uff_host.targets.connect import connect
@@ -54,7 +54,7 @@ def scores(task: Task, train: bytes, test: bytes, mirrored: bool, on: str) -> li
     """
     given = _Given(mirrored, unpack_samples(train), unpack_samples(test))
     silent = _Silent()
-    shop = Workshop(given, lambda: connect(on), silent, silent, targets=1)
+    shop = TaskRunner(given, lambda: connect(on), silent, silent, targets=1)
     with tempfile.TemporaryDirectory(prefix="uff-table-") as folder:
         return shop.scores(task, Path(folder))
 

@@ -1,6 +1,6 @@
 """µFF as the device computes it beside its baselines, over classes, images and seeds.
 
-The numbers come from workers.py, the picture from plot.py.
+The numbers come from task_runner.py, the picture from plot.py.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from uff_host.experiments.accuracy import grid
 from uff_host.experiments.accuracy.baselines import BASELINES, INSTALL, Score
 from uff_host.experiments.accuracy.grid import TITLES, UFF, Cell, Row, Task
 from uff_host.experiments.accuracy.results import Splits, Store
-from uff_host.experiments.accuracy.workers import Remote, Workshop
+from uff_host.experiments.accuracy.task_runner import Remote, TaskRunner
 from uff_host.progress import Progress
 from uff_host.published import FIGURES
 from uff_host.targets.base import Target
 
-LANES = 2
+WORKERS = 2
 SLIDES = "slides (other classes?)"
 SLIDE_ROWS = {"uff": f"µFF, {SLIDES}", "backpropagation": f"backpropagation, {SLIDES}"}
 
@@ -37,14 +37,14 @@ def compute(
     tasks: Sequence[Task],
     console: Console,
     *,
-    targets: int = LANES,
+    targets: int = WORKERS,
     fresh: bool = False,
     remote: Remote | None = None,
-    lanes: int = LANES,
+    workers: int = WORKERS,
 ) -> list[Row]:
     """The rows of all tasks, each network and cell as soon as its last seed is done.
 
-    remote: where tasks are computed, if not here; lanes: so many at once.
+    remote: where tasks are computed, if not here; workers: so many at once.
 
     Raises:
         UffError: A task failed; what is finished is kept.
@@ -57,7 +57,7 @@ def compute(
         console.print(f"{len(known)} of {len(tasks)} results are known already.", highlight=False)
     with _Screen(console, tasks, known) as watcher:
         try:
-            Workshop(splits, connect, store, watcher, targets, remote).run(left, lanes)
+            TaskRunner(splits, connect, store, watcher, targets, remote).run(left, workers)
         except KeyboardInterrupt:
             console.print(
                 f"{len(watcher.scores)} of {len(tasks)} results are kept. "

@@ -5,9 +5,9 @@ device/scripts/dev/judge.py lets the application's recogniser learn drawings and
 Which decision follows from which numbers is said by device/capture/rules.py alone, which runs on
 the host too: `tune()` looks at other constants there with the numbers that the device gave.
 
-Who draws: made-up hands, one at a time, by touches on the application's screen; and the many
-writers of MNIST. Constants are tuned on TUNING_HANDS and on images of MNIST's pool, and reported
-for HANDS and MNIST's test images. The firmware's layer 1 is made by others still.
+Who draws: made-up writers, one at a time, by touches on the application's screen; and the many
+writers of MNIST. Constants are tuned on TUNING_WRITERS and on images of MNIST's pool, and reported
+for WRITERS and MNIST's test images. The firmware's layer 1 is made by others still.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from uff_host.datasets.own_images import Classes
 from uff_host.experiments.digits import application
 from uff_host.experiments.digits.study import part, pictures, ranks
 from uff_host.formats.samples import Samples, write_samples
-from uff_host.handwriting import SMALL, Hand
+from uff_host.handwriting import SMALL, Writer
 from uff_host.handwriting.composer import Layout
 from uff_host.handwriting.lesson import DIGITS
 from uff_host.progress import OnProgress, Steps
 from uff_host.reference import UInt8
 from uff_host.targets.base import Target
 
-HANDS = tuple(range(1, 9))
-TUNING_HANDS = tuple(range(101, 109))
+WRITERS = tuple(range(1, 9))
+TUNING_WRITERS = tuple(range(101, 109))
 TUNING_DRAWS = tuple(range(100, 104))  # of MNIST's pool
 HASTES = (1.0, 1.5, 2.0)
 EACH = (1, 3, 5)  # drawings of each digit, for accuracy
@@ -154,7 +154,7 @@ def suspected(judged: Judged, by: ModuleType) -> Bools:
 
 @dataclass(frozen=True)
 class Person:
-    """Drawings of one hand, as the application makes them: uint8 (each, 10, 28, 28) of digits in
+    """Drawings of one writer, as the application makes them: uint8 (each, 10, 28, 28) of digits in
     the order of DIGITS, then scribbles and small letters, (m, 28, 28)."""
 
     seed: int
@@ -174,18 +174,18 @@ class Person:
         return self.lesson(ASKED, len(self.digits) - ASKED)
 
 
-def person(target: Target, layout: Layout, hand: Hand, folder: Path) -> Person:
-    """What a hand draws: enough for all lessons here.
+def person(target: Target, layout: Layout, writer: Writer, folder: Path) -> Person:
+    """What a writer draws: enough for all lessons here.
 
     Raises:
         DeviceError, DataError: The target failed, or lost a drawing.
     """
     each = max(*EACH, *ADVISED) + ASKED
     wanted = [*(DIGITS * each), *[""] * SCRIBBLES, *SMALL]
-    images = pictures(target, layout, hand, wanted, folder)
+    images = pictures(target, layout, writer, wanted, folder)
     first, second = each * len(DIGITS), each * len(DIGITS) + SCRIBBLES
     return Person(
-        hand.seed,
+        writer.seed,
         images[:first].reshape(each, len(DIGITS), *images.shape[1:]),
         images[first:second],
         images[second:],
@@ -259,7 +259,7 @@ class Alarms:
 
 @dataclass
 class Handwriting:
-    """All that was judged: by haste and drawings of each digit for hands, by images for MNIST."""
+    """All that was judged, by haste and drawings of each digit; of MNIST by images."""
 
     asked: dict[tuple[float, int], list[Asked]] = field(default_factory=dict)
     mistakes: dict[float, list[Mistakes]] = field(default_factory=dict)
@@ -299,14 +299,14 @@ def alarms(lessons: Iterable[Mistakes], by: ModuleType | None = None) -> Alarms:
 def of_hands(
     target: Target,
     layout: Layout,
-    hands: Sequence[int],
+    writers: Sequence[int],
     folder: Path,
     *,
     each: Sequence[int] | None = None,
     mistakes: int = 0,
     on_progress: OnProgress = progress.ignore,
 ) -> Handwriting:
-    """Lessons of hands at every haste.
+    """Lessons of writers at every haste.
 
     each: drawings of each digit in a lesson; EACH if nothing is said.
     mistakes: times that drawings are kept under wrong classes; one of 40 and two of them in turn.
@@ -315,11 +315,11 @@ def of_hands(
         DeviceError, DataError: The target failed.
     """
     found, each = Handwriting(), EACH if each is None else each
-    steps = Steps(len(HASTES) * len(hands) * (1 + len(each) + mistakes), on_progress)
+    steps = Steps(len(HASTES) * len(writers) * (1 + len(each) + mistakes), on_progress)
     for haste in HASTES:
-        for seed in hands:
-            stage = f"made-up hand {seed}, haste {haste:g}"
-            drawn = person(target, layout, Hand(seed, haste), folder)
+        for seed in writers:
+            stage = f"made-up writer {seed}, haste {haste:g}"
+            drawn = person(target, layout, Writer(seed, haste), folder)
             steps.next(stage)
             strange = np.concatenate([drawn.scribbles, drawn.letters])
             unseen = drawn.unseen
@@ -426,7 +426,7 @@ def advised(found: Handwriting, haste: float) -> list[Asked]:
 def as_dict(found: Handwriting) -> dict[str, Any]:
     """The figures for a JSON file."""
     return {
-        "hands": [
+        "writers": [
             {
                 "haste": haste,
                 "each": n,

@@ -1,7 +1,7 @@
 """How well ten digits are learnt, of real and of made-up decisions.
 
 Real digits are images of MNIST by many writers (mnist_digits.py). They go to train.py and
-evaluate.py, by two networks, and to the recogniser of the capture application. A made-up hand's
+evaluate.py, by two networks, and to the recogniser of the capture application. A made-up writer's
 drawings are made by the application, by touches, and go to its recogniser (decisions.py).
 """
 
@@ -105,11 +105,11 @@ def real_rows(
     return found
 
 
-def hand_rows(found: Handwriting) -> list[Row]:
-    """Made-up hands taught by 1, 3 and 5 drawings of each digit, asked about 200 unseen ones."""
+def writer_rows(found: Handwriting) -> list[Row]:
+    """Made-up writers taught by 1, 3 and 5 drawings of each digit, asked about 200 unseen ones."""
     return [
         Row(
-            f"made-up hands, {n} of each, haste {haste:g}",
+            f"made-up writers, {n} of each, haste {haste:g}",
             [one.accuracy for one in lessons],
             [one.judged.left_out for one in lessons],
         )
@@ -159,7 +159,7 @@ def judged_tables(found: Handwriting) -> Iterator[Table]:
     from uff_host.console import screen
 
     lines = [
-        (f"hands, haste {haste:g}, {n} of each", *_decided(lessons))
+        (f"writers, haste {haste:g}, {n} of each", *_decided(lessons))
         for (haste, n), lessons in found.asked.items()
     ]
     lines += [(f"MNIST, {n} of each", *_decided(lessons)) for n, lessons in found.mnist.items()]
@@ -262,11 +262,11 @@ def study_tables(found: Study) -> Iterator[Table]:
         ],
     )
     yield _ridge_table("Lambda 2: accuracy on MNIST", found.ridges)
-    hands = len(next(iter(found.hand_ridges.values())))
+    writers = len(next(iter(found.writer_ridges.values())))
     yield _ridge_table(
-        f"Lambda 2: accuracy on {study.ASKED} unseen drawings of each digit, {hands} "
-        "made-up hands",
-        found.hand_ridges,
+        f"Lambda 2: accuracy on {study.ASKED} unseen drawings of each digit, {writers} "
+        "made-up writers",
+        found.writer_ridges,
     )
 
 

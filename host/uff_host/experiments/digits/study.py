@@ -3,8 +3,8 @@
 Everything is computed by the numpy reference (reference/) with the application's settings: the
 patch layer of the firmware, kept as it is, copies of each drawing, a kernel class layer. Images
 are the 5,000 digits of MNIST (mnist_digits.py), of which 2,000 are always the test; and what
-made-up hands (handwriting/) draw in the application, which makes the images itself, by touches, on
-a target.
+made-up writers (handwriting/) draw in the application, which makes the images itself, by touches,
+on a target.
 
 How many copies there are and lambda 2 are device/capture/rules.py's, which runs here too. What
 the application decides with such a network is measured by decisions.py.
@@ -29,8 +29,8 @@ from uff_host.errors import DataError
 from uff_host.experiments.digits import application
 from uff_host.formats.model import Model
 from uff_host.formats.samples import Samples, read_samples
-from uff_host.formats.touch_recording import write_session
-from uff_host.handwriting import Hand
+from uff_host.formats.touch_recording import write_recording
+from uff_host.handwriting import Writer
 from uff_host.handwriting.composer import Composer, Layout
 from uff_host.handwriting.lesson import DIGITS, SAMPLES, replay
 from uff_host.progress import OnProgress, Steps
@@ -41,16 +41,16 @@ from uff_host.targets.base import Target
 rules = application.module("rules")
 FIRST_LAYER = application.first_layer()
 
-SEEDS = 20  # draws of MNIST, and made-up hands
+SEEDS = 20  # draws of MNIST, and made-up writers
 UNEVEN = (2, 20)  # images of a digit, at least and at most
 LEFT_OUT = (5, 20, 100)  # images of each digit; those below likewise
 RIDGE_IMAGES = (5, 20, 50)
 RIDGES = (0.001, 0.003, 0.0075, rules.LAMBDA2, 0.03, 0.06)
-ASKED = 20  # unseen drawings of each digit by a hand
-RIDGE_HANDS = 10
+ASKED = 20  # unseen drawings of each digit by a writer
+RIDGE_WRITERS = 10
 
 Bools = npt.NDArray[np.bool_]
-People = Callable[[int, int], Samples]  # number of the hand, drawings of each -> drawings
+People = Callable[[int, int], Samples]  # number of the writer, drawings of each -> drawings
 
 
 # --- Which images --------------------------------------------------------------------------------
@@ -77,9 +77,9 @@ def uneven(samples: Samples, seed: int) -> Samples:
 
 
 def pictures(
-    target: Target, layout: Layout, hand: Hand, characters: Sequence[str], folder: Path
+    target: Target, layout: Layout, writer: Writer, characters: Sequence[str], folder: Path
 ) -> UInt8:
-    """What the application makes of a hand's drawings, by touches: uint8 (n, 28, 28).
+    """What the application makes of a writer's drawings, by touches: uint8 (n, 28, 28).
 
     characters: of each drawing; "" is a scribble. All are kept as one class of ten, so that the
     application has nothing to learn meanwhile.
@@ -88,13 +88,13 @@ def pictures(
         DeviceError: The target failed.
         DataError: The application kept another number of drawings.
     """
-    drawer = Composer(layout, hand)
+    drawer = Composer(layout, writer)
     for digit in DIGITS:
         if digit not in drawer.classes:
             drawer.add_class(digit)
     for character in characters:
         drawer.teach(character, 0)
-    write_session(folder / "drawings.ufft", drawer.session())
+    write_recording(folder / "drawings.ufft", drawer.session())
     replay(target, folder / "drawings.ufft")
     target.get(SAMPLES, folder / "drawings.uffs")
     images = read_samples(folder / "drawings.uffs").images
@@ -103,21 +103,21 @@ def pictures(
     return images
 
 
-def drawings(target: Target, layout: Layout, hand: Hand, each: int, folder: Path) -> Samples:
-    """What the application keeps of a hand that teaches all ten digits by touches.
+def drawings(target: Target, layout: Layout, writer: Writer, each: int, folder: Path) -> Samples:
+    """What the application keeps of a writer that teaches all ten digits by touches.
 
     Raises:
         DeviceError: The target failed.
         DataError: The application kept another number of drawings.
     """
-    person = Composer(layout, hand)
+    person = Composer(layout, writer)
     for digit in DIGITS:
         if digit not in person.classes:
             person.add_class(digit)
     for _ in range(each):
         for digit in DIGITS:
             person.teach(digit)
-    write_session(folder / "drawings.ufft", person.session())
+    write_recording(folder / "drawings.ufft", person.session())
     replay(target, folder / "drawings.ufft")
     target.get(SAMPLES, folder / "drawings.uffs")
     samples = read_samples(folder / "drawings.uffs")
@@ -151,12 +151,12 @@ Ridges = dict[float, float]  # lambda2 -> accuracy
 
 @dataclass
 class Study:
-    """A figure for each draw, or each hand; by images of each digit where there are several."""
+    """A figure for each draw, or each writer; by images of each digit where there are several."""
 
     balance: list[Balance] = field(default_factory=list)
     left_out: dict[int, list[LeftOut]] = field(default_factory=dict)
     ridges: dict[int, list[Ridges]] = field(default_factory=dict)
-    hand_ridges: dict[int, list[Ridges]] = field(default_factory=dict)
+    writer_ridges: dict[int, list[Ridges]] = field(default_factory=dict)
 
 
 def learn(train: Samples, lambda2: float = rules.LAMBDA2) -> Model:
@@ -223,20 +223,20 @@ def ridges(train: Samples, test: Samples) -> Ridges:
 def study(
     data: Classes, people: People, seeds: int, on_progress: OnProgress = progress.ignore
 ) -> Study:
-    """All of it, draw by draw and hand by hand.
+    """All of it, draw by draw and writer by writer.
 
     Args:
         data: The digits of MNIST.
-        people: Gives the drawings of a hand: so many of each digit.
-        seeds: Draws, and hands.
+        people: Gives the drawings of a writer: so many of each digit.
+        seeds: Draws, and writers.
         on_progress: Gets how far it is.
 
     Raises:
         DataError: There are too few digits.
-        DeviceError: The target on which hands draw failed.
+        DeviceError: The target on which writers draw failed.
     """
     each_draw = 1 + len(LEFT_OUT) + len(RIDGE_IMAGES)
-    steps = Steps(each_draw * seeds + min(seeds, RIDGE_HANDS), on_progress)
+    steps = Steps(each_draw * seeds + min(seeds, RIDGE_WRITERS), on_progress)
     found = Study()
     measures: tuple[tuple[Sequence[int], dict[int, list[Any]], Callable[..., Any]], ...] = (
         (LEFT_OUT, found.left_out, left_out),
@@ -251,17 +251,17 @@ def study(
             for n in images:
                 figures.setdefault(n, []).append(measure(*mnist_digits.split(data, n, seed)))
                 steps.next(of_draw)
-        if seed < RIDGE_HANDS:
-            _of_hand(found, people, seed, steps)
+        if seed < RIDGE_WRITERS:
+            _of_writer(found, people, seed, steps)
     return found
 
 
-def _of_hand(found: Study, people: People, seed: int, steps: Steps) -> None:
-    """What one hand's drawings come to; hands are counted from 1."""
+def _of_writer(found: Study, people: People, seed: int, steps: Steps) -> None:
+    """What one writer's drawings come to; writers are counted from 1."""
     most = max(RIDGE_IMAGES)
     drawn = people(seed + 1, most + ASKED)
     number = ranks(drawn.labels)
     for n in RIDGE_IMAGES:
         figures = ridges(part(drawn, number < n), part(drawn, number >= most))
-        found.hand_ridges.setdefault(n, []).append(figures)
-    steps.next(f"made-up hand {seed + 1}")
+        found.writer_ridges.setdefault(n, []).append(figures)
+    steps.next(f"made-up writer {seed + 1}")

@@ -18,13 +18,13 @@ from uff_host.errors import DataError
 from uff_host.experiments.digits import decisions, report, study
 from uff_host.formats.touch_recording import (
     Report,
-    Session,
-    pack_session,
-    read_session,
-    unpack_session,
-    write_session,
+    TouchRecording,
+    pack_recording,
+    read_recording,
+    unpack_recording,
+    write_recording,
 )
-from uff_host.handwriting import Hand, composer, lesson
+from uff_host.handwriting import Writer, composer, lesson
 from uff_host.targets.unix import UnixTarget
 
 
@@ -50,23 +50,23 @@ def test_any_session_that_can_be_is_read_as_it_was_written(width, height, touche
     for passed, finger, event, x, y in touches:
         t += passed
         reports.append(Report(t, finger, event, x % width, y % height))
-    session = Session(width, height, reports)
-    assert unpack_session(pack_session(session)) == session
+    session = TouchRecording(width, height, reports)
+    assert unpack_recording(pack_recording(session)) == session
 
 
 # ---- lesson ----
 
 
-def test_the_same_hand_writes_the_same_lesson_and_another_hand_another(made, tmp_path):
-    told = ["lesson", "", "--characters", "12", "--examples", "3", "--ask", "2", "--hand", ""]
-    for hand, same in (("1", True), ("2", False)):
-        told[1], told[-1] = str(tmp_path / f"{hand}.ufft"), hand
+def test_the_same_writer_draws_the_same_lesson_and_another_writer_another(made, tmp_path):
+    told = ["lesson", "", "--characters", "12", "--examples", "3", "--ask", "2", "--writer", ""]
+    for writer, same in (("1", True), ("2", False)):
+        told[1], told[-1] = str(tmp_path / f"{writer}.ufft"), writer
         assert main.main(told) == 0
-        assert (read_session(Path(told[1])) == read_session(made)) == same
+        assert (read_recording(Path(told[1])) == read_recording(made)) == same
     kept = json.loads((tmp_path / "2.json").read_text())
     assert kept["asked"] == [0, 1, 0, 1]
     assert kept["names"] == ["1", "2"]
-    assert (kept["hand"], kept["haste"]) == (2, 1.0)
+    assert (kept["writer"], kept["haste"]) == (2, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_the_same_hand_writes_the_same_lesson_and_another_hand_another(made, tmp
         ("--haste", "-1"),
         ("--haste", "nan"),
         ("--haste", "6"),
-        ("--hand", "-1"),
+        ("--writer", "-1"),
         ("--examples", "0"),
         ("--ask", "-1"),
         ("--ask", "few"),
@@ -117,7 +117,7 @@ def test_a_replay_reports_what_it_found(made, tmp_path, capsys):
 def test_a_replay_goes_on_from_given_samples(made, tmp_path):
     first, second = tmp_path / "first.uffs", tmp_path / "second.uffs"
     empty = tmp_path / "empty.ufft"
-    write_session(empty, Session(800, 480, []))
+    write_recording(empty, TouchRecording(800, 480, []))
     assert main.main(["replay", str(made), "--samples", str(first)]) == 0
     told = [
         "replay",
@@ -133,7 +133,7 @@ def test_a_replay_goes_on_from_given_samples(made, tmp_path):
 
 def test_real_time_takes_the_person_s_time(tmp_path):
     reports = [Report(t, 0, min(t, 2), 10, 10) for t in (0, 600)]
-    write_session(tmp_path / "x.ufft", Session(800, 480, reports))
+    write_recording(tmp_path / "x.ufft", TouchRecording(800, 480, reports))
     for told, slow in (([], False), (["--real-time"], True)):
         kept = tmp_path / "report.json"
         assert main.main(["replay", str(tmp_path / "x.ufft"), "--json", str(kept), *told]) == 0
@@ -150,7 +150,7 @@ def test_answers_of_another_kind_are_refused(made, capsys, text):
 
 
 def test_answers_of_another_session_are_refused(made, capsys):
-    write_session(made, Session(800, 480, []))
+    write_recording(made, TouchRecording(800, 480, []))
     assert main.main(["replay", str(made)]) == 1
     assert "tells of another x.ufft" in capsys.readouterr().err
 
@@ -169,16 +169,16 @@ def test_fewer_guesses_than_questions_are_told():
 def test_an_eleventh_class_comes_is_known_and_goes_without_a_trace(micropython, tmp_path):
     path = tmp_path / "x.ufft"
 
-    def model(target: UnixTarget, session: Session) -> tuple[dict[str, Any], bytes]:
-        write_session(path, session)
+    def model(target: UnixTarget, session: TouchRecording) -> tuple[dict[str, Any], bytes]:
+        write_recording(path, session)
         result = lesson.replay(target, path)
         target.get(lesson.MODEL, tmp_path / "x.uffm")
         return result, (tmp_path / "x.uffm").read_bytes()
 
     with UnixTarget(micropython) as unix:
         layout = lesson.layout_of(unix)
-        never = model(unix, composer.lesson(layout, Hand(4), lesson.DIGITS, 3, 0)[0])
-        person = composer.Composer(layout, Hand(4))
+        never = model(unix, composer.lesson(layout, Writer(4), lesson.DIGITS, 3, 0)[0])
+        person = composer.Composer(layout, Writer(4))
         for digit in "4567890":
             person.add_class(digit)
         for _ in range(3):
@@ -220,8 +220,8 @@ def noise(monkeypatch) -> list[Path | None]:
     monkeypatch.setattr(mnist_digits, "TEST_IMAGES", 10)
     monkeypatch.setattr(report, "IMAGES", (2,))
     for name, value in {
-        "HANDS": (1,),
-        "TUNING_HANDS": (101,),
+        "WRITERS": (1,),
+        "TUNING_WRITERS": (101,),
         "TUNING_DRAWS": (100,),
         "HASTES": (0.5,),
         "EACH": (1, 3),
@@ -246,12 +246,12 @@ def test_the_report_has_real_and_made_up_digits(noise, tmp_path, capsys, micropy
         "MNIST, 2 of each, µFF, two layers",
         "MNIST, 2 of each, µFF, patches and kernel",
         "MNIST, 2 of each, the application, layer 1 of the firmware",
-        "made-up hands, 1 of each, haste 0.5",
-        "made-up hands, 3 of each, haste 0.5",
+        "made-up writers, 1 of each, haste 0.5",
+        "made-up writers, 3 of each, haste 0.5",
     ]
     assert all(found[name]["accuracy"][0] < 0.3 for name in list(found)[:3]), "noise"
-    assert found["made-up hands, 1 of each, haste 0.5"]["accuracy"][0] >= 0.9
-    assert found["made-up hands, 3 of each, haste 0.5"]["accuracy"][0] >= 0.95
+    assert found["made-up writers, 1 of each, haste 0.5"]["accuracy"][0] >= 0.9
+    assert found["made-up writers, 3 of each, haste 0.5"]["accuracy"][0] >= 0.95
     said = capsys.readouterr().out
     assert "MNIST" in said
     assert "LeCun" in said
@@ -268,11 +268,11 @@ def test_a_study_shows_and_keeps_what_the_application_decides(
     for word in ("right if sure", "scribbles", "under a wrong class", "false alarms"):
         assert word in said
     found = json.loads(kept.read_text())["application"]
-    (hands,) = found["hands"]
-    assert (hands["haste"], hands["each"]) == (0.5, 3)
-    assert hands["accuracy"][0] >= 0.95
-    assert hands["scribbles"] >= 0.5
-    assert f"{hands['unlike']:.4f}" in said
+    (writers,) = found["writers"]
+    assert (writers["haste"], writers["each"]) == (0.5, 3)
+    assert writers["accuracy"][0] >= 0.95
+    assert writers["scribbles"] >= 0.5
+    assert f"{writers['unlike']:.4f}" in said
     (mistakes,) = found["mistakes"]
     assert (mistakes["wrong"], mistakes["right"]) == (1, 29)
     assert found["mnist"][0]["letters"] is None

@@ -1,4 +1,4 @@
-"""Made-up hands: what they draw, what they do with the application, and that it learns from them
+"""Made-up writers: what they draw, what they do with the application, and that it learns from them
 through the simulated touch controller."""
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from uff_host.formats.touch_recording import (
     CONTACT,
     LIFT,
     PRESS,
-    Session,
-    pack_session,
-    write_session,
+    TouchRecording,
+    pack_recording,
+    write_recording,
 )
-from uff_host.handwriting import CAPITALS, CHARACTERS, DIGITS, SMALL, Drawing, Field, Hand
+from uff_host.handwriting import CAPITALS, CHARACTERS, DIGITS, SMALL, Drawing, Field, Writer
 from uff_host.handwriting.composer import Composer, Layout, lesson
 from uff_host.handwriting.curve import along, smooth, stretched, travelled
 from uff_host.handwriting.letterforms import Stroke, forms
@@ -105,12 +105,12 @@ def test_a_finger_is_slow_in_bends_and_at_its_ends():
     assert speed[0] < 0.75 * speed[straight]
 
 
-# ---- hands ----
+# ---- writers ----
 
 
 @settings(max_examples=60)
 @given(
-    hand=st.builds(Hand, st.integers(0, 2**32), st.floats(0, 3)),
+    writer=st.builds(Writer, st.integers(0, 2**32), st.floats(0, 3)),
     character=st.sampled_from(CHARACTERS),
     number=st.integers(0, 1000),
     x=st.integers(0, 500),
@@ -118,8 +118,8 @@ def test_a_finger_is_slow_in_bends_and_at_its_ends():
     width=st.integers(40, 800),
     height=st.integers(40, 480),
 )
-def test_a_drawing_is_a_finger_within_the_field(hand, character, number, x, y, width, height):
-    drawing = hand.draw(character, number, Field(x, y, width, height))
+def test_a_drawing_is_a_finger_within_the_field(writer, character, number, x, y, width, height):
+    drawing = writer.draw(character, number, Field(x, y, width, height))
     pointer = list(drawing.pointer())
     times = [t for t, *_ in pointer]
     assert times[0] == 0
@@ -137,22 +137,22 @@ def test_a_drawing_is_a_finger_within_the_field(hand, character, number, x, y, w
 
 
 def test_a_drawing_follows_from_hand_and_number_alone():
-    first = Hand(5).draw("3", 2, FIELD)
-    Hand(5).draw("8", 0, FIELD)
-    again = Hand(5).draw("3", 2, FIELD)
+    first = Writer(5).draw("3", 2, FIELD)
+    Writer(5).draw("8", 0, FIELD)
+    again = Writer(5).draw("3", 2, FIELD)
     assert all(np.array_equal(a, b) for a, b in zip(first.strokes, again.strokes, strict=True))
 
 
 def test_no_two_drawings_are_alike_and_hands_differ_more_than_their_drawings():
     same, other, least = [], [], np.inf
     for digit in DIGITS:
-        shapes = [[shape(Hand(s).draw(digit, n, FIELD)) for n in range(3)] for s in range(6)]
-        for hand, drawings in enumerate(shapes):
+        shapes = [[shape(Writer(s).draw(digit, n, FIELD)) for n in range(3)] for s in range(6)]
+        for writer, drawings in enumerate(shapes):
             pairs = [(0, 1), (0, 2), (1, 2)]
             found = [apart(drawings[i], drawings[j]) for i, j in pairs]
             least = min(least, *found)
             same += found
-            other += [apart(drawings[0], rest[0]) for rest in shapes[hand + 1 :]]
+            other += [apart(drawings[0], rest[0]) for rest in shapes[writer + 1 :]]
     assert least > 0.1
     assert np.mean(same) > 0.5, "near-copies would make learning easy"
     assert np.mean(other) > 1.25 * np.mean(same)
@@ -160,7 +160,7 @@ def test_no_two_drawings_are_alike_and_hands_differ_more_than_their_drawings():
 
 def test_haste_makes_drawings_differ_more():
     def spread(haste: float) -> float:
-        shapes = [shape(Hand(s, haste).draw("5", n, FIELD)) for s in range(8) for n in range(2)]
+        shapes = [shape(Writer(s, haste).draw("5", n, FIELD)) for s in range(8) for n in range(2)]
         return float(
             np.mean([apart(a, b) for a, b in zip(shapes[::2], shapes[1::2], strict=True)])
         )
@@ -169,10 +169,10 @@ def test_haste_makes_drawings_differ_more():
 
 
 def test_hands_differ_in_form_speed_and_size():
-    hands = [Hand(seed) for seed in range(30)]
-    strokes = {len(hand.draw("5", 0, FIELD).strokes) for hand in hands}
-    lasts = [hand.draw("8", 0, FIELD).lasts_ms for hand in hands]
-    tall = [np.ptp(hand.draw("8", 0, FIELD).strokes[0][:, 2]) for hand in hands]
+    writers = [Writer(seed) for seed in range(30)]
+    strokes = {len(writer.draw("5", 0, FIELD).strokes) for writer in writers}
+    lasts = [writer.draw("8", 0, FIELD).lasts_ms for writer in writers]
+    tall = [np.ptp(writer.draw("8", 0, FIELD).strokes[0][:, 2]) for writer in writers]
     assert strokes == {1, 2}
     assert max(lasts) > 1.8 * min(lasts)
     assert max(tall) > 1.5 * min(tall)
@@ -180,13 +180,13 @@ def test_hands_differ_in_form_speed_and_size():
 
 @pytest.mark.parametrize("character", ["", "ä", "12", " "])
 def test_what_no_hand_can_draw_is_refused(character):
-    with pytest.raises(DataError, match="No hand can draw"):
-        Hand(1).draw(character, 0, FIELD)
+    with pytest.raises(DataError, match="No writer can draw"):
+        Writer(1).draw(character, 0, FIELD)
 
 
 def test_a_field_without_room_is_refused():
     with pytest.raises(DataError, match="40 x 40"):
-        Hand(1).draw("1", 0, Field(0, 0, 39, 400))
+        Writer(1).draw("1", 0, Field(0, 0, 39, 400))
 
 
 # ---- what they do with the application ----
@@ -198,7 +198,7 @@ def layout(micropython: Path) -> Layout:
         return Layout.of(unix.run("dev/layout.py", {}))
 
 
-def presses(session: Session) -> list[tuple[int, int]]:
+def presses(session: TouchRecording) -> list[tuple[int, int]]:
     return [(r.x, r.y) for r in session.reports if r.event == PRESS]
 
 
@@ -207,10 +207,10 @@ def inside(rect, x: int, y: int) -> bool:
 
 
 def test_reports_are_press_contacts_lift_and_leave_room_between(layout):
-    session, asked, names = lesson(layout, Hand(3), "12ab", 2, 3)
+    session, asked, names = lesson(layout, Writer(3), "12ab", 2, 3)
     assert names == ["1", "2", "a", "b"]
     assert asked == [0, 1, 2, 3] * 3
-    pack_session(session)  # possible reports, in their order
+    pack_recording(session)  # possible reports, in their order
     down, lifted = False, -1000
     for report in session.reports:
         assert report.id == 0
@@ -225,7 +225,7 @@ def test_reports_are_press_contacts_lift_and_leave_room_between(layout):
 
 
 def test_taps_hit_what_they_are_for(layout):
-    composer = Composer(layout, Hand(1))
+    composer = Composer(layout, Writer(1))
     composer.add_class("a4")
     composer.tap("draw", "class 3")
     composer.remove_class(0)
@@ -248,7 +248,7 @@ def test_taps_hit_what_they_are_for(layout):
 
 
 def test_drawings_stay_so_far_from_the_edge_that_the_pen_does_too(layout):
-    composer = Composer(layout, Hand(9))
+    composer = Composer(layout, Writer(9))
     for character in DIGITS:
         composer.draw(character)
     x, y, width, height = layout.rect("draw", "field", 3)
@@ -259,7 +259,7 @@ def test_drawings_stay_so_far_from_the_edge_that_the_pen_does_too(layout):
 
 
 def test_what_is_drawn_again_is_drawn_anew(layout):
-    composer = Composer(layout, Hand(9))
+    composer = Composer(layout, Writer(9))
     composer.draw("8")
     first = len(composer.session().reports)
     composer.draw("8")
@@ -278,29 +278,29 @@ def test_what_is_drawn_again_is_drawn_anew(layout):
 )
 def test_a_lesson_that_cannot_be_is_refused(layout, characters, part):
     with pytest.raises(DataError, match=part):
-        lesson(layout, Hand(1), characters, 1, 1)
+        lesson(layout, Writer(1), characters, 1, 1)
 
 
 def test_a_class_that_is_not_there_is_refused(layout):
     with pytest.raises(DataError, match="no class '7'"):
-        Composer(layout, Hand(1)).teach("7")
+        Composer(layout, Writer(1)).teach("7")
 
 
 # ---- the application learns from them ----
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("hand", "every"), [(1, 0), (2, 23), (6, 0)])
+@pytest.mark.parametrize(("writer", "every"), [(1, 0), (2, 23), (6, 0)])
 def test_ten_digits_are_learnt_through_the_touch_controller(
-    hand: int, every: int, layout, micropython: Path, tmp_path: Path
+    writer: int, every: int, layout, micropython: Path, tmp_path: Path
 ):
     """Five drawings of each, then 200 unseen ones; every: scans between two faults of the bus."""
-    session, asked, names = lesson(layout, Hand(hand), "1234567890", 5, 20)
-    write_session(tmp_path / "session.ufft", session)
+    session, asked, names = lesson(layout, Writer(writer), "1234567890", 5, 20)
+    write_recording(tmp_path / "session.ufft", session)
     (tmp_path / "job.json").write_text(json.dumps({"every": every}))
     library = f"{DEVICE}:{DEVICE_TESTS}:{TOP / 'host' / 'uff_host' / 'virtual_board'}:.frozen"
     ran = patience.run(
-        [str(micropython), "-X", "heapsize=32M", str(DEVICE_TESTS / "hand_touch.py")],
+        [str(micropython), "-X", "heapsize=32M", str(DEVICE_TESTS / "writer_touch.py")],
         100,
         cwd=tmp_path,
         env={**os.environ, "MICROPYPATH": library},
@@ -313,7 +313,7 @@ def test_ten_digits_are_learnt_through_the_touch_controller(
     assert (result["faults"] > 500) == (every > 0)
     assert len(asked) == len(result["noted"]) == 200
     accuracy = np.mean(np.array(asked) == result["noted"])
-    print(f"hand {hand}: {accuracy:.3f}")
+    print(f"writer {writer}: {accuracy:.3f}")
     assert accuracy >= 0.90
 
 
@@ -321,8 +321,8 @@ def test_ten_digits_are_learnt_through_the_touch_controller(
 
 
 def test_scribbles_stay_in_the_field_and_no_two_are_alike():
-    hand = Hand(5)
-    drawn = [hand.scribble(number, FIELD) for number in range(24)]
+    writer = Writer(5)
+    drawn = [writer.scribble(number, FIELD) for number in range(24)]
     for one in drawn:
         points = np.concatenate([stroke[:, 1:] for stroke in one.strokes])
         assert one.character == ""
@@ -337,7 +337,7 @@ def test_scribbles_stay_in_the_field_and_no_two_are_alike():
 
 
 def test_a_scribble_follows_from_hand_and_number():
-    first, again, other = (Hand(seed).scribble(3, FIELD) for seed in (5, 5, 6))
+    first, again, other = (Writer(seed).scribble(3, FIELD) for seed in (5, 5, 6))
     assert all(map(np.array_equal, first.strokes, again.strokes))
     assert len(first.strokes) != len(other.strokes) or not all(
         map(np.array_equal, first.strokes, other.strokes)
@@ -346,4 +346,4 @@ def test_a_scribble_follows_from_hand_and_number():
 
 def test_a_scribble_wants_a_field():
     with pytest.raises(DataError, match="40 x 40"):
-        Hand(1).scribble(0, Field(0, 0, 39, 100))
+        Writer(1).scribble(0, Field(0, 0, 39, 100))

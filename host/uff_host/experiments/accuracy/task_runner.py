@@ -51,10 +51,10 @@ POLL_S = 0.2
 
 
 class _Stopped(Exception):
-    """Another lane failed, or the user stopped the table."""
+    """Another worker failed, or the user stopped the table."""
 
 
-class Workshop:
+class TaskRunner:
     """Works off tasks, a few at a time, and keeps each result at once."""
 
     def __init__(
@@ -76,8 +76,8 @@ class Workshop:
         self._processes: set[subprocess.Popen[str]] = set()
         self._errors: list[Exception] = []
 
-    def run(self, tasks: Sequence[Task], lanes: int) -> None:
-        """Work off all tasks in `lanes` threads, in the order given.
+    def run(self, tasks: Sequence[Task], workers: int) -> None:
+        """Work off all tasks in `workers` threads, in the order given.
 
         An error or KeyboardInterrupt ends what runs; the tasks finished until then are kept.
 
@@ -88,8 +88,8 @@ class Workshop:
         queue = iter(tasks)
         with tempfile.TemporaryDirectory(prefix="uff-table-") as folder:
             threads = [
-                threading.Thread(target=self._lane, args=(queue, Path(folder)))
-                for _ in range(min(lanes, len(tasks)))
+                threading.Thread(target=self._worker, args=(queue, Path(folder)))
+                for _ in range(min(workers, len(tasks)))
             ]
             try:
                 for thread in threads:
@@ -104,7 +104,7 @@ class Workshop:
         if self._errors:
             raise self._errors[0]
 
-    def _lane(self, queue: Iterator[Task], folder: Path) -> None:
+    def _worker(self, queue: Iterator[Task], folder: Path) -> None:
         while not self._stop.is_set():
             with self._lock:
                 task = next(queue, None)
