@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 
 include firmware_build/sources.mk
 
-.PHONY: help setup tools firmware-bench cnn dask flower arm-compiler arm-tools core-tools sources firmware deploy unix unix-faults unix-sanitized m7 m7-bench mpy unix-stock m7-stock m7-repl m7-run web web-serve demo repl board pictures browser-tools test test-fast faults fuzz table cost bench chart docs sphinx stubs lint check release clean
+.PHONY: help setup tools firmware-bench cnn dask flower arm-compiler arm-tools core-tools sources firmware deploy unix unix-faults unix-sanitized m7 m7-bench mpy unix-stock m7-stock m7-repl m7-run web web-serve demo repl board pictures browser-tools axe test test-fast faults fuzz table cost bench chart docs sphinx stubs lint check release clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -64,6 +64,10 @@ core-tools:
 browser-tools:
 	@$(LOOK); need chromium chromium --version; \
 	need firefox-esr sh -c 'command -v firefox-esr || command -v firefox'; $(INSTALL)
+
+# axe-core, with which tests look for barriers in these pages.
+axe: tools
+	@PYTHONPATH=host python3 -B firmware_build/fetch_axe.py firmware_build/build
 
 $(READY): | tools
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -245,6 +249,7 @@ test: check unix unix-sanitized unix-faults ## Build all, check style, spelling 
 	@$(MAKE) --no-print-directory firmware-bench || echo "test: no firmware bench, see above: the tests test_firmware_bench.py are skipped" >&2
 	@$(MAKE) --no-print-directory sphinx || echo "test: no Sphinx: the test that builds the documentation is skipped" >&2
 	@$(MAKE) --no-print-directory browser-tools || echo "test: no browsers: the tests test_board_page.py, test_web_page.py and test_page_* are skipped" >&2
+	@$(MAKE) --no-print-directory axe || echo "test: no axe-core, see above: the tests test_page_axe.py are skipped" >&2
 	@$(BIN)/pytest tests -n auto --dist loadfile
 
 test-fast: $(READY) unix unix-sanitized unix-faults ## Run the tests that need no emulator, browser or other build

@@ -59,25 +59,29 @@ def find_zig(sources, cache, src, pip):
         (new / "ziglang" / "zig").chmod(0o755)
 
 
-def find_binaryen(sources, cache, src):
-    version = sources["BINARYEN_VERSION"]
-    tree = src / f"binaryen-{version}"
+def find_npm(cache, src, name, version, wanted, files):
+    """Has these files of a package on npm in SRC/NAME-VERSION; wanted: the package's SHA-256."""
+    tree = src / f"{name}-{version}"
     if tree.exists():
         return
 
     def download(folder):
-        fetch.say(f"fetch: Binaryen {version} from npm")
+        fetch.say(f"fetch: {name} {version} from npm")
         options = ("--silent", "--ignore-scripts", "--pack-destination", folder)
-        fetch.run("npm", "pack", *options, f"binaryen@{version}", growing=folder)
+        fetch.run("npm", "pack", *options, f"{name}@{version}", growing=folder)
 
-    wanted = sources["BINARYEN_SHA256"]
-    path = archive(cache, f"binaryen-{version}.tgz", wanted, download)
+    path = archive(cache, f"{name}-{version}.tgz", wanted, download)
     with fetch.appearing(tree) as new, tarfile.open(path) as package:
-        members = [package.getmember(f"package/{name}") for name in WANTED]
+        members = [package.getmember(f"package/{file}") for file in files]
         package.extractall(new / "x", members=members, filter="data")
         for part in (new / "x" / "package").iterdir():
             part.rename(new / part.name)
         shutil.rmtree(new / "x")
+
+
+def find_binaryen(sources, cache, src):
+    wanted = (sources["BINARYEN_VERSION"], sources["BINARYEN_SHA256"])
+    find_npm(cache, src, "binaryen", *wanted, WANTED)
 
 
 def main():

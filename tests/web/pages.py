@@ -38,6 +38,14 @@ each_page = pytest.mark.parametrize(
         pytest.param("virtual board", "chromium", marks=chromium_only),
     ],
 )
+# Windows of other sizes, dark or with a touchscreen: Playwright makes them.
+each_kind = pytest.mark.parametrize(
+    ("kind", "browser"),
+    [
+        pytest.param("tab", "chromium", marks=chromium_only),
+        pytest.param("virtual board", "chromium", marks=chromium_only),
+    ],
+)
 
 
 @pytest.fixture(scope="module")
@@ -72,8 +80,9 @@ def place(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator
 
 
 @contextlib.asynccontextmanager
-async def visit(browser: str, url: str) -> AsyncIterator[PageDriver]:
-    """A browser on the page; what goes wrong there, or is asked of elsewhere, fails the test."""
+async def visit(browser: str, url: str, **options: Any) -> AsyncIterator[PageDriver]:
+    """A browser on the page; what goes wrong there, or is asked of elsewhere, fails the test.
+    options: of Chromium's window, as Playwright has them."""
     here = url.rpartition("/")[0]
     if browser == "firefox":
         async with firefox.firefox() as fox:
@@ -84,8 +93,8 @@ async def visit(browser: str, url: str) -> AsyncIterator[PageDriver]:
             assert [one for one in fox.requests if not inside(one, here)] == []
         return
     async with browser_driver.browser() as chromium:
-        size = {"viewport": {"width": 1500, "height": 800}}
-        page = await (await chromium.new_context(**size)).new_page()
+        window = {"viewport": {"width": 1500, "height": 800}, **options}
+        page = await (await chromium.new_context(**window)).new_page()
         troubles: list[str] = []
         watch(page, here, troubles)
         driver = PageDriver(page)

@@ -1,0 +1,67 @@
+"""The page by the rules of axe-core: no barrier that it calls serious or critical."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import web
+from pages import each_kind, place, stop, teach, url, visit
+
+from uff_host.handwriting import Writer
+
+__all__ = ["place", "url"]
+
+SOURCES = (web.TOP / "firmware_build" / "sources.mk").read_text()
+VERSION = re.findall(r"^AXE_VERSION = (.*)$", SOURCES, re.MULTILINE)[0]
+AXE: Path = web.TOP / f"firmware_build/build/src/axe-core-{VERSION}/axe.min.js"
+pytestmark = [
+    pytest.mark.usefixtures("micropython"),
+    pytest.mark.skipif(not AXE.is_file(), reason="there is no axe-core (make axe)"),
+]
+FAULTS = """
+axe.run(document, { resultTypes: ["violations"] }).then((found) => found.violations
+  .filter(({ impact }) => ["serious", "critical"].includes(impact))
+  .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" | ")}`))
+"""
+OPEN = "(document.querySelectorAll('details').forEach((one) => { one.open = true; }), 0)"
+NAMELESS = "(document.querySelector('footer').append(document.createElement('button')), 0)"
+
+
+async def faults(page: Any) -> list[str]:
+    found: list[str] = await page.evaluate(FAULTS)
+    return found
+
+
+@each_kind
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_serious_fault(browser: str, place: str, scheme: str) -> None:
+    async def work() -> None:
+        async with visit(browser, place, color_scheme=scheme) as driver:
+            page = driver.page
+            await page.evaluate(f"(() => {{ {AXE.read_text()} }})()")
+            assert await faults(page) == []
+            # A verdict, the figures and the commands for a board.
+            await teach(driver, Writer(4), 1)
+            await driver.draw(Writer(4).draw("2", 7, driver.field()))
+            await page.evaluate(OPEN)
+            assert await faults(page) == []
+            # The application's keyboard.
+            await driver.tap("clear")
+            await driver.tap("add_class")
+            await driver.until("board.controls.keyboardOpen")
+            assert await faults(page) == []
+            # The REPL in use.
+            await stop(driver)
+            await page.locator("#terminal").click()
+            await page.keyboard.type("6 * 7\n")
+            await driver.until("board.terminal.text.includes('42')")
+            assert await faults(page) == []
+            # A fault that is put there is found.
+            await page.evaluate(NAMELESS)
+            assert [one.split(":")[0] for one in await faults(page)] == ["button-name"]
+
+    asyncio.run(work())
