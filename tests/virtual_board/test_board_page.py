@@ -215,7 +215,7 @@ def test_the_page_says_what_runs_and_where_keys_go(board: Board) -> None:
             await page.keyboard.press("Escape")
             await says("typing", "")
             await page.locator("#stop").click()
-            await says("state", "stopped: Ctrl-D starts the application")
+            await says("state", "stopped: press Ctrl-D or RESET below")
             await page.locator("#restart").click()
             await says("state", "running")
             assert not await page.locator("#status").is_visible()

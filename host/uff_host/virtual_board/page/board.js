@@ -37,7 +37,9 @@ function hear(message) {
   if ("hello" in message) {
     const { width, height, port, folder, files } = message.hello;
     if (screen.width !== width || screen.height !== height) Object.assign(screen, { width, height });
-    document.querySelector(".board").style.flexBasis = `${width + 90}px`;
+    const { style } = document.querySelector(".board");
+    style.flexBasis = `${width + 90}px`;
+    style.setProperty("--shape", width / height);
     $("port").textContent = port;
     $("port").hidden = !port;
     $("files").hidden = !files;
@@ -199,7 +201,7 @@ $("port").addEventListener("click", () => navigator.clipboard?.writeText(`mpremo
 // A program runs until MicroPython asks for the next line.
 function state() {
   const sentence = terminal.raw ? "a program reads or writes the board's files"
-    : terminal.asks ? "stopped: Ctrl-D starts the application" : "running";
+    : terminal.asks ? "stopped: press Ctrl-D or RESET below" : "running";
   if ($("state").textContent !== sentence) $("state").textContent = sentence;
 }
 

@@ -1,0 +1,67 @@
+"""The page in small windows: all of it can be reached, nothing is too small for a finger."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from pages import each_kind, place, url, visit
+
+__all__ = ["place", "url"]
+pytestmark = pytest.mark.usefixtures("micropython")
+
+WINDOWS = {
+    "375x800": {"viewport": {"width": 375, "height": 800}},
+    "812x375": {"viewport": {"width": 812, "height": 375}},
+    # Of 1280 x 800 at 200 %: half as many pixels of CSS, each twice as large.
+    "200 %": {"viewport": {"width": 640, "height": 400}, "device_scale_factor": 2},
+    "1500x800": {"viewport": {"width": 1500, "height": 800}},
+}
+LEAST = 40  # pixels of a target
+
+# What can be pressed or read: name, size of what a finger hits, and, scrolled into view, whether
+# all of it is inside the window and its middle is its own.
+REACH = """
+(() => {
+  const said = [];
+  for (const details of document.querySelectorAll("details")) details.open = true;
+  const targets = "button, summary, input, a", texts = "canvas, pre, .terminal, p, h1, h2, li";
+  for (const one of document.querySelectorAll(`${targets}, ${texts}`)) {
+    if (one.closest("#controls, .unseen") || !one.checkVisibility()) continue;
+    if (one.textContent === "" && one.matches("p")) continue;
+    const pressed = one.matches(targets), target = one.closest("label") ?? one;
+    target.scrollIntoView({ block: "center", inline: "center" });
+    const { x, y, width, height, right, bottom } = target.getBoundingClientRect();
+    const at = document.elementFromPoint(x + width / 2, y + height / 2);
+    said.push({
+      name: one.id || one.textContent.trim().slice(0, 40), pressed, width, height,
+      wide: x >= 0 && right <= innerWidth + 0.5,
+      high: (y >= 0 && bottom <= innerHeight + 0.5) || one.matches("p, pre"),
+      own: at !== null && (target.contains(at) || at.contains(target)),
+    });
+  }
+  return said;
+})()
+"""
+
+
+@each_kind
+@pytest.mark.parametrize("window", WINDOWS)
+def test_all_is_reached_in_this_window(browser: str, place: str, window: str) -> None:
+    async def work() -> None:
+        async with visit(browser, place, **WINDOWS[window]) as driver:
+            page: Any = driver.page
+            found = await page.evaluate(REACH)
+            names = {one["name"] for one in found}
+            assert {"screen", "user", "hold", "reset", "stop", "open", "terminal"} <= names
+            lost = [one for one in found if not (one["wide"] and one["high"] and one["own"])]
+            assert lost == []
+            pressed = [one for one in found if one["pressed"]]
+            small = [one for one in pressed if min(one["width"], one["height"]) < LEAST]
+            assert small == []
+            wide = "[document.documentElement.scrollWidth, innerWidth]"
+            whole, seen = await page.evaluate(wide)
+            assert whole <= seen
+
+    asyncio.run(work())
