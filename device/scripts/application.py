@@ -1,6 +1,6 @@
 """Runs the capture application on this board: a person draws, teaches, trains. Ctrl-C ends it.
 
-With job.json {"session": "x.ufft"} the touches come from that file instead, as fast as the board
+With job.json {"replay": "x.ufft"} the touches come from that file instead, as fast as the board
 takes them, on the board's screen or, where there is none, in memory; then the script reports what
 the application came to. Such a replay keeps its files apart (replay-drawings.uffs and .uffm) and
 begins without drawings. With {"record": "x.ufft"} it writes down what a person does.
@@ -16,13 +16,13 @@ from boards.headless import MemoryDisplay
 from capture import app as application
 from capture import running
 from capture.recogniser import MODEL, SAMPLES, Recogniser, forget
-from capture.session import Recorder, Replay
+from capture.touch_recording import Recorder, Replay
 from drivers.touch import PRESS
 
 from uff import job
 
 JOB = {
-    "session": None,  # a file of touches to replay
+    "replay": None,  # a file of touches to replay
     "record": None,  # a file to write touches into
     # what the names of the files begin with; else replay- for a replay, the board's folder for a
     # person
@@ -63,10 +63,10 @@ def capture():
     board = here()
     display = board.display
     files = asked.files
-    if asked.session is None:
+    if asked.replay is None:
         if display is None or board.touch is None:
             raise ValueError(
-                "application: %s has no touchscreen; want a session to replay in job.json"
+                "application: %s has no touchscreen; want a recording to replay in job.json"
                 % board.name
             )
         files = board.folder if files is None else files
@@ -74,7 +74,7 @@ def capture():
     else:
         display = display or MemoryDisplay(asked.width, asked.height)
         files = "replay-" if files is None else files
-        replay = Replay(asked.session, display.width, display.height)
+        replay = Replay(asked.replay, display.width, display.height)
         if not asked.keep:
             forget(files)
         touch = guesses = Guesses(replay)
@@ -85,7 +85,7 @@ def capture():
         recogniser = Recogniser(files, board.arena)
         app = application.App(display, touch, recogniser, board.leds, board.button)
         started = time.ticks_ms()
-        if asked.session is None:
+        if asked.replay is None:
             print("Draw on the screen of %s. Ctrl-C here ends it." % board.name)
             serve(app)
         else:
@@ -104,7 +104,7 @@ def capture():
     finally:
         if recorder is not None:
             recorder.close()
-    report(recogniser, files, seconds, recorder, guesses.noted if asked.session else None)
+    report(recogniser, files, seconds, recorder, guesses.noted if asked.replay else None)
 
 
 def serve(app):
@@ -116,7 +116,7 @@ def serve(app):
 
 
 async def follow(app, replay, real_time):
-    """Runs the application until the session has ended and nothing is under way."""
+    """Runs the application until the recording has ended and nothing is under way."""
     pause = application.POLL_MS
     if not real_time:
         application.POLL_MS = 0

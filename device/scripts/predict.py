@@ -1,7 +1,7 @@
 """Recognises drawings with the network that the capture application trained and saved.
 
-Without job.json: the board's own drawings, each with the class it was kept as. With {"session":
-"x.ufft"}: what is drawn in that session of touches; a touch outside the field ends a drawing. With
+Without job.json: the board's own drawings, each with the class it was kept as. With {"replay":
+"x.ufft"}: what is drawn in that touch recording; a touch outside the field ends a drawing. With
 {"samples": "x.uffs"}: the images of that file, whose labels must be the network's.
 
 With {"model": "x.uffm", "samples": "x.uffs"} it is that network alone that predicts the images,
@@ -16,7 +16,7 @@ from capture.layout import Layout
 from capture.pen import Drawing
 from capture.raster import SIDE, Raster
 from capture.recogniser import Recogniser
-from capture.session import Replay
+from capture.touch_recording import Replay
 from drivers.touch import LIFT, PRESS
 
 import uff
@@ -24,12 +24,12 @@ from uff import job
 
 JOB = {
     "model": None,
-    "session": None,
+    "replay": None,
     "samples": None,
     # with a model, a file: for each image its label (uint8) and all goodnesses (int64)
     "predictions": None,
     "files": None,  # what the names of drawings.uffs and .uffm begin with; else the board's folder
-    "width": 800,  # of the session's screen, where the board has none
+    "width": 800,  # of the recording's screen, where the board has none
     "height": 480,
     "lines": 20,  # drawings told to people one by one; all are in the result
 }
@@ -50,7 +50,7 @@ class NoScreen:
 
 
 def drawn(replay, layout, image):
-    """Fills image with each drawing of a session; yields None, as no label is known."""
+    """Fills image with each drawing of a recording; yields None, as no label is known."""
     field = layout.draw()["field"]
     left, top, width, height = field
     raster, pen, finger = Raster(), Drawing(NoScreen(), field, layout.pen, 1), None
@@ -136,13 +136,13 @@ def recognise(asked):
         raise ValueError("predict: there is no network for these drawings; draw and train first")
     names = recogniser.names
     image = bytearray(SIDE * SIDE)
-    if asked.session is not None:
+    if asked.replay is not None:
         display = board.display
         width = asked.width if display is None else display.width
         height = asked.height if display is None else display.height
-        what, total = asked.session, None
+        what, total = asked.replay, None
         layout = Layout(width, height, len(recogniser.names))
-        drawings = drawn(Replay(asked.session, width, height), layout, image)
+        drawings = drawn(Replay(asked.replay, width, height), layout, image)
     else:
         samples = recogniser.samples
         if asked.samples is not None:

@@ -66,10 +66,10 @@ class Ran:
     """What a replay reported, and the files it left."""
 
     def __init__(
-        self, target: Target, session: TouchRecording, folder: Path, **job: object
+        self, target: Target, recording: TouchRecording, folder: Path, **job: object
     ) -> None:
-        write_recording(folder / "session.ufft", session)
-        self.result: Result = replay(target, folder / "session.ufft", job=job)
+        write_recording(folder / "recording.ufft", recording)
+        self.result: Result = replay(target, folder / "recording.ufft", job=job)
         self.files = {}
         for name in (SAMPLES, MODEL):
             if self.result[f"{'samples' if name == SAMPLES else 'model'}_sha256"]:
@@ -85,7 +85,7 @@ class Ran:
 
 
 def test_both_sides_have_the_same_layout():
-    text = (DEVICE / "capture" / "session.py").read_text()
+    text = (DEVICE / "capture" / "touch_recording.py").read_text()
     for name, wanted in (("HEADER", HEADER), ("RECORD", RECORD)):
         assert re.findall(rf'^{name} = "(.*)"$', text, re.MULTILINE) == [wanted]
     assert re.findall(r'^MAGIC = b"(.*)"$', text, re.MULTILINE) == ["UFFT"]
@@ -108,12 +108,12 @@ def test_what_is_written_is_read(tmp_path):
 def test_every_truncation_and_every_flipped_bit_is_refused():
     data = pack_recording(SMALL)
     for size in range(len(data)):
-        with pytest.raises(FormatError, match="session"):
+        with pytest.raises(FormatError, match="recording"):
             unpack_recording(data[:size])
     for bit in range(8 * len(data)):
         changed = bytearray(data)
         changed[bit // 8] ^= 1 << bit % 8
-        with pytest.raises(FormatError, match="session"):
+        with pytest.raises(FormatError, match="recording"):
             unpack_recording(bytes(changed))
 
 
@@ -154,10 +154,10 @@ def test_the_device_refuses_and_replays_the_same_files(run_device, tmp_path):
         event, x, y = (int(chance.integers(n)) for n in (3, 800, 480))
         reports.append(Report(t, int(chance.integers(2)), event, x, y))
     write_recording(tmp_path / "long.ufft", TouchRecording(800, 480, reports))
-    ran = run_device(DEVICE.parent / "tests/device/capture_session.py", tmp_path)
+    ran = run_device(DEVICE.parent / "tests/device/capture_recording.py", tmp_path)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     lines = ran.stdout.splitlines()
-    assert lines[-1] == "capture_session: ok", ran.stdout
+    assert lines[-1] == "capture_recording: ok", ran.stdout
     # What the device gave, moment by moment, is what was written.
     given = [tuple(map(int, line.split()[1:])) for line in lines if line.startswith("long ")]
     assert given == [tuple(report[1:]) for report in reports]
@@ -170,9 +170,9 @@ def test_the_device_refuses_and_replays_the_same_files(run_device, tmp_path):
 
 
 def test_a_recording_of_a_replay_replays_to_the_same(unix, layout, tmp_path):
-    session, asked, _ = lesson(layout, Writer(5), "123", 3, 2)
-    first = Ran(unix, session, tmp_path, record="again.ufft")
-    assert first.result["recorded"] == len(session.reports)
+    recording, asked, _ = lesson(layout, Writer(5), "123", 3, 2)
+    first = Ran(unix, recording, tmp_path, record="again.ufft")
+    assert first.result["recorded"] == len(recording.reports)
     unix.get("again.ufft", tmp_path / "again.ufft")
     recorded = read_recording(tmp_path / "again.ufft")
     second = Ran(unix, recorded, tmp_path)
@@ -184,13 +184,13 @@ def test_a_recording_of_a_replay_replays_to_the_same(unix, layout, tmp_path):
 
 
 def test_drawings_of_the_owner_stay_and_a_replay_may_go_on_with_its_own(unix, layout, tmp_path):
-    session, _, _ = lesson(layout, Writer(6), "123", 1, 0)
+    recording, _, _ = lesson(layout, Writer(6), "123", 1, 0)
     (tmp_path / "own.uffs").write_bytes(b"precious")
     unix.put(tmp_path / "own.uffs", "drawings.uffs")
-    first = Ran(unix, session, tmp_path)
+    first = Ran(unix, recording, tmp_path)
     assert first.result["counts"] == [1, 1, 1]
-    assert Ran(unix, session, tmp_path).result["counts"] == [1, 1, 1]
-    assert Ran(unix, session, tmp_path, keep=True).result["counts"] == [2, 2, 2]
+    assert Ran(unix, recording, tmp_path).result["counts"] == [1, 1, 1]
+    assert Ran(unix, recording, tmp_path, keep=True).result["counts"] == [2, 2, 2]
     unix.get("drawings.uffs", tmp_path / "own.uffs")
     assert (tmp_path / "own.uffs").read_bytes() == b"precious"
 
@@ -206,15 +206,15 @@ def test_a_session_of_another_screen_is_refused(unix, tmp_path):
 
 def test_small_screens_learn_the_same_way(unix, tmp_path):
     layout = Layout.of(unix.run("dev/layout.py", {"width": 480, "height": 272}))
-    session, asked, _ = lesson(layout, Writer(7), "1230", 5, 5)
-    ran = Ran(unix, session, tmp_path, width=480, height=272)
+    recording, asked, _ = lesson(layout, Writer(7), "1230", 5, 5)
+    ran = Ran(unix, recording, tmp_path, width=480, height=272)
     assert score(ran.result, asked).accuracy >= 0.9
 
 
 def test_the_verdicts_of_predict_py_are_those_on_the_screen(unix, layout, tmp_path):
-    session, asked, names = lesson(layout, Writer(8), "123", 4, 4)
-    ran = Ran(unix, session, tmp_path)
-    result = unix.run("predict.py", {"session": "session.ufft", "files": "replay-"})
+    recording, asked, names = lesson(layout, Writer(8), "123", 4, 4)
+    ran = Ran(unix, recording, tmp_path)
+    result = unix.run("predict.py", {"replay": "recording.ufft", "files": "replay-"})
     assert result["names"] == names
     assert result["drawings"] == 12 + len(asked)
     assert result["predictions"][-len(asked) :] == ran.result["guesses"][-len(asked) :]
@@ -245,7 +245,7 @@ def test_the_command_compares_what_was_recognised_and_brings_the_files(tmp_path,
     [
         (
             "application",
-            "application: unix has no touchscreen; want a session to replay in job.json",
+            "application: unix has no touchscreen; want a recording to replay in job.json",
         ),
         ("predict", "predict: there is no network for these drawings; draw and train first"),
     ],
@@ -307,7 +307,7 @@ def deleted(composer: Composer) -> None:
 def made(layout: Layout, do: Do) -> TouchRecording:
     composer = Composer(layout, Writer(11))
     do(composer)
-    return composer.session()
+    return composer.recording()
 
 
 @pytest.mark.parametrize("do", [eleventh, relabelled, deleted])
@@ -342,7 +342,7 @@ def test_before_it_was_unlearnt_the_model_was_another(unix, layout, tmp_path, do
     composer = HalfWay(layout, Writer(11))
     with pytest.raises(Stopped):
         do(composer)
-    half = Ran(unix, composer.session(), tmp_path)
+    half = Ran(unix, composer.recording(), tmp_path)
     assert half.model != Ran(unix, made(layout, plain), tmp_path).model
 
 
@@ -351,16 +351,16 @@ def test_before_it_was_unlearnt_the_model_was_another(unix, layout, tmp_path, do
 
 @pytest.mark.slow
 def test_the_m7_comes_to_the_same_bytes(unix, layout, tmp_path):
-    session, asked, names = lesson(layout, Writer(1), DIGITS, 5, 1)
-    here = Ran(unix, session, tmp_path)
+    recording, asked, names = lesson(layout, Writer(1), DIGITS, 5, 1)
+    here = Ran(unix, recording, tmp_path)
     assert here.result["counts"] == [5] * 10
     with m7.started() as board:
         assert layout_of(board) == layout, "the image holds another device/capture: make m7"
-        there = Ran(board, session, tmp_path, record="again.ufft")
+        there = Ran(board, recording, tmp_path, record="again.ufft")
         assert there.files == here.files
         board.get("again.ufft", tmp_path / "again.ufft")
         recorded = read_recording(tmp_path / "again.ufft")
-        assert [one[1:] for one in recorded.reports] == [one[1:] for one in session.reports]
+        assert [one[1:] for one in recorded.reports] == [one[1:] for one in recording.reports]
         for key in ("guesses", "samples_sha256", "model_sha256", "loo_accuracy", "names"):
             assert there.result[key] == here.result[key]
         assert here.result["names"] == names

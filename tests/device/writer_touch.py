@@ -1,4 +1,4 @@
-"""A session of touches as a finger on the panel: through the simulated controller, faults and
+"""A touch recording as a finger on the panel: through the simulated controller, faults and
 all, and its driver, into the application. Prints what it came to as a @result line."""
 
 import asyncio
@@ -6,7 +6,7 @@ import asyncio
 from boards.headless import MemoryDisplay
 from capture import app as application
 from capture.recogniser import Recogniser
-from capture.session import Replay
+from capture.touch_recording import Replay
 from drivers.touch import LIFT, PRESS
 from touch_bus import Bench
 
@@ -64,8 +64,8 @@ async def follow(app, panel):
     await task
 
 
-asked = job.Job(session="session.ufft", every=0)
-panel = Panel(Replay(asked.session, 800, 480), asked.every)
+asked = job.Job(recording="recording.ufft", every=0)
+panel = Panel(Replay(asked.recording, 800, 480), asked.every)
 recogniser = Recogniser()
 panel.app = application.App(MemoryDisplay(), panel, recogniser)
 asyncio.run(follow(panel.app, panel))

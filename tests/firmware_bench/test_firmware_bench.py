@@ -284,13 +284,13 @@ def test_a_session_replayed_leaves_the_bytes_of_unix(
     board: FirmwareTarget, micropython: Path, tmp_path: Path
 ) -> None:
     """The application draws and learns from recorded touches, on a screen in memory."""
-    session = tmp_path / "two.ufft"
-    told = ["lesson", str(session), "--characters", "12", "--examples", "2", "--ask", "0"]
+    recording = tmp_path / "two.ufft"
+    told = ["lesson", str(recording), "--characters", "12", "--examples", "2", "--ask", "0"]
     assert main.main(told) == 0
     kept = []
     with UnixTarget(micropython) as unix:
         for target in (unix, board):
-            result = lesson.replay(target, session, job={"width": 800, "height": 480})
+            result = lesson.replay(target, recording, job={"width": 800, "height": 480})
             assert result["counts"] == [2, 2]
             for name in (lesson.SAMPLES, lesson.MODEL):
                 target.get(name, tmp_path / "x")

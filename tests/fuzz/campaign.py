@@ -73,7 +73,11 @@ class Files:
 
     @staticmethod
     def kind(case: Case) -> str:
-        kinds = {"samples": "samples files", "model": "model files", "session": "touch recordings"}
+        kinds = {
+            "samples": "samples files",
+            "model": "model files",
+            "recording": "touch recordings",
+        }
         kinds |= {"layer": "files of a layer", "merged": "merged statistics"}
         return ("mutated " if case["changes"] else "sound ") + kinds[case["kind"]]
 

@@ -26,7 +26,7 @@ from uff_host import reference
 from uff_host.errors import DataError, FormatError
 from uff_host.formats import model as models
 from uff_host.formats import samples as samples_files
-from uff_host.formats import touch_recording as sessions
+from uff_host.formats import touch_recording
 from uff_host.formats.model import (
     Array,
     Layer,
@@ -55,16 +55,16 @@ from .calls import Verdict
 Rng = np.random.Generator
 Case = dict[str, Any]
 
-KINDS = ("samples", "model", "session", "model", "layer", "merged")
+KINDS = ("samples", "model", "recording", "model", "layer", "merged")
 ENDINGS = {
     "samples": ".uffs",
     "model": ".uffm",
-    "session": ".ufft",
+    "recording": ".ufft",
     "layer": ".uffm",
     "merged": ".uffm",
 }
 OF_MODELS = ("model", "layer", "merged")
-DEVICE_ERRORS = dict.fromkeys(ENDINGS, "FormatError") | {"session": "ValueError"}
+DEVICE_ERRORS = dict.fromkeys(ENDINGS, "FormatError") | {"recording": "ValueError"}
 # Bytes of a system that a heap of 1 MB, in pieces after many cases, may have no room for.
 LARGE = 64 << 10
 EDITS = ("append", "relabel", "delete", "restore", "name", "remove", "remove and undo", "")
@@ -164,7 +164,7 @@ def a_merged(rng: Rng) -> bytes:
     return pack_model(network)
 
 
-def a_session(rng: Rng) -> bytes:
+def a_recording(rng: Rng) -> bytes:
     width, height = (int(rng.integers(1, 900)) for _ in range(2))
     count = int(rng.integers(0, 90))
     times = np.cumsum(rng.integers(0, int(rng.choice([2, 40, 5000])), count))
@@ -178,7 +178,7 @@ def a_session(rng: Rng) -> bytes:
 MAKERS = {
     "samples": a_samples_file,
     "model": a_model,
-    "session": a_session,
+    "recording": a_recording,
     "layer": a_layer,
     "merged": a_merged,
 }
@@ -206,10 +206,10 @@ def fields(kind: str, data: bytes) -> list[Field]:
             record, behind = _struct(samples_files.RECORD, start)
             found += [*record, Field(behind, "I"), Field(behind, "B"), Field(behind + 1, "B")]
         return found
-    if kind == "session":
-        found, at = _struct(sessions.HEADER, 0)
-        for start in range(at, len(data) - 16, struct.calcsize(sessions.RECORD)):
-            found += _struct(sessions.RECORD, start)[0]
+    if kind == "recording":
+        found, at = _struct(touch_recording.HEADER, 0)
+        for start in range(at, len(data) - 16, struct.calcsize(touch_recording.RECORD)):
+            found += _struct(touch_recording.RECORD, start)[0]
         return found
     version, header = struct.unpack_from("<HH", data, 4)
     found, at = _struct(models.START, 0)
@@ -268,8 +268,8 @@ def renew(kind: str, data: bytearray, lengths: bool) -> None:
         return
     if kind in OF_MODELS and lengths:
         struct.pack_into("<I", data, 8, len(data))
-    if kind == "session" and lengths:
-        count = (len(data) - 20) // struct.calcsize(sessions.RECORD)
+    if kind == "recording" and lengths:
+        count = (len(data) - 20) // struct.calcsize(touch_recording.RECORD)
         struct.pack_into("<I", data, 12, max(count, 0))
     struct.pack_into("<I", data, len(data) - 4, zlib.crc32(data[:-4]))
 
@@ -354,8 +354,8 @@ def _parts(kind: str, data: bytes) -> list[tuple[int, int]]:
     if kind in OF_MODELS:
         head = struct.calcsize(models.ARRAY)
         return [(at, at + head + (size + 3) // 4 * 4) for at, size in _model_arrays(data)]
-    if kind == "session":
-        start, step, end = 16, struct.calcsize(sessions.RECORD), len(data) - 4
+    if kind == "recording":
+        start, step, end = 16, struct.calcsize(touch_recording.RECORD), len(data) - 4
     else:
         start, height, width = struct.unpack_from("<HHH", data, 6)
         step, end = samples_files.record_bytes(height * width), len(data)
@@ -366,7 +366,7 @@ MUTATIONS: list[Callable[[Rng, str, bytearray], None]] = [
     *[change_field] * 8, change_bytes, change_bit, cut, insert, take_out, repeat,
     *[change_parts] * 3,
 ]  # fmt: skip
-LEAST = 20  # bytes that a mutation wants to work on: an empty session has as many
+LEAST = 20  # bytes that a mutation wants to work on: an empty recording has as many
 
 
 def make(seed: int, number: int) -> Case:
@@ -394,7 +394,7 @@ def line(case: Case, path: Path) -> str:
     data = bytes.fromhex(case["data"])
     path.write_bytes(data)
     asked = {"kind": case["kind"], "path": str(path), "edit": case["edit"]}
-    if case["kind"] == "session":
+    if case["kind"] == "recording":
         asked["width"], asked["height"] = (
             struct.unpack_from("<HH", data, 8) if len(data) >= 12 else (1, 1)
         )
@@ -579,7 +579,7 @@ def _bits(value: float) -> str:
     return struct.pack("<f", value).hex()
 
 
-def _session_held(data: bytes) -> list[int]:
+def _recording_held(data: bytes) -> list[int]:
     found = unpack_recording(data)
     packed = b"".join(struct.pack("<BBHH", *report[1:]) for report in found.reports)
     count = len(found.reports)
@@ -589,7 +589,7 @@ def _session_held(data: bytes) -> list[int]:
 HELD: dict[str, Callable[[bytes, Path], Any]] = {
     "samples": lambda data, _: _samples_held(data),
     "model": lambda data, _: _model_held(data),
-    "session": lambda data, _: _session_held(data),
+    "recording": lambda data, _: _recording_held(data),
     "layer": lambda data, path: _only_layer_held(data, path.with_suffix(".layer")),
     "merged": lambda data, _: _merged_held(data),
 }

@@ -176,8 +176,8 @@ def test_it_says_of_images_what_the_application_says_while_they_are_drawn(
 ):
     """A lesson by touches, which ends with Train, and its images by the script."""
     with UnixTarget(micropython) as target:
-        session, answers, _ = lesson(layout_of(target), Writer(3), DIGITS, 2, 1)
-        write_recording(tmp_path / "lesson.ufft", session)
+        recording, answers, _ = lesson(layout_of(target), Writer(3), DIGITS, 2, 1)
+        write_recording(tmp_path / "lesson.ufft", recording)
         result = replay(target, tmp_path / "lesson.ufft")
         shown = dataclasses.replace(drawn, digits=drawn.digits[:3]).lesson(1, 2)
         found = decisions.judge(target, tmp_path, drawn.lesson(2), shown.images, own=True)

@@ -198,8 +198,8 @@ def layout(micropython: Path) -> Layout:
         return Layout.of(unix.run("dev/layout.py", {}))
 
 
-def presses(session: TouchRecording) -> list[tuple[int, int]]:
-    return [(r.x, r.y) for r in session.reports if r.event == PRESS]
+def presses(recording: TouchRecording) -> list[tuple[int, int]]:
+    return [(r.x, r.y) for r in recording.reports if r.event == PRESS]
 
 
 def inside(rect, x: int, y: int) -> bool:
@@ -207,12 +207,12 @@ def inside(rect, x: int, y: int) -> bool:
 
 
 def test_reports_are_press_contacts_lift_and_leave_room_between(layout):
-    session, asked, names = lesson(layout, Writer(3), "12ab", 2, 3)
+    recording, asked, names = lesson(layout, Writer(3), "12ab", 2, 3)
     assert names == ["1", "2", "a", "b"]
     assert asked == [0, 1, 2, 3] * 3
-    pack_recording(session)  # possible reports, in their order
+    pack_recording(recording)  # possible reports, in their order
     down, lifted = False, -1000
-    for report in session.reports:
+    for report in recording.reports:
         assert report.id == 0
         assert (report.event == PRESS) == (not down), report
         assert report.event in (PRESS, CONTACT, LIFT)
@@ -241,7 +241,7 @@ def test_taps_hit_what_they_are_for(layout):
         draw4["class 0"],
         layout.pages["class_page"]["remove"],
     ]
-    found = presses(composer.session())
+    found = presses(composer.recording())
     assert len(found) == len(wanted)
     for rect, (x, y) in zip(wanted, found, strict=True):
         assert inside(rect, x, y)
@@ -253,7 +253,7 @@ def test_drawings_stay_so_far_from_the_edge_that_the_pen_does_too(layout):
         composer.draw(character)
     x, y, width, height = layout.rect("draw", "field", 3)
     inner = (x + layout.pen + 1, y + layout.pen + 1)
-    for report in composer.session().reports:
+    for report in composer.recording().reports:
         assert inner[0] <= report.x < x + width - layout.pen - 1
         assert inner[1] <= report.y < y + height - layout.pen - 1
 
@@ -261,9 +261,9 @@ def test_drawings_stay_so_far_from_the_edge_that_the_pen_does_too(layout):
 def test_what_is_drawn_again_is_drawn_anew(layout):
     composer = Composer(layout, Writer(9))
     composer.draw("8")
-    first = len(composer.session().reports)
+    first = len(composer.recording().reports)
     composer.draw("8")
-    reports = composer.session().reports
+    reports = composer.recording().reports
     assert [r[1:] for r in reports[:first]] != [r[1:] for r in reports[first:]]
 
 
@@ -295,8 +295,8 @@ def test_ten_digits_are_learnt_through_the_touch_controller(
     writer: int, every: int, layout, micropython: Path, tmp_path: Path
 ):
     """Five drawings of each, then 200 unseen ones; every: scans between two faults of the bus."""
-    session, asked, names = lesson(layout, Writer(writer), "1234567890", 5, 20)
-    write_recording(tmp_path / "session.ufft", session)
+    recording, asked, names = lesson(layout, Writer(writer), "1234567890", 5, 20)
+    write_recording(tmp_path / "recording.ufft", recording)
     (tmp_path / "job.json").write_text(json.dumps({"every": every}))
     library = f"{DEVICE}:{DEVICE_TESTS}:{TOP / 'host' / 'uff_host' / 'virtual_board'}:.frozen"
     ran = patience.run(

@@ -50,8 +50,8 @@ def test_any_session_that_can_be_is_read_as_it_was_written(width, height, touche
     for passed, finger, event, x, y in touches:
         t += passed
         reports.append(Report(t, finger, event, x % width, y % height))
-    session = TouchRecording(width, height, reports)
-    assert unpack_recording(pack_recording(session)) == session
+    recording = TouchRecording(width, height, reports)
+    assert unpack_recording(pack_recording(recording)) == recording
 
 
 # ---- lesson ----
@@ -141,7 +141,7 @@ def test_real_time_takes_the_person_s_time(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"asked": 3, "session": ""}', '{"asked": ["1"], "session": ""}']
+    "text", ["", "[]", "{}", '{"asked": 3, "recording": ""}', '{"asked": ["1"], "recording": ""}']
 )
 def test_answers_of_another_kind_are_refused(made, capsys, text):
     made.with_suffix(".json").write_text(text)
@@ -169,8 +169,8 @@ def test_fewer_guesses_than_questions_are_told():
 def test_an_eleventh_class_comes_is_known_and_goes_without_a_trace(micropython, tmp_path):
     path = tmp_path / "x.ufft"
 
-    def model(target: UnixTarget, session: TouchRecording) -> tuple[dict[str, Any], bytes]:
-        write_recording(path, session)
+    def model(target: UnixTarget, recording: TouchRecording) -> tuple[dict[str, Any], bytes]:
+        write_recording(path, recording)
         result = lesson.replay(target, path)
         target.get(lesson.MODEL, tmp_path / "x.uffm")
         return result, (tmp_path / "x.uffm").read_bytes()
@@ -191,9 +191,9 @@ def test_an_eleventh_class_comes_is_known_and_goes_without_a_trace(micropython, 
         person.train()
         for _ in range(5):
             person.ask("a")
-        with_it = model(unix, person.session())
+        with_it = model(unix, person.recording())
         person.remove_class(10)
-        undone = model(unix, person.session())
+        undone = model(unix, person.recording())
     assert with_it[0]["counts"] == [3] * 11
     assert [guess[0] for guess in with_it[0]["guesses"][-5:]].count(10) >= 4
     assert undone[0]["counts"] == never[0]["counts"] == [3] * 10

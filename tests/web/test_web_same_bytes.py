@@ -1,5 +1,5 @@
 """WebAssembly gives the bytes of the unix port: the arithmetic, the kernels, every network, every
-recorded session; and the collector, who cannot look into WebAssembly's locals, frees nothing that
+touch recording; and the collector, who cannot look into WebAssembly's locals, frees nothing that
 is in use."""
 
 from __future__ import annotations
@@ -85,16 +85,16 @@ def test_a_network_is_that_of_the_unix_port(
 def test_a_session_comes_to_the_same_files(
     targets: tuple[Target, Target], tmp_path: Path, do: Callable
 ) -> None:
-    session = made(layout_of(targets[0]), do)
-    unix, node = (Ran(target, session, tmp_path) for target in targets)
+    recording = made(layout_of(targets[0]), do)
+    unix, node = (Ran(target, recording, tmp_path) for target in targets)
     assert len(unix.files) == 2
     assert node.files == unix.files
     assert node.result["guesses"] == unix.result["guesses"]
 
 
 def test_a_lesson_comes_to_the_same_files(targets: tuple[Target, Target], tmp_path: Path) -> None:
-    session, asked, _ = lesson(layout_of(targets[0]), Writer(5), "1234567890", 3, 2)
-    unix, node = (Ran(target, session, tmp_path) for target in targets)
+    recording, asked, _ = lesson(layout_of(targets[0]), Writer(5), "1234567890", 3, 2)
+    unix, node = (Ran(target, recording, tmp_path) for target in targets)
     assert node.files == unix.files
     assert node.result["guesses"] == unix.result["guesses"]
     assert len(asked) == 20

@@ -18,12 +18,12 @@ def arguments(command: Parser) -> None:
     """The arguments of `uff lesson`."""
     command.explain(
         "Writes down the touches of a made-up person who adds classes, draws examples of each, "
-        "presses Train and then draws unseen ones. Beside the session lies a file .json that says "
-        "what was drawn, for `uff replay` to compare.",
+        "presses Train and then draws unseen ones. Beside the recording lies a file .json that "
+        "says what was drawn, for `uff replay` to compare.",
         ("uff lesson digits.ufft --writer 7", "ten digits, five of each, then 200 unseen ones"),
         ("uff lesson few.ufft --characters 123ab --examples 3 --haste 2", "five classes in haste"),
     )
-    command.add_argument("session", type=Path, help="the session to write, like digits.ufft")
+    command.add_argument("recording", type=Path, help="the recording to write, like digits.ufft")
     command.add_argument("--writer", type=not_negative, default=1, help="who draws (default: 1)")
     command.add_argument(
         "--characters", default=DIGITS, help=f"digits and small letters (default: {DIGITS})"
@@ -56,18 +56,18 @@ def _haste(text: str) -> float:
 
 def do(options: argparse.Namespace) -> None:
     """`uff lesson`"""
-    files.check_outputs(options.session, answers_path(options.session))
+    files.check_outputs(options.recording, answers_path(options.recording))
     with connect(options.on) as target:
         layout = layout_of(target)
     writer = Writer(options.writer, options.haste)
-    session, asked, names = lesson(
+    recording, asked, names = lesson(
         layout, writer, options.characters, options.examples, options.ask
     )
-    write_recording(options.session, session)
-    write_answers(options.session, asked, names, writer)
+    write_recording(options.recording, recording)
+    write_answers(options.recording, asked, names, writer)
     options.console.print(
-        f"{options.session}: {len(session.reports)} touches, "
-        f"{session.lasts_ms / 1000:.0f} s of a person's time\n{answers_path(options.session)}",
+        f"{options.recording}: {len(recording.reports)} touches, "
+        f"{recording.lasts_ms / 1000:.0f} s of a person's time\n{answers_path(options.recording)}",
         highlight=False,
         soft_wrap=True,
     )

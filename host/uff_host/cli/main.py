@@ -55,8 +55,8 @@ COMMANDS: dict[str, Command | Group] = {
     "receipt": Command("say by SHA-256 what a model is made of", "receipt"),
     "verify": Command("check on the host what a target computed", "verify"),
     "board": Command("a virtual board in a web page", "board"),
-    "lesson": Command("write a session of touches: a made-up person teaches digits", "lesson"),
-    "replay": Command("replay a session of touches in the capture application", "replay"),
+    "lesson": Command("write a touch recording: a made-up person teaches digits", "lesson"),
+    "replay": Command("replay a touch recording in the capture application", "replay"),
     "experiment": Group(
         "make the project's figures anew",
         EXPERIMENTS,

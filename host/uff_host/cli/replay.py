@@ -19,13 +19,13 @@ from uff_host.targets.connect import connect
 def arguments(command: Parser) -> None:
     """The arguments of `uff replay`."""
     command.explain(
-        "Runs the capture application on a target and gives it the touches of a session, as fast "
-        "as it takes them. The drawings of the board's owner stay untouched.",
+        "Runs the capture application on a target and gives it the touches of a recording, as "
+        "fast as it takes them. The drawings of the board's owner stay untouched.",
         ("uff replay digits.ufft", "in MicroPython on this machine"),
         ("uff replay digits.ufft --on m7 --samples d.uffs --model d.uffm", "on the emulated "
          "Cortex-M7, and keep what it drew and learnt"),
     )  # fmt: skip
-    command.add_argument("session", type=Path, help="session file (.ufft)")
+    command.add_argument("recording", type=Path, help="touch recording (.ufft)")
     add_on(command)
     command.add_argument("--start", type=Path, metavar="UFFS", help="drawings to begin with")
     command.add_argument("--samples", type=Path, metavar="UFFS", help="where to keep the drawings")
@@ -38,22 +38,22 @@ def arguments(command: Parser) -> None:
 def do(options: argparse.Namespace) -> None:
     """`uff replay`"""
     console = options.console
-    files.check_regular(*filter(None, (options.session, options.start)))
+    files.check_regular(*filter(None, (options.recording, options.start)))
     files.check_outputs(
-        options.samples, options.model, options.json, inputs=[options.session, options.start]
+        options.samples, options.model, options.json, inputs=[options.recording, options.start]
     )
-    session = read_recording(options.session)
-    answers = read_answers(options.session)
+    recording = read_recording(options.recording)
+    answers = read_answers(options.recording)
     if options.start:
         read_samples(options.start)
-    job = {"real_time": options.real_time, "width": session.width, "height": session.height}
+    job = {"real_time": options.real_time, "width": recording.width, "height": recording.height}
     with (
-        naming({"session.ufft": options.session, SAMPLES: options.start}),
+        naming({"recording.ufft": options.recording, SAMPLES: options.start}),
         connect(options.on) as target,
         screen.progress_bar(console, f"Replaying on {target.name}") as on_progress,
     ):
         result = replay(
-            target, options.session, start=options.start, job=job, on_progress=on_progress
+            target, options.recording, start=options.start, job=job, on_progress=on_progress
         )
         if options.samples:
             target.get(SAMPLES, options.samples, on_progress)

@@ -1,7 +1,7 @@
-"""Sessions of touches (`.ufft`): what a touch controller reported, and when.
+"""Touch recordings (`.ufft`): what a touch controller reported, and when.
 
 Little-endian: a header, a record for each report, a CRC-32 of all before. On a board
-device/capture/session.py replays and records them.
+device/capture/touch_recording.py replays and records them.
 """
 
 from __future__ import annotations
@@ -50,40 +50,41 @@ class TouchRecording:
         return self.reports[-1].t_ms if self.reports else 0
 
 
-def pack_recording(session: TouchRecording) -> bytes:
+def pack_recording(recording: TouchRecording) -> bytes:
     """The whole file as bytes.
 
     Raises:
         FormatError: A report cannot be: later than the next, off the screen, of a third finger.
     """
-    if not (1 <= session.width <= MAX_SIDE and 1 <= session.height <= MAX_SIDE):
+    if not (1 <= recording.width <= MAX_SIDE and 1 <= recording.height <= MAX_SIDE):
         raise FormatError(
-            f"A screen of {session.width} x {session.height} pixels: each side is 1 to {MAX_SIDE}."
+            f"A screen of {recording.width} x {recording.height} pixels: "
+            f"each side is 1 to {MAX_SIDE}."
         )
-    _check(session, "session")
+    _check(recording, "recording")
     size = struct.calcsize(HEADER)
-    count = len(session.reports)
-    parts = [struct.pack(HEADER, MAGIC, VERSION, size, session.width, session.height, count)]
-    parts += [struct.pack(RECORD, *report) for report in session.reports]
+    count = len(recording.reports)
+    parts = [struct.pack(HEADER, MAGIC, VERSION, size, recording.width, recording.height, count)]
+    parts += [struct.pack(RECORD, *report) for report in recording.reports]
     body = b"".join(parts)
     return body + struct.pack("<I", zlib.crc32(body))
 
 
-def unpack_recording(data: bytes, what: str = "session") -> TouchRecording:
-    """The session in the bytes of a file; `what` names it in sentences.
+def unpack_recording(data: bytes, what: str = "recording") -> TouchRecording:
+    """The recording in the bytes of a file; `what` names it in sentences.
 
     Raises:
-        FormatError: It is no session, of another version, cut short or damaged.
+        FormatError: It is no recording, of another version, cut short or damaged.
     """
     size = struct.calcsize(HEADER)
     if len(data) < size or data[:4] != MAGIC:
         raise FormatError(
-            f"{what} is no session of touches: it does not begin with {MAGIC.decode()}."
+            f"{what} is no touch recording: it does not begin with {MAGIC.decode()}."
         )
     _, version, header, width, height, count = struct.unpack_from(HEADER, data)
     if version != VERSION or header != size:
         raise FormatError(
-            f"{what} has version {version} of the session file, this reads {VERSION}."
+            f"{what} has version {version} of touch recordings, this reads {VERSION}."
         )
     each = struct.calcsize(RECORD)
     wanted = size + count * each + 4
@@ -92,41 +93,41 @@ def unpack_recording(data: bytes, what: str = "session") -> TouchRecording:
     if struct.unpack_from("<I", data, wanted - 4)[0] != zlib.crc32(data[:-4]):
         raise FormatError(f"{what} is damaged: its CRC does not fit.")
     reports = [Report(*fields) for fields in struct.iter_unpack(RECORD, data[size:-4])]
-    session = TouchRecording(width, height, reports)
-    _check(session, what)
-    return session
+    recording = TouchRecording(width, height, reports)
+    _check(recording, what)
+    return recording
 
 
-def _check(session: TouchRecording, what: str) -> None:
+def _check(recording: TouchRecording, what: str) -> None:
     last = 0
-    for number, report in enumerate(session.reports):
+    for number, report in enumerate(recording.reports):
         possible = (
             last <= report.t_ms <= MAX_MS
             and 0 <= report.id < FINGERS
             and report.event in (PRESS, LIFT, CONTACT)
-            and 0 <= report.x < session.width
-            and 0 <= report.y < session.height
+            and 0 <= report.x < recording.width
+            and 0 <= report.y < recording.height
         )
         if not possible:
             raise FormatError(f"{what}: touch {number} cannot be: {report}.")
         last = report.t_ms
 
 
-def write_recording(path: Path, session: TouchRecording) -> None:
+def write_recording(path: Path, recording: TouchRecording) -> None:
     """Write the file whole; an older one stays until the new one is complete.
 
     Raises:
         FormatError: A report cannot be.
         OSError: The file cannot be written.
     """
-    files.write_bytes(path, pack_recording(session))
+    files.write_bytes(path, pack_recording(recording))
 
 
 def read_recording(path: Path) -> TouchRecording:
     """Read a file.
 
     Raises:
-        FormatError: It is damaged, or no session.
+        FormatError: It is damaged, or no recording.
         OSError: It cannot be read.
     """
     data = files.read_as_told(path, struct.calcsize(HEADER), lambda head: _told(head, str(path)))
@@ -137,6 +138,6 @@ def _told(head: bytes, what: str) -> int:
     """The size of the file that begins with these bytes."""
     if head[:4] != MAGIC:
         raise FormatError(
-            f"{what} is no session of touches: it does not begin with {MAGIC.decode()}."
+            f"{what} is no touch recording: it does not begin with {MAGIC.decode()}."
         )
     return len(head) + int(struct.unpack(HEADER, head)[5]) * struct.calcsize(RECORD) + 4

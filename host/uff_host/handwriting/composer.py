@@ -65,7 +65,7 @@ class Composer:
     def __post_init__(self) -> None:
         self._chance = np.random.default_rng([self.writer.seed, 0x546170])
 
-    def session(self) -> TouchRecording:
+    def recording(self) -> TouchRecording:
         """All so far."""
         return TouchRecording(self.layout.width, self.layout.height, list(self._reports))
 
@@ -180,7 +180,7 @@ def lesson(
         ask: Drawings of each class to recognise afterwards.
 
     Returns:
-        The session; the class of each drawing to recognise; the names of the classes.
+        The recording; the class of each drawing to recognise; the names of the classes.
 
     Raises:
         DataError: Too few, too many or repeated characters.
@@ -201,4 +201,4 @@ def lesson(
     for _ in range(ask):
         for character in characters:
             composer.ask(character)
-    return composer.session(), composer.asked, composer.classes
+    return composer.recording(), composer.asked, composer.classes

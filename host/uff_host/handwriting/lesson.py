@@ -69,74 +69,74 @@ def layout_of(target: Target) -> Layout:
 
 def replay(
     target: Target,
-    session: Path,
+    recording: Path,
     *,
     start: Path | None = None,
     job: dict[str, Any] | None = None,
     on_progress: OnProgress = progress.ignore,
 ) -> Result:
-    """Replay a session file in the application on a target; what application.py reports.
+    """Replay a recording file in the application on a target; what application.py reports.
 
     Args:
         target: Where.
-        session: The file of touches.
+        recording: The file of touches.
         start: A samples file to begin with; by default there are no drawings.
         job: Further parameters of device/scripts/application.py.
         on_progress: Gets how far it is.
 
     Raises:
-        DeviceError: The target fails, or refuses the session.
+        DeviceError: The target fails, or refuses the recording.
     """
-    target.put(session, "session.ufft", on_progress)
-    asked = {"session": "session.ufft", **(job or {})}
+    target.put(recording, "recording.ufft", on_progress)
+    asked = {"replay": "recording.ufft", **(job or {})}
     if start is not None:
         target.put(start, SAMPLES, on_progress)
         asked["keep"] = True
     return target.run("application.py", asked, on_progress)
 
 
-def answers_path(session: Path) -> Path:
-    """The file beside a session that says what was drawn."""
-    return session.with_suffix(".json")
+def answers_path(recording: Path) -> Path:
+    """The file beside a recording that says what was drawn."""
+    return recording.with_suffix(".json")
 
 
-def write_answers(session: Path, asked: list[int], names: list[str], writer: Writer) -> None:
-    """Write down beside a session what its drawings are.
+def write_answers(recording: Path, asked: list[int], names: list[str], writer: Writer) -> None:
+    """Write down beside a recording what its drawings are.
 
     Raises:
         OSError: It cannot be written.
     """
     answers = {
-        "session": _sha256(session),
+        "recording": _sha256(recording),
         "asked": asked,
         "names": names,
         "writer": writer.seed,
         "haste": writer.haste,
     }
-    files.write_bytes(answers_path(session), json.dumps(answers).encode())
+    files.write_bytes(answers_path(recording), json.dumps(answers).encode())
 
 
-def read_answers(session: Path) -> list[int] | None:
-    """What the drawings of a session were, or None where nobody wrote it down.
+def read_answers(recording: Path) -> list[int] | None:
+    """What the drawings of a recording were, or None where nobody wrote it down.
 
     Raises:
-        FormatError: The file is there and says something else, or is of another session.
+        FormatError: The file is there and says something else, or is of another recording.
     """
-    path = answers_path(session)
+    path = answers_path(recording)
     if not path.exists():
         return None
     try:
         answers = files.read_json(path)
-        asked, of = answers["asked"], answers["session"]
+        asked, of = answers["asked"], answers["recording"]
         if not all(isinstance(label, int) for label in asked):
             raise ValueError
     except (ValueError, KeyError, TypeError):
         raise FormatError(
             f'{path} does not say which classes were "asked", as `uff lesson` does.'
         ) from None
-    if of != _sha256(session):
+    if of != _sha256(recording):
         raise FormatError(
-            f"{path} tells of another {session.name}: delete it, or write both anew."
+            f"{path} tells of another {recording.name}: delete it, or write both anew."
         )
     return list(asked)
 

@@ -7,7 +7,7 @@ from array import array
 from binascii import hexlify
 from struct import pack
 
-from capture.session import Replay
+from capture.touch_recording import Replay
 from fuzz_cases import answer_cases
 
 from ridge import crc32
@@ -202,7 +202,7 @@ def layer(case):
 # ---- touches ----
 
 
-def session(case):
+def recording(case):
     replay = Replay(case["path"], case["width"], case["height"])
     crc = count = 0
     while not replay.ended:
@@ -216,7 +216,7 @@ def session(case):
 READERS = {
     "samples": samples,
     "model": model,
-    "session": session,
+    "recording": recording,
     "layer": layer,
     "merged": merged,
 }

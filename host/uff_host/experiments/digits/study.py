@@ -94,7 +94,7 @@ def pictures(
             drawer.add_class(digit)
     for character in characters:
         drawer.teach(character, 0)
-    write_recording(folder / "drawings.ufft", drawer.session())
+    write_recording(folder / "drawings.ufft", drawer.recording())
     replay(target, folder / "drawings.ufft")
     target.get(SAMPLES, folder / "drawings.uffs")
     images = read_samples(folder / "drawings.uffs").images
@@ -117,7 +117,7 @@ def drawings(target: Target, layout: Layout, writer: Writer, each: int, folder: 
     for _ in range(each):
         for digit in DIGITS:
             person.teach(digit)
-    write_recording(folder / "drawings.ufft", person.session())
+    write_recording(folder / "drawings.ufft", person.recording())
     replay(target, folder / "drawings.ufft")
     target.get(SAMPLES, folder / "drawings.uffs")
     samples = read_samples(folder / "drawings.uffs")

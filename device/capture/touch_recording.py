@@ -103,14 +103,14 @@ class Replay:
 
 
 def _check(path, width, height, block):
-    """(number of records, t_ms of the last) of a sound session for this screen; ValueError
+    """(number of records, t_ms of the last) of a sound recording for this screen; ValueError
     otherwise."""
     with open_file(path, "rb") as file:
         size = file.seek(0, 2)
         file.seek(0)
         header = file.read(HEADER_BYTES)
         if len(header) < HEADER_BYTES or header[:4] != MAGIC:
-            raise ValueError("%s: not a session of touches, which begins with UFFT" % path)
+            raise ValueError("%s: not a touch recording, which begins with UFFT" % path)
         _, version, skip, wide, high, count = unpack_from(HEADER, header, 0)
         if version != VERSION or skip != HEADER_BYTES:
             raise ValueError("%s: want version %d, got %d" % (path, VERSION, version))
@@ -149,7 +149,7 @@ class Recorder:
     """A touch object that passes on what `touch` reads, and writes it down.
 
     The file grows as path.part and takes its name in close(); what was cut off before that is no
-    session. Where the disk is full the recording ends and keeps nothing, and the touches go on;
+    recording. Where the disk is full the recording ends and keeps nothing, and the touches go on;
     failed is the OSError.
     """
 
@@ -173,7 +173,7 @@ class Recorder:
         self._time += ticks_diff(now, self._before)
         self._before = now
         if reports and self._file is not None:
-            # Two readings are two moments, and a session lasts 49 days at most.
+            # Two readings are two moments, and a recording lasts 49 days at most.
             self._passed = min(max(self._passed + 1, self._time), 0xFFFFFFFF)
             try:
                 for touch in reports:
@@ -210,7 +210,7 @@ class Recorder:
         self._filled = 0
 
     def close(self):
-        """Ends the recording; the session is whole when this returns."""
+        """Ends the recording; the file is whole when this returns."""
         if self._file is None:
             return
         part = self._path + ".part"

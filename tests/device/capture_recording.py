@@ -1,10 +1,10 @@
-"""capture/session.py with small.ufft, long.ufft, wrong0.ufft and wrong1.ufft in the current
-directory, which tests/device/test_replay.py writes."""
+"""capture/touch_recording.py with small.ufft, long.ufft, wrong0.ufft and wrong1.ufft in the
+current directory, which tests/device/test_replay.py writes."""
 
 import os
 
-from capture import session
-from capture.session import Recorder, Replay
+from capture import touch_recording
+from capture.touch_recording import Recorder, Replay
 from drivers.touch import CONTACT, LIFT, PRESS, Touch
 
 
@@ -121,16 +121,16 @@ class Full:
         self.file.close()
 
 
-plain = session.open_file
-session.open_file = lambda path, mode: (
+plain = touch_recording.open_file
+touch_recording.open_file = lambda path, mode: (
     Full(plain(path, mode)) if mode == "wb" else plain(path, mode)
 )
 replay, given = Replay("long.ufft", 800, 480), 0
 recorder = Recorder(replay, "full.ufft", 800, 480)
 while not replay.ended:
     given += len(recorder.read())
-session.open_file = plain
+touch_recording.open_file = plain
 assert given == 1000 and recorder.failed.errno == 28
 recorder.close()
 assert not there("full.ufft") and not there("full.ufft.part")
-print("capture_session: ok")
+print("capture_recording: ok")
