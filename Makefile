@@ -262,6 +262,7 @@ lint: $(READY)
 check: lint ## Check style, spelling and types
 	@$(BIN)/codespell $(wildcard *.md) Makefile .ci docs device firmware_build host tests --skip='*/build/*,*.egg-info,*/data/*'
 	@$(BIN)/mypy --config-file host/pyproject.toml host/uff_host host/tools
+	@$(BIN)/mypy --config-file tests/mypy.ini tests
 
 release: mpy stubs ## Make wheels, .mpy packages, firmware images and checksums of this version in dist (DRAFT=1)
 	@$(MAKE) --no-print-directory firmware BOARD=STM32H747I_DISCO \

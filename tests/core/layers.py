@@ -95,11 +95,11 @@ def features_by_hand(
             cell = z[:, top:bottom, left:right].reshape(n, -1, q)
             means[:, r, c, :q] = np.maximum(cell - threshold, 0).sum(1) // cell.shape[1]
             means[:, r, c, q:] = np.maximum(-cell - threshold, 0).sum(1) // cell.shape[1]
-    means = means.reshape(n, -1)
+    flat = means.reshape(n, -1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        scale = np.float32(UNIT) / np.sqrt(means.sum(1).astype(np.float32))
-        f = np.floor((np.sqrt(means.astype(np.float32)) * scale[:, None]).astype(float) + 0.5)
-    return np.where(means.sum(1, keepdims=True) == 0, 0, f).astype(np.int16)
+        scale = np.float32(UNIT) / np.sqrt(flat.sum(1).astype(np.float32))
+        f = np.floor((np.sqrt(flat.astype(np.float32)) * scale[:, None]).astype(float) + 0.5)
+    return np.where(flat.sum(1, keepdims=True) == 0, 0, f).astype(np.int16)
 
 
 def phi(u: np.ndarray) -> np.ndarray:

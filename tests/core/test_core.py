@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -111,8 +112,8 @@ def test_encode_is_the_float32_formula(cores: Cores, rng: np.random.Generator, s
 
 def test_encode_takes_any_selection_of_pixels(cores: Cores, rng: np.random.Generator) -> None:
     images = rng.integers(0, 256, (5, 65535), dtype=np.uint8)
-    for keep in ([65534], [0, 0, 0], [3, 65534, 3], list(range(65535))):
-        keep = np.array(keep, np.uint16)
+    for chosen in ([65534], [0, 0, 0], [3, 65534, 3], list(range(65535))):
+        keep = np.array(chosen, np.uint16)
         assert same(encode(cores, images, keep), encode_by_numpy(images, keep))
 
 
@@ -501,7 +502,7 @@ def random_system(rng: np.random.Generator, m: int) -> dict:
     }
 
 
-def reference_factor(cores: Cores, g: np.ndarray, m: int, **system: object) -> np.ndarray:
+def reference_factor(cores: Cores, g: np.ndarray, m: int, **system: Any) -> np.ndarray:
     where = (g, None) if g.dtype == np.int32 else (None, g)
     numbers = [
         float(system.get(key, default))
@@ -1037,8 +1038,9 @@ def test_leave_one_out_is_retraining_without_the_image(
     # The steps of classlayer.py.
     _, gram_f = gram(cores, f, np.zeros(m * (m + 1) // 2, np.int32))
     sums = class_sums(cores, f, labels, np.zeros((k, m), np.int32), np.zeros(k, np.int32))
-    args = (sums[6], sums[7], m, k, g, blank(m, F32), blank((m, k), F32))
-    targets = cores.call("class_targets", *args)
+    targets = cores.call(
+        "class_targets", sums[6], sums[7], m, k, g, blank(m, F32), blank((m, k), F32)
+    )
     total = targets[5]
     error, _, chol = factor(
         cores, gram_f, m, scale=k / UNIT**2, diagonal=lambda_abs, rank1=-g * k, v=total
@@ -1049,8 +1051,7 @@ def test_leave_one_out_is_retraining_without_the_image(
     v = g * (np.diag(told * sums[7]) - dots.astype(float)[:, None])
     _, w_q, exponent = quantise(cores, w, 28 - 9 - math.frexp(np.abs(v).max())[1])
     v_q = half_away(np.ldexp(v, exponent + 9)).astype(np.int32)
-    args = (chol, m, f, n, total, g, blank(n, F32), panel(m))
-    leverage = cores.call("leverage", *args)[6]
+    leverage = cores.call("leverage", chol, m, f, n, total, g, blank(n, F32), panel(m))[6]
     unit = 2.0 ** -(exponent + 9)
     args = (f, n, m, w_q, v_q, k, labels, leverage, 1 - g, -float(k), unit, 1 - g)
     outputs = blank(n, np.uint8), blank(n, F32), blank(n, F32)
@@ -1060,14 +1061,14 @@ def test_leave_one_out_is_retraining_without_the_image(
 
     # The same from nothing but data.
     x = f / UNIT
-    outputs = retrained_without(x, labels, told, s, lambda_abs, None)
+    retrained = retrained_without(x, labels, told, s, lambda_abs, None)
     z = (f.astype(np.int64) @ w_q.T.astype(np.int64))[:, :, None] + v_q
     # Integer weights are off by 1/2 each (w of f in steps, v); float32 costs u times the
     # condition, four times at most here.
     steps = (np.abs(f).sum(1).max() + 1) / 2
     condition = np.linalg.cond(cholesky_of(chol, m)) ** 2
-    tolerance = steps * unit + 4 * U * condition * np.abs(outputs).max()
-    assert np.max(np.abs(z * unit - outputs)) <= tolerance
+    tolerance = steps * unit + 4 * U * condition * np.abs(retrained).max()
+    assert np.max(np.abs(z * unit - retrained)) <= tolerance
     exact = np.stack(
         [retrained_without(x, labels, without[i], s, lambda_abs, i)[0] for i in range(n)]
     )
@@ -1086,7 +1087,7 @@ def test_leave_one_out_is_retraining_without_the_image(
         error *= more[1][labels]
     assert np.all(error < 0.02)  # else this test would prove nothing
     size = np.sqrt(residual)
-    print("outputs", np.max(np.abs(z * unit - outputs)), "of", tolerance)
+    print("outputs", np.max(np.abs(z * unit - retrained)), "of", tolerance)
     print(
         "residuals",
         np.max(np.abs(answer[13] - residual)),

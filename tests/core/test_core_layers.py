@@ -5,6 +5,7 @@ float64 and retraining; see test_core.py.
 from __future__ import annotations
 
 import math
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -163,7 +164,7 @@ def test_patch_gram_leaves_out_blank_patches(cores: Cores) -> None:
     shape = (9, 9)
     for value in (0, 5, -5):
         count, g, sums = patch_gram(cores, np.full((3, 81), value, np.int16), shape)
-        assert (count, g.any(), sums.any()) == (0, False, False)
+        assert (count, bool(g.any()), bool(sums.any())) == (0, False, False)
     x = np.zeros((1, 81), np.int16)
     x[0, 40] = 500  # the middle: in each of the 16 patches, always elsewhere
     count, g, _ = patch_gram(cores, x, shape)
@@ -185,11 +186,11 @@ def test_patch_gram_refuses_before_it_writes(cores: Cores, rng: np.random.Genera
     room = 2**31 - 1 - 12 * 500**2
     spot = np.where(most, 500, 0).astype(np.int16)
     for where, value in ((0, room), (1, room), (1, -room)):
-        full = [np.zeros(PACKED, np.int32), np.zeros(LENGTH, np.int32)]
+        full = np.zeros(PACKED, np.int32), np.zeros(LENGTH, np.int32)
         full[where][-1] = value
-        assert patch_gram(cores, spot, shape, *full)[0] == 12
+        assert patch_gram(cores, spot, shape, full[0], full[1])[0] == 12
         full[where][-1] += 1 if value > 0 else -1
-        assert patch_gram(cores, spot, shape, *full)[0] == OVERFLOW
+        assert patch_gram(cores, spot, shape, full[0], full[1])[0] == OVERFLOW
     error, g_after, sums_after = patch_gram(cores, images(rng, 4, shape), shape, g, sums, True)
     assert error == NOT_ADDED
     assert same(g_after, g)
@@ -268,11 +269,11 @@ def test_patch_filters_of_special_columns(cores: Cores, rng: np.random.Generator
     assert same(w[4], w[5])
     assert np.all(w[[0, 4, 6, 7]].any(1))
     result, w, bias = patch_filters(cores, np.zeros_like(b), g, sums, count)
-    assert (result, w.any(), bias.any()) == (1014, False, False)
+    assert (result, bool(w.any()), bool(bias.any())) == (1014, False, False)
     # All patches alike: no variance.
     alike = np.full(PACKED, 9 * 25, np.int32), np.full(LENGTH, 9 * 5, np.int32)
     result, w, bias = patch_filters(cores, b, *alike, 9)
-    assert (result, w.any(), bias.any()) == (1014, False, False)
+    assert (result, bool(w.any()), bool(bias.any())) == (1014, False, False)
     for bad in (math.nan, math.inf, -math.inf):
         b[35, 7] = bad
         result, w, bias = patch_filters(cores, b, g, sums, count)
@@ -312,7 +313,7 @@ def patch_features(
     for i in (0, 4, 5):
         given = answer.arrays[i]
         assert given is not None
-        assert same(given, args[i])
+        assert same(given, np.asarray(args[i]))
     return answer.result, answer[8]
 
 
@@ -675,11 +676,11 @@ def test_leaving_a_group_out_is_retraining_without_it(
 def test_leave_group_out_refuses_what_it_cannot_use_and_survives_what_it_can(
     cores: Cores,
 ) -> None:
-    def run(block: np.ndarray, label: int = 1, **changes: float) -> Answer:
+    def run(block: np.ndarray, label: int = 1, changed: str = "", to: float = 1) -> Answer:
         r = len(block)
         residual, numbers = np.ones((r, 3), F32), np.ones((4, 3), F32)
         for name, array in (("residual", residual), ("targets", numbers[0]), ("own", numbers[3])):
-            array.flat[-1] = changes.get(name, 1)
+            array.flat[-1] = to if name == changed else 1
         out = blank(1, np.uint8), blank(1, F32), blank(1, F32)
         labels = np.array([label], np.uint8)
         args = (block.astype(F32), r, residual, labels, r, 3, numbers)
@@ -691,7 +692,7 @@ def test_leave_group_out_refuses_what_it_cannot_use_and_survives_what_it_can(
     assert run(np.eye(2)).result == OK
     for bad in (math.nan, math.inf, -math.inf):
         for name in ("residual", "targets", "own"):
-            answer = run(np.eye(2), **{name: bad})
+            answer = run(np.eye(2), changed=name, to=bad)
             assert answer.result == NOT_FINITE
             assert untouched(answer)
         assert run(np.array([[1, bad], [bad, 1]])).result == NOT_FINITE
@@ -727,14 +728,14 @@ def test_rows_appended_to_a_factor_are_those_of_a_factor_from_the_start(
     m = 75
     x = encoded(rng, m, 90)
     k = packed(phi((x.astype(np.int64) @ x.T.astype(np.int64)).clip(max=ONE))).astype(np.int32)
-    system = {"scale": 2.0**-30, "diagonal": 0.03, "rank1": 0.01}
-    _, _, whole = factor(cores, k, m, **system)
+    solve = partial(factor, cores, scale=2.0**-30, diagonal=0.03, rank1=0.01)
+    _, _, whole = solve(k, m)
     sizes = [1, 2, 7, 16, 33, 34, 59, 75]
     chol = np.zeros(0, F32)
     for before, now in pairwise([0, *sizes]):
         count = now * (now + 1) // 2
         chol = np.concatenate([chol, blank(count - len(chol), F32)])
-        error, _, chol = factor(cores, k[:count], now, first=before, chol=chol, **system)
+        error, _, chol = solve(k[:count], now, first=before, chol=chol)
         assert error == OK
         assert same(chol, whole[:count])
     last = packed(cholesky_of(whole, m) @ cholesky_of(whole, m).T)

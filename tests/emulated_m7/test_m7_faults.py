@@ -15,6 +15,7 @@ import pytest
 from uff_host import patience
 from uff_host.errors import DeviceError
 from uff_host.formats.model import read_model
+from uff_host.progress import Progress
 from uff_host.targets import transfer
 from uff_host.targets.qemu import MEMORY_BYTES, QemuTarget
 from uff_host.targets.serial import SerialTarget
@@ -49,7 +50,7 @@ def content(target, name, tmp_path):
 
 
 def alive(target):
-    said = []
+    said: list[str] = []
     assert not target.execute(TALK, "talk", said.append)
     return said == ["alive"]
 
@@ -126,7 +127,7 @@ def test_systick_started_by_others_is_ended(board):
     code = "from machine import mem32\nimport time\n"
     code += "mem32[0xE000E014] = 1000; mem32[0xE000E018] = 0; mem32[0xE000E010] = 7\n"
     code += "time.sleep_ms(20)\nprint(mem32[0xE000E010] & 1)"
-    said = []
+    said: list[str] = []
     assert not board.execute(code, "systick", said.append)
     assert said == ["0"]
 
@@ -196,7 +197,7 @@ def test_a_file_comes_whole_after_a_cut_at_any_byte(lined, tmp_path):
         with pytest.raises(LinkLost):
             transfer.put(Cut(link, cut), new, "x.bin")
         assert content(lined, "x.bin", tmp_path) == old.read_bytes()
-        seen = []
+        seen: list[Progress] = []
         lined.put(new, "x.bin", seen.append)
         came = pytest.approx(4096 / 6000)
         if cut < first - 1:
@@ -206,7 +207,7 @@ def test_a_file_comes_whole_after_a_cut_at_any_byte(lined, tmp_path):
         else:  # Ctrl-C, with the line end before it, runs after the chunk
             assert seen[0].done in (0, came)
         assert content(lined, "x.bin", tmp_path) == new.read_bytes()
-    said = []
+    said: list[str] = []
     lined.execute("import os; print(sorted(os.listdir()))", "x", said.append)
     assert ".part" not in said[0]
 
@@ -217,7 +218,7 @@ def test_a_power_cut_in_a_transfer_keeps_what_came(lined, tmp_path):
     with pytest.raises(DeviceError, match=r"y.bin: the emulator was killed by signal 9"):
         lined.put(new, "y.bin", m7.at_progress(0.5, lambda: m7.kill(lined)))
     assert content(lined, "y.bin", tmp_path) == old.read_bytes()
-    seen = []
+    seen: list[Progress] = []
     lined.put(new, "y.bin", seen.append)
     assert seen[0].done >= 0.4
     assert content(lined, "y.bin", tmp_path) == new.read_bytes()
@@ -230,7 +231,7 @@ def test_a_power_cut_while_fetching_keeps_the_old_file_and_goes_on(lined, tmp_pa
     with pytest.raises(DeviceError, match=r"killed by signal 9"):
         lined.get("z.bin", local, m7.at_progress(0.5, lambda: m7.kill(lined)))
     assert local.read_bytes() == b"old"
-    seen = []
+    seen: list[Progress] = []
     lined.get("z.bin", local, seen.append)
     assert seen[0].done > 0.5
     assert local.read_bytes() == new.read_bytes()
@@ -266,7 +267,8 @@ def test_a_file_that_arrives_wrong_is_thrown_away(lined, tmp_path, monkeypatch):
 
 
 def test_a_file_that_is_there_is_not_sent_again(lined, tmp_path):
-    new, seen = noise(tmp_path / "new", 9000, seed=10), []
+    new = noise(tmp_path / "new", 9000, seed=10)
+    seen: list[Progress] = []
     lined.put(new, "g.bin")
     lined.put(new, "g.bin", seen.append)
     assert [step.stage for step in seen] == ["g.bin is there"]
@@ -300,6 +302,7 @@ def test_a_board_on_a_port_trains_and_is_free_after_its_line_was_cut(samples, tm
         with SerialTarget(port, silence_s=60) as target:
             target.put(samples, "train.uffs")
             target.run("train.py", JOB)
+            assert target._link is not None
             port_of = target._link._serial
             target._scripts = m7.holding(tmp_path, 0.2)
             with pytest.raises(DeviceError, match=r"train.py: .*the line broke.*plugged in"):
@@ -320,6 +323,7 @@ def test_no_emulator_outlives_a_killed_host():
     with subprocess.Popen(
         [sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True
     ) as host:
+        assert host.stdout is not None
         number = int(host.stdout.readline())
         os.kill(host.pid, signal.SIGKILL)
     assert patience.until(lambda: not _runs(number), 10)

@@ -69,7 +69,7 @@ def test_time_goes_on_and_sleep_lasts(port):
 
 
 def test_sleep_lasts_no_longer_where_time_is_that_of_the_instructions():
-    took = []
+    took: list[str] = []
     with m7.started(counted=True) as target:
         assert not target.execute(SLEEP, "sleep", took.append)
     assert 250_000 <= int(took[0]) < 251_000

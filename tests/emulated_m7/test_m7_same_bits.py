@@ -88,7 +88,7 @@ def test_a_model_of_5_x_300_images_has_the_same_bits(network, board, unix, tmp_p
 
 
 def test_instructions_are_counted_and_the_same_in_every_run():
-    counts = []
+    counts: list[str] = []
     for _ in range(2):
         with m7.started(counted=True) as target:
             assert not target.execute(COUNT, "count", counts.append)

@@ -406,7 +406,7 @@ def test_its_libm_rounds_as_the_hosts(tmp_path: Path) -> None:
     (tmp_path / "check.c").write_text(LIBM)
     flags = ["-std=c99", "-O2", "-ffp-contract=off", "-fno-builtin", "-Wall", "-Werror"]
     renamed = [f"-D{name}=own_{name}" for name in ("frexpf", "ldexpf", "fmaf")]
-    own = ["-U__FP_FAST_FMAF", *renamed, "-c", NATMOD / "libm.c", "-o", "libm.o"]
+    own = ["-U__FP_FAST_FMAF", *renamed, "-c", str(NATMOD / "libm.c"), "-o", "libm.o"]
     subprocess.run(["gcc", *flags, *own], cwd=tmp_path, check=True)
     both = ["check.c", "libm.o", "-o", "check", "-lm"]
     subprocess.run(["gcc", *flags, *both], cwd=tmp_path, check=True)

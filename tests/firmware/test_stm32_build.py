@@ -17,6 +17,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from builds import load, script, write
@@ -790,7 +791,7 @@ class Firmware:
 
 @pytest.fixture(scope="module")
 def firmware() -> Firmware:
-    sources = {"MICROPYTHON_DIR": MICROPYTHON_DIR}
+    sources: dict[str, Any] = {"MICROPYTHON_DIR": MICROPYTHON_DIR}
     if os.environ.get("UFF_STM32_ULAB_DIR"):
         sources["ULAB_DIR"] = os.environ["UFF_STM32_ULAB_DIR"]
     done = make("STM32H747I_DISCO", timeout=900, **sources)

@@ -850,7 +850,7 @@ def _arrays(case: Case) -> list[tuple[Any, Any, Array, list]]:
 
 def _numbers(case: Case) -> list[tuple[Any, Any, Parameter, list]]:
     """Numbers, and the places in leave_one_out's list."""
-    found = []
+    found: list[tuple[Any, Any, Parameter, list]] = []
     for box, key, parameter, arg in _arguments(case):
         if isinstance(parameter, Number):
             found.append((box, key, parameter, arg))
@@ -934,7 +934,9 @@ def change_to_alias(rng: Rng, case: Case) -> None:
     arrays = _arrays(case)
     a, b = rng.permutation(len(arrays))[:2]
     pair = [arrays[a], arrays[b]]
-    contents = [bytes.fromhex(_own_block(case, *found[:2], found[3])["data"]) for found in pair]
+    contents = [
+        bytes.fromhex(_own_block(case, box, key, arg)["data"]) for box, key, _, arg in pair
+    ]
     starts = [0, 0]
     starts[rng.integers(2)] = int(rng.integers(0, max(map(len, contents)) + 9)) & ~int(
         _one(rng, [0, 1, 3, 7])

@@ -90,7 +90,8 @@ class Files:
         return list(case["changes"])
 
 
-PARTS = {"calls": Calls, "files": Files}
+Part = Calls | Files
+PARTS: dict[str, type[Calls] | type[Files]] = {"calls": Calls, "files": Files}
 
 
 @dataclass

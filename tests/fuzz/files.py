@@ -79,7 +79,8 @@ def a_samples_file(rng: Rng) -> bytes:
     height, width = (int(rng.integers(4, 10)) for _ in range(2))
     names = [str(rng.choice(NAMES)) for _ in range(rng.integers(1, 17))]
     names = names[: int(rng.integers(1, 5))] if rng.random() < 0.7 else names
-    size, records, classes = height * width, [], len(names)
+    size, classes = height * width, len(names)
+    records: list[bytes] = []
     for index in range(int(rng.integers(0, 25))):
         kind = int(rng.choice([1, 1, 1, 1, 2, 3, 4, 5]))
         label, payload = int(rng.integers(0, classes)), rng.bytes(size)
@@ -276,7 +277,7 @@ def renew(kind: str, data: bytearray, lengths: bool) -> None:
 
 # ---- mutations ----
 
-INTERESTING = {
+INTERESTING: dict[str, list[float]] = {
     "B": [0, 1, 2, 3, 4, 5, 15, 16, 17, 127, 128, 254, 255],
     "H": [0, 1, 2, 3, 4, 5, 15, 16, 17, 255, 256, 257, 32768, 65535],
     "I": [0, 1, 2, 3, 255, 65535, 65536, 2**31 - 1, 2**31, 2**32 - 1],
@@ -415,16 +416,16 @@ def judge(case: Case, answer: dict[str, Any], path: Path) -> Verdict:
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     if grown > MEMORY_KB:
         return Verdict(f"host: {grown} KB of memory for {len(data)} bytes", False)
-    error = answer.get("error")
-    if error not in (None, DEVICE_ERRORS[kind]):
-        return Verdict(f"device: {error}: {answer['sentence']}", False)
-    if error and not refused:
+    raised = answer.get("error")
+    if raised not in (None, DEVICE_ERRORS[kind]):
+        return Verdict(f"device: {raised}: {answer['sentence']}", False)
+    if raised and not refused:
         return Verdict(f"the host takes it, the device: {answer['sentence']}", False)
-    if refused and not error and not (kind == "layer" and _is_network(data)):
+    if refused and not raised and not (kind == "layer" and _is_network(data)):
         return Verdict(f"the device takes it, the host: {refused}", False)
-    if refused and not error:
+    if refused and not raised:
         return Verdict("", True)
-    if error:
+    if raised:
         return Verdict("" if answer["sentence"] else "device: no sentence", False)
     if held != answer["held"]:
         return Verdict(f"host: {held}, device: {answer['held']}", True)

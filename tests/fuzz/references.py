@@ -540,7 +540,11 @@ def leave_group_out(v: Values) -> Want:
     def number(got: np.ndarray) -> str:
         return "" if np.all(np.isfinite(got)) else "not finite"
 
-    arrays = {"predicted": label, "residuals": number, "margins": number}
+    arrays: dict[str, np.ndarray | Check] = {
+        "predicted": label,
+        "residuals": number,
+        "margins": number,
+    }
     outputs = tuple(arrays)
     return Want(arrays=arrays, free=outputs, may="ValueError") if finite else Want("ValueError")
 

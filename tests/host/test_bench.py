@@ -117,7 +117,8 @@ def test_a_step_of_backpropagation_is_that_of_numpy(library, data) -> None:
 @pytest.mark.parametrize(("adam", "rate"), [(False, 0.05), (True, 0.001)])
 def test_the_loss_of_backpropagation_falls(library, data, adam: bool, rate: float) -> None:
     net = Backprop(library, (784, 40, 3, 12), adam)
-    losses = [net.epoch(*data, rate) for _ in range(15)]
+    images, labels = data
+    losses = [net.epoch(images, labels, rate) for _ in range(15)]
     assert losses[-1] < 0.5 * losses[0]
 
 

@@ -21,9 +21,11 @@ SMALL, LARGE = Cell((0, 1, 2), 100), Cell((0, 1, 2, 3, 4), 300)
 EPOCH = Epoch(SMALL, 2000, 1000)
 
 
-def a_row(network: str, cell: Cell = SMALL, best: str = "defaults", **tried: float) -> Row:
+def a_row(
+    network: str, cell: Cell = SMALL, best: str = "defaults", tried: dict[str, float] | None = None
+) -> Row:
     settings = BASELINES[network].settings if network in BASELINES else ("defaults",)
-    accuracies = dict.fromkeys(settings, 0.8) | tried
+    accuracies = dict.fromkeys(settings, 0.8) | (tried or {})
     return Row(network, cell.class_ids, cell.images, 2, 0.9, 0.0, (0.9, 0.9), best, accuracies)
 
 
@@ -41,7 +43,7 @@ def test_backpropagation_has_its_best_accuracy_after_each_length_of_training():
     (longer,) = [
         name for name in BASELINES["bp"].settings if name == "raw, rate 0.001, batch 32, 60 epochs"
     ]
-    row = a_row("bp", best=best, **{best: 0.95, longer: 0.85})
+    row = a_row("bp", best=best, tried={best: 0.95, longer: 0.85})
     assert chart.points([row], [], [EPOCH]) == [
         Point("bp", SMALL, 0.95, 20 * 2000, 20 * 2000, "20 epochs"),
         Point("bp", SMALL, 0.85, 60 * 2000, 60 * 2000, "60 epochs"),

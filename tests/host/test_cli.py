@@ -111,6 +111,7 @@ def test_a_reader_that_goes_away_is_no_traceback(samples):
         stderr=subprocess.PIPE,
         text=True,
     )
+    assert process.stdout is not None
     process.stdout.close()
     process.stdout = None
     _, said = patience.finish(process, 60)

@@ -171,7 +171,7 @@ def test_a_table_computed_on_the_cluster_is_that_of_one_process(client, monkeypa
 
     from uff_host.datasets import shapes
     from uff_host.experiments.accuracy import cluster as tasks_of
-    from uff_host.experiments.accuracy import grid, table
+    from uff_host.experiments.accuracy import grid, results, table
     from uff_host.targets.connect import connect
 
     class Drawn:
@@ -183,7 +183,10 @@ def test_a_table_computed_on_the_cluster_is_that_of_one_process(client, monkeypa
         def test(self, class_ids):
             return shapes.samples(10, 1000, len(class_ids))
 
-    class Nowhere:
+    class Nowhere(results.Store):
+        def __init__(self):
+            pass
+
         def load(self, task):
             return None
 

@@ -189,7 +189,7 @@ def test_a_picture_is_drawn_of_any_names_and_numbers(tmp_path):
     assert shown[4] == "class 4"
     counts = np.zeros((5, 5), int)
     counts[0, 0] = 10**6
-    pictures.confusion(tmp_path / "x.png", "5 of 6", names, counts)
+    pictures.confusion(tmp_path / "x.png", "5 of 6", names, counts.tolist())
     picture = np.asarray(Image.open(tmp_path / "x.png").convert("L"))
     assert picture.shape[0] > 400
     assert picture.min() < 60  # the one full field is dark
@@ -199,7 +199,7 @@ def test_a_picture_is_drawn_of_any_names_and_numbers(tmp_path):
 
 
 @pytest.fixture
-def drawn(place) -> Iterator[list[str]]:
+def drawn(place) -> list[str]:
     """Pictures of glyphs as files of three kinds, twice as large."""
     names = []
     for i, (image, suffix) in enumerate(zip(shapes.samples(1, 5, 3).images, ("png", "jpg", "bmp"),
@@ -460,6 +460,12 @@ def test_a_standard_output_that_takes_nothing_is_no_traceback(place, output):
 
 # ---- signals ----
 
+
+def begun(process: subprocess.Popen[str]) -> None:
+    assert process.stdout is not None
+    assert process.stdout.readline() == "started\n"
+
+
 STARTED = (
     "import sys; from uff_host import interrupts; interrupts.leave_at_once();"
     "print('started', flush=True); from uff_host.__main__ import main; sys.exit(main())"
@@ -506,7 +512,7 @@ def test_a_signal_at_any_time_ends_with_one_line(place, number):
             # Under nohup the tests themselves ignore SIGHUP.
             preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
         )
-        assert process.stdout.readline() == "started\n"
+        begun(process)
         work(process, delay)
         process.send_signal(number)
         _, said = patience.finish(process, 120)
@@ -527,7 +533,7 @@ def test_ctrl_c_again_and_again_is_one_line_too(place):
             stderr=subprocess.PIPE,
             text=True,
         )
-        assert process.stdout.readline() == "started\n"
+        begun(process)
         time.sleep(0.4)
         while process.poll() is None:
             process.send_signal(signal.SIGINT)
@@ -543,7 +549,7 @@ def test_a_signal_that_the_caller_ignores_stays_ignored(place):
         stdout=subprocess.PIPE,
         text=True,
     )
-    assert process.stdout.readline() == "started\n"
+    begun(process)
     process.send_signal(signal.SIGINT)
     process.send_signal(signal.SIGHUP)
     said, _ = patience.finish(process, 120)

@@ -155,7 +155,7 @@ def test_it_learns_and_the_seed_decides_all(distortion):
     assert once == again
     assert once[0].setting == other[0].setting == str(setting)
     assert min(once[0].accuracy, other[0].accuracy) > 0.85
-    x = split.train_images.astype(np.float32) / 255
+    x = split.train_images.astype(np.float32) / np.float32(255)
     nets = [
         lenet_jax.train(setting, x, split.train_labels, 3, seed, mirror=False) for seed in (3, 4)
     ]

@@ -76,10 +76,11 @@ def test_recorded_figures_are_those_of_as_many_seeds(tmp_path):
 
 
 def test_recorded_figures_are_shown_as_such():
-    console = Console(file=io.StringIO(), width=200)
+    text = io.StringIO()
+    console = Console(file=text, width=200)
     rows = [Figures("cnn", 5, (0.5, 0.75), "a"), Figures("cnn", 20, (0.5, 0.75), "a", True)]
     console.print(report._beside(rows))
-    said = console.file.getvalue()
+    said = text.getvalue()
     assert "MNIST, 5 of each, convolutional network  " in said
     assert "MNIST, 20 of each, convolutional network (recorded)" in said
     assert "0.6250 ± 0.1768" in said

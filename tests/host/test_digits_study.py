@@ -19,6 +19,7 @@ from uff_host.formats.model import read_model
 from uff_host.formats.samples import Samples
 from uff_host.handwriting import Writer
 from uff_host.handwriting.lesson import MODEL, layout_of
+from uff_host.progress import Progress
 from uff_host.reference import Options, class_kernel
 from uff_host.reference.arithmetic import inner
 from uff_host.reference.class_kernel import KernelProblem
@@ -203,7 +204,8 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Classes:
 
 
 def test_a_study_has_a_figure_for_each_draw_and_writer(small):
-    asked, told = [], []
+    asked: list[tuple[int, int]] = []
+    told: list[Progress] = []
 
     def people(number: int, each: int) -> Samples:
         asked.append((number, each))
@@ -223,10 +225,11 @@ def test_a_study_has_a_figure_for_each_draw_and_writer(small):
 
 def test_a_table_shows_all_figures(small):
     found = study.study(small, lambda number, each: shapes.samples(each, number), 2)
-    console = Console(file=io.StringIO(), width=200)
+    text = io.StringIO()
+    console = Console(file=text, width=200)
     for table in report.study_tables(found):
         console.print(table)
-    said = console.file.getvalue()
+    said = text.getvalue()
     for word in ("balanced", "Leave-one-out", "Lambda 2"):
         assert word in said
     balanced = np.mean([one.balanced for one in found.balance])

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -70,13 +71,14 @@ def test_what_is_no_sum_is_refused_and_named():
     ):
         with pytest.raises(DataError, match=f"Node 7.*{part}"):
             federated.sums_of(arrays | changed, told, "Node 7")
-    for changed, part in (
+    lies: tuple[tuple[dict[str, Any], str], ...] = (
         ({"names": ["a", "a"]}, "cannot be"),
         ({"names": ["a"]}, "wanted int64"),
         ({"features": None}, "sent no sums"),
-    ):
+    )
+    for lie, part in lies:
         with pytest.raises(DataError, match=f"Node 7.*{part}"):
-            federated.sums_of(arrays, told | changed, "Node 7")
+            federated.sums_of(arrays, told | lie, "Node 7")
     with pytest.raises(DataError, match="hold the same learning"):
         federated.total([("Node 1", sound), ("Node 2", sound)])
     with pytest.raises(DataError, match="No client"):

@@ -330,8 +330,8 @@ def test_scribbles_stay_in_the_field_and_no_two_are_alike():
         assert (points < (FIELD.x + FIELD.width, FIELD.y + FIELD.height)).all()
         assert np.ptp(points, axis=0).max() > FIELD.height / 6
     shapes = [shape(one) for one in drawn]
-    for i, one in enumerate(shapes):
-        assert all(apart(one, other) > 0.5 for other in shapes[:i])
+    for i, this in enumerate(shapes):
+        assert all(apart(this, other) > 0.5 for other in shapes[:i])
     assert {len(one.strokes) for one in drawn[0::4]} == {1}, "a tangle"
     assert min(len(one.strokes) for one in drawn[3::4]) >= 4, "strokes here and there"
 

@@ -470,6 +470,7 @@ def test_the_kernel_s_lambda_is_chosen_by_leave_one_out():
     right = {}
     for ridge in (0.003, 0.01, 0.03, 0.1):
         one = reference.train(samples, Options(network="kernel", lambda2=ridge))
+        assert one.loo_correct is not None
         right[reference.snap(ridge)] = one.loo_correct
     assert right[model.class_layer.ridge] == max(right.values()) == model.loo_correct
 

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -209,10 +210,11 @@ def made(tmp_path: Path) -> Callable[..., Path]:
     """made(name, groups, names, **options): a model of numpy's, with statistics."""
 
     def make(name: str, groups, names: list[str] = NAMES[:3], layer=None, **options) -> Path:
-        options = {"network": "uff1", "statistics": True, "form": "primal"} | options
+        chosen: dict[str, Any] = {"network": "uff1", "statistics": True, "form": "primal"}
+        chosen |= options
         path = tmp_path / f"{name}.uffm"
         of = samples(names, *groups)
-        write_model(path, reference.train(of, reference.Options(**options), layer))
+        write_model(path, reference.train(of, reference.Options(**chosen), layer))
         return path
 
     return make

@@ -201,7 +201,7 @@ def test_a_run_in_vain_ends_with_all_that_it_has_started(tmp_path: Path) -> None
     script = f"echo so far; sleep 1000 & echo $! >{tmp_path}/pid; wait"
     with pytest.raises(subprocess.TimeoutExpired) as caught:
         patience.run(["sh", "-c", script], 0.3)
-    assert caught.value.stdout == "so far\n"
+    assert caught.value.output == "so far\n"
     number = int((tmp_path / "pid").read_text())
     assert patience.until(lambda: not Path(f"/proc/{number}").exists(), 60)
 

@@ -133,9 +133,9 @@ def full_problem(f, y, k, strength, lambda2, images=None):
         for label in range(k):
             rows.append(np.concatenate([f[i] / 512, strength * np.eye(k)[label]]))
             targets.append(np.eye(k)[label] * (label == y[i]) * told[label])
-    rows, targets = np.array(rows), np.array(targets)
+    a, b = np.array(rows), np.array(targets)
     ridge = lambda2 * k * n * (1 + strength**2) / (m + k)
-    return np.linalg.solve(rows.T @ rows + ridge * np.eye(m + k), rows.T @ targets)
+    return np.linalg.solve(a.T @ a + ridge * np.eye(m + k), a.T @ b)
 
 
 @pytest.mark.parametrize(("n", "m"), [(7, 20), (40, 12)])

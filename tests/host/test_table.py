@@ -9,7 +9,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,13 +66,14 @@ class FakeTarget(Target):
 
     def __init__(self, at_run: Callable[[dict[str, Any]], None] = lambda job: None) -> None:
         self._files: dict[str, Samples] = {}
-        self._at_run, self._job = at_run, {}
+        self._at_run = at_run
+        self._job: dict[str, Any] = {}
         self.jobs = []
 
-    def put(self, local: Path, name: str) -> None:
+    def put(self, local: Path, name: str, on_progress: OnProgress = ignore) -> None:
         self._files[name] = read_samples(local)
 
-    def get(self, name: str, local: Path) -> None:
+    def get(self, name: str, local: Path, on_progress: OnProgress = ignore) -> None:
         raise AssertionError("nothing is fetched")
 
     def run(self, script: str, job: dict[str, Any], on_progress: OnProgress = ignore) -> Result:
@@ -219,7 +220,7 @@ def test_version_of_a_baseline_is_that_of_the_modules_it_uses():
 CODE = """
 '''Trains.'''
 from numpy import exp
-from uff_host.experiments.accuracy.baselines.baseline import Rival
+from uff_host.experiments.accuracy.baselines.baseline import Baseline
 
 class Network:
     '''A network.'''
@@ -325,7 +326,7 @@ def test_a_baseline_that_breaks_is_named_with_what_it_said(bench, monkeypatch):
 
 
 @pytest.fixture
-def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., int]]:
     """Runs `uff experiment table` on small images and a fake target."""
     firmware = tmp_path / "micropython"
     firmware.touch()

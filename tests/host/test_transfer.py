@@ -6,11 +6,13 @@ The board's side runs in the unix port; the line is a pair of pipes.
 from __future__ import annotations
 
 import contextlib
+import os
 import random
 import select
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pytest
@@ -28,13 +30,13 @@ class Line:
     def __init__(self, micropython: Path, folder: Path, flip: Flip) -> None:
         self._micropython, self._folder, self._flip = micropython, folder, flip
         self._lines = {"to": 0, "from": 0}
-        self._process: subprocess.Popen[bytes] | None = None
+        self._started: subprocess.Popen[bytes] | None = None
         self._came = b""
 
     def start(self, code: str) -> None:
         script = self._folder.with_suffix(".py")
         script.write_text(code)
-        self._process = subprocess.Popen(
+        self._started = subprocess.Popen(
             [str(self._micropython), str(script)],
             cwd=self._folder,
             stdin=subprocess.PIPE,
@@ -42,20 +44,35 @@ class Line:
             stderr=subprocess.STDOUT,
         )
 
+    @property
+    def _process(self) -> subprocess.Popen[bytes]:
+        assert self._started is not None
+        return self._started
+
+    @property
+    def _to(self) -> IO[bytes]:
+        assert self._process.stdin is not None
+        return self._process.stdin
+
+    @property
+    def _from(self) -> IO[bytes]:
+        assert self._process.stdout is not None
+        return self._process.stdout
+
     def _flipped(self, way: str, text: str) -> str:
         self._lines[way] += 1
         return self._flip(way, self._lines[way], text)
 
     def write_line(self, text: str) -> None:
         with contextlib.suppress(BrokenPipeError):  # a board that has ended does not mind
-            self._process.stdin.write(self._flipped("to", text).encode("latin-1") + b"\n")
-            self._process.stdin.flush()
+            self._to.write(self._flipped("to", text).encode("latin-1") + b"\n")
+            self._to.flush()
 
     def read_line(self, silence_s: float) -> str | None:
         while b"\n" not in self._came:
-            if not select.select([self._process.stdout], [], [], silence_s)[0]:
-                raise Silence("nothing came")
-            piece = self._process.stdout.read1()
+            if not select.select([self._from], [], [], silence_s)[0]:
+                raise Silence("the line", silence_s)
+            piece = os.read(self._from.fileno(), 65536)
             self._came += piece
             if not piece:
                 return None
@@ -67,19 +84,19 @@ class Line:
 
     def ended(self, silence_s: float) -> str:
         with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.close()
-        said = self._came + self._process.stdout.read()
+            self._to.close()
+        said = self._came + self._from.read()
         self._process.wait()
-        self._process.stdout.close()
+        self._from.close()
         return said.decode().strip()
 
     def close(self) -> None:
-        if self._process is not None:
+        if self._started is not None:
             self._process.kill()
             self._process.wait()
             with contextlib.suppress(BrokenPipeError):
-                self._process.stdin.close()
-            self._process.stdout.close()
+                self._to.close()
+            self._from.close()
 
 
 @pytest.fixture
@@ -193,6 +210,7 @@ def test_a_line_that_damages_every_chunk_is_a_sentence(line, new):
 def test_a_fetched_file_may_go_into_a_pipe(line, new, tmp_path):
     transfer.put(line(), new, "x.bin")
     with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as reader:
+        assert reader.stdin is not None
         transfer.get(line(), "x.bin", Path(f"/dev/fd/{reader.stdin.fileno()}"))
         assert reader.communicate()[0] == new.read_bytes()
     with pytest.raises(OSError, match="No space left") as error:

@@ -1,6 +1,7 @@
 """The verification passes what is right and fails for one wrong bit, even when checksums fit."""
 
 import copy
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -37,9 +38,9 @@ def trained(request):
     """Samples, model, test samples, predictions."""
     network, *words = request.param.split()
     copies = int(words[0]) if "copies" in words else 0
-    dual = words[0] if words and not copies else ""
+    dual = words[0] if words and not copies else None
     samples = shapes.samples(40 // (1 + copies), 0)
-    form = dual or ("primal" if network == "uff2" else "auto")
+    form: Literal["auto", "primal", "dual"] = dual or ("primal" if network == "uff2" else "auto")
     hidden = 8 if "patch" in kinds_of(network) else 60
     options = Options(network=network, hidden=hidden, statistics=True, form=form, copies=copies)
     model = unpack_model(pack_model(reference.train(samples, options)))

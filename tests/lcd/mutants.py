@@ -78,17 +78,17 @@ def mutants() -> Iterator[tuple[str, int, str]]:
                 yield "lcd.c", i, line.replace(old, new, 1)
     for i, line in enumerate(lines_of("lcd_registers.h")):
         code = line.split("//")[0].rstrip()
-        match = re.match(r"(#define \w+(?:\(\w+\))? .*?)(0x[0-9a-f]+|\d+)(u?\)*[^)]*\)?)$", code)
-        if match:
-            value = int(match[2], 0)
+        define = re.match(r"(#define \w+(?:\(\w+\))? .*?)(0x[0-9a-f]+|\d+)(u?\)*[^)]*\)?)$", code)
+        if define:
+            value = int(define[2], 0)
             step = 4 if value >= 0x40000000 else 1
-            yield "lcd_registers.h", i, f"{match[1]}{value + step}{match[3]}"
+            yield "lcd_registers.h", i, f"{define[1]}{value + step}{define[3]}"
     for i, line in enumerate(lines_of("lcd_panels.c")):
         code = line.split("//")[0]
         numbers = list(NUMBER.finditer(code)) if re.match(r"    \d+, ", code) else []
-        for match in (numbers[1:2] + numbers[-1:]) if len(numbers) > 1 else []:
-            text = str(int(match[1], 0) ^ 1)
-            yield "lcd_panels.c", i, line[: match.start()] + text + line[match.end() :]
+        for define in (numbers[1:2] + numbers[-1:]) if len(numbers) > 1 else []:
+            text = str(int(define[1], 0) ^ 1)
+            yield "lcd_panels.c", i, line[: define.start()] + text + line[define.end() :]
 
 
 COMPILE = ["cc", "-std=c99", "-w", "-O1"]

@@ -120,7 +120,7 @@ def holding(folder: Path, done: float) -> Path:
 
 def at_progress(done: float, act: Callable[[], None]) -> Callable[[Any], None]:
     """An OnProgress that acts once, when so much is done."""
-    acted = []
+    acted: list[bool] = []
 
     def on_progress(step: Any) -> None:
         if step.done >= done and not acted:

@@ -186,6 +186,9 @@ class Page:
     async def until(self, true: Callable[[], bool], limit_s: float = 10.0) -> None:
         assert await patience.until_async(true, limit_s), self.text[-500:]
 
+    async def shows(self, x: int, y: int, colour: int) -> None:
+        await self.until(lambda: bool(self.pixels[y, x] == colour))
+
 
 @contextlib.asynccontextmanager
 async def open_page(board: Board, limit_s: float = 10.0) -> AsyncIterator[Page]:

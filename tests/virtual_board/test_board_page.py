@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +112,7 @@ def test_mouse_console_and_buttons(board: Board) -> None:
                 await page.mouse.move(left + x, top + 100)
                 await asyncio.sleep(0.01)  # no hand is faster; the driver takes it for a leap
                 if x in (300, 500, 700):  # nor does one leap over half the screen
-                    await until(lambda x=x: same(page, x - 20, 100, YELLOW))
+                    await until(partial(same, page, x - 20, 100, YELLOW))
             await page.mouse.up()
             await shows(page, "lift 0")
             await until(lambda: same(page, 250, 100, YELLOW))
@@ -347,7 +348,7 @@ def test_draw_capture_train_recognise_and_delete(app: Board) -> None:
             await driver.settle()
             for label, character in ((1, "2"), (0, "1"), (2, "3")):
                 await driver.draw(writer.draw(character, 10, field))
-                await until(lambda label=label: chosen(driver, label))
+                await until(partial(chosen, driver, label))
                 await driver.tap("clear")
             await until(lambda: chosen(driver))
 

@@ -199,6 +199,7 @@ def test_mpremote_resets_and_its_repl_talks(board: Board) -> None:
         stdin=its_terminal,
         stdout=its_terminal,
         stderr=its_terminal,
+        text=True,
     )
     heard = b""
 
@@ -682,7 +683,7 @@ def test_two_fingers_draw_in_their_colours_and_a_third_is_ignored(board: Board) 
             for finger, colour in ((7, YELLOW), (8, CYAN), (9, BLUE)):
                 row = 100 * (finger - 6)
                 await page.touch((finger, "press", 100, row))
-                await page.until(lambda row=row, colour=colour: page.pixels[row, 100] == colour)
+                await page.shows(100, row, colour)
             for x in range(110, 151, 10):
                 await page.touch(
                     *((finger, "move", x, 100 * (finger - 6)) for finger in (7, 8, 9))
@@ -722,9 +723,9 @@ def test_a_page_that_stands_still_holds_up_nobody(board: Board) -> None:
             frames, number = lid.frames, lid.latest
             for row in range(150, 350, 50):
                 await one.touch((1, "press", 100, row))
-                await one.until(lambda row=row: one.pixels[row, 100] == YELLOW)
+                await one.shows(100, row, YELLOW)
                 await one.touch((1, "move", 150, row))
-                await one.until(lambda row=row: one.pixels[row, 125] == YELLOW)
+                await one.shows(125, row, YELLOW)
                 await one.touch((1, "lift", 150, row))
             assert lid.frames <= frames + 1  # one may have been on its way
             lid.acknowledges = True

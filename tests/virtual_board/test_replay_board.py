@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -110,7 +111,7 @@ async def show(board: Board, layout: Layout) -> None:
             await page.touch((1, "press", *middle))
             await asyncio.sleep(0.08)
             await page.touch((1, "lift", *middle))
-            assert await patience.until_async(lambda count=number + 1: kept(board, count), 20)
+            assert await patience.until_async(partial(kept, board, number + 1), 20)
 
 
 def test_what_a_person_does_is_recorded_and_replays_to_the_same_drawings(

@@ -8,7 +8,7 @@ import http.server
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import firefox
 import pytest
@@ -19,6 +19,9 @@ from uff_host.handwriting import Writer
 from uff_host.patience import Patience
 from uff_host.virtual_board import browser_driver
 from uff_host.virtual_board.browser_driver import PageDriver
+
+if TYPE_CHECKING:
+    from playwright.async_api import Page
 
 chromium_only = pytest.mark.skipif(bool(browser_driver.missing()), reason=browser_driver.missing())
 firefox_only = pytest.mark.skipif(bool(firefox.missing()), reason=firefox.missing())
@@ -86,7 +89,8 @@ async def visit(browser: str, url: str, **options: Any) -> AsyncIterator[PageDri
     here = url.rpartition("/")[0]
     if browser == "firefox":
         async with firefox.firefox() as fox:
-            driver = PageDriver(await fox.new_page())
+            # What PageDriver does with Playwright's page, a FirefoxPage does too.
+            driver = PageDriver(cast("Page", await fox.new_page()))
             await driver.come(url)
             yield driver
             assert fox.errors == []

@@ -11,7 +11,7 @@ from pages import each_kind, place, url, visit
 __all__ = ["place", "url"]
 pytestmark = pytest.mark.usefixtures("micropython")
 
-WINDOWS = {
+WINDOWS: dict[str, dict[str, Any]] = {
     "375x800": {"viewport": {"width": 375, "height": 800}},
     "812x375": {"viewport": {"width": 812, "height": 375}},
     # Of 1280 x 800 at 200 %: half as many pixels of CSS, each twice as large.

@@ -9,6 +9,7 @@ import random
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import web
@@ -150,10 +151,11 @@ KINDS += ["read", "read", "read", "touching", "presses", "settle", "let_go", "wr
 KINDS += ["inject", "inject", "reset", "dead"]
 
 
-def operations(seed: int) -> list[list]:
-    """What a writer, a driver and time do to a controller, at random."""
+def operations(seed: int) -> list[list[Any]]:
+    """What fingers, a driver and time do to a controller, at random."""
     chance = random.Random(seed)
-    now, todo = 0, [["make", {"width": 800, "height": 480, "bootReads": chance.randrange(3)}]]
+    now, todo = 0, list[list[Any]]()
+    todo.append(["make", {"width": 800, "height": 480, "bootReads": chance.randrange(3)}])
     for _ in range(1500):
         kind = chance.choice(KINDS)
         if kind in ("settle", "let_go", "reset", "dead", "write") and chance.random() < 0.9:
@@ -187,7 +189,7 @@ def operations(seed: int) -> list[list]:
     return todo
 
 
-def in_python(todo: list[list]) -> list:
+def in_python(todo: list[list[Any]]) -> list[Any]:
     said = []
     for name, *args in todo:
         try:
@@ -200,7 +202,8 @@ def in_python(todo: list[list]) -> list:
             elif name == "read":
                 answer = model.read_mem(*args).hex()
             elif name == "write":
-                answer = model.write_mem(args[0], args[1], bytes(args[2]))
+                model.write_mem(args[0], args[1], bytes(args[2]))
+                answer = None
             elif name in ("presses", "let_go"):
                 answer = getattr(model, name)(set(args[0]))
             else:
