@@ -100,8 +100,10 @@ class App:
             while not self._quit:
                 if worker.done():
                     await worker  # raises what ended it
+                begun = ticks_ms()
                 self._guarded(poll)
-                await asyncio.sleep_ms(POLL_MS)
+                # What a report took is not waited for once more.
+                await asyncio.sleep_ms(max(POLL_MS - ticks_diff(ticks_ms(), begun), 0))
         finally:
             self._quit = False  # for another run; quit() may come before this one has begun
             worker.cancel()

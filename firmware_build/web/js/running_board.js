@@ -9,6 +9,7 @@ const FINGERS = 10;
 const PRESSES = 8; // that the controller has not seen; a hand makes 10 a second, it sees 25
 const SHORT_MS = 1000, SHORT_LIVES = 3; // lives on end that crashed so soon: something is wrong
 const CTRL_C = 3;
+const TOUCHES = 2; // the register from which on the controller's touches are read
 const LIFE = "\x1b[!p"; // as running_board.py has it
 const ALL = new Set(Array.from({ length: FINGERS }, (_, i) => i));
 
@@ -225,7 +226,7 @@ export class RunningBoard {
       led: (number, on) => this.hardware.led(number, on),
       button: () => this.hardware.button,
       i2cRead: (address, register, into) => {
-        this.hardware.latency.read();
+        if (register === TOUCHES) this.hardware.latency.read();
         return this.hardware.transfer((touch) => into.set(touch.readMem(address, register, into.length)));
       },
       i2cWrite: (address, register, data) => this.hardware.transfer((touch) => touch.writeMem(address, register, data)),
