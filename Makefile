@@ -253,7 +253,7 @@ test: check unix unix-sanitized unix-faults ## Build all, check style, spelling 
 	@$(BIN)/pytest tests -n auto --dist loadfile
 
 test-fast: $(READY) unix unix-sanitized unix-faults ## Run the tests that need no emulator, browser or other build
-	@$(BIN)/pytest tests -n auto -m "not slow"
+	@$(BIN)/pytest tests -n auto --dist loadfile -m "not slow"
 
 lint: $(READY)
 	@$(BIN)/ruff check -q --output-format=concise

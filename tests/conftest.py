@@ -31,15 +31,20 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # Several tests send one.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# What builds firmware, emulates a machine or starts a browser; `make test-fast` leaves it out,
-# with every other test that is marked slow.
+# What builds firmware, emulates a machine, starts a browser, or goes through a whole application
+# or a power cut in every operation; `make test-fast` leaves it out, with every other test that is
+# marked slow.
 SLOW = (
     "campaigns",
+    "device/test_capture_screen.py",
+    "device/test_replay.py",
     "device/test_ridge_sanitized.py",
     "emulated_m7",
     "firmware",
+    "firmware_bench/test_littlefs.py",
     "fuzz",
     "host/test_bench.py",
+    "host/test_classroom.py",
     "host/test_cost.py",
     "host/test_digits_decisions.py",
     "host/test_digits_study.py",

@@ -265,6 +265,7 @@ def test_a_script_runs_in_micropython(block, place, run_device):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", [b for b in RUN if b.language == "sh"], ids=str)
 def test_commands_run_one_after_the_other(block, place, micropython):
     environment = {**os.environ, "UFF_UNIX": str(micropython), "UFF_CACHE": str(place / "cache")}
