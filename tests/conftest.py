@@ -12,6 +12,7 @@ import hypothesis
 import numpy as np
 import pytest
 from core.cores import Cores, build
+from firmware_bench.image import build as image_of_the_board
 
 from uff_host import patience
 
@@ -100,6 +101,12 @@ def runner(micropython: Path, heap: str, **environment: str) -> Run:
 def micropython() -> Path:
     """The unix firmware: UFF_UNIX, or what `make unix` has built."""
     return firmware("unix", "UFF_UNIX")
+
+
+@pytest.fixture(scope="session")
+def image() -> Path:
+    """firmware.elf of the STM32H747I-DISCO, of the present tree; see firmware_bench/image.py."""
+    return image_of_the_board()
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@
 
 #include "model.h"
 
+#include "models/display.h"
 #include "models/fmc.h"
 
 #include <stddef.h>
@@ -41,6 +42,7 @@ extern uint32_t instruction_at; // address of the one that runs
 
 void cpu_open(bool strict);
 void cpu_reset(void);
+void cpu_reset_line(void); // somebody pressed the reset button
 int cpu_run(void); // until the bench ends; its exit status
 void cpu_end(int status);
 void cpu_limit(double seconds); // of the board; 0: none
@@ -48,6 +50,7 @@ void cpu_attend(void);            // something may interrupt from now on
 void cpu_clock_changed(void);     // of the processor
 void cpu_deadline(uint64_t cycle); // stop there, to see to what is due
 uint64_t cycles_from_ns(uint64_t ns);
+uint64_t cpu_hertz(void);
 
 // ---- core.c: NVIC, SysTick, SCB, MPU, DWT: the registers at 0xe0000000 ----
 
@@ -69,6 +72,7 @@ bool core_reset_wanted(void);
 // May a program read or write there (MPU)? Privileged, as this firmware is throughout.
 bool core_allows(uint32_t address, bool write, bool execute);
 bool core_device_memory(uint32_t address);
+bool core_write_back(uint32_t address); // is what the processor writes there kept in its data cache?
 
 // ---- bus.c: models by address ----
 
@@ -82,6 +86,7 @@ void bus_coverage(FILE *file);
 // ---- board.c: which models there are, and how they hang together ----
 
 void board_open(void);
+void board_panel(enum display_panel panel, bool supply); // what is plugged in; before board_open()
 void board_close(void);
 void board_written(model_t *model); // a register of it
 void board_reset(bool power);
@@ -100,11 +105,34 @@ uint32_t check_stack_used(uint32_t *size);
 
 // ---- console.c: bytes to and from the world ----
 
+extern bool console_paced; // a sleep takes as long here as there
 void console_open(bool pty);
 int console_take(void);            // a byte, -1: none
 void console_give(uint8_t byte);
 void console_idle(uint64_t ns); // the processor slept so long: perhaps the world needs its time
 void console_flush(void);
+
+// ---- wires.c: the rest of the board, in another process (host/uff_host/virtual_board/wire.py) ----
+
+void wires_open(int descriptor); // -1: there is none
+int wires_descriptor(void);
+void wires_look(void); // has the other side something to say?
+bool wires_button(void);
+void wires_led(unsigned number, bool on);
+void wires_frame(unsigned x, unsigned y, unsigned width, unsigned height, const uint16_t *pixels, unsigned pitch);
+void wires_touch_reset(void);
+bool wires_i2c_there(uint8_t address);
+int wires_i2c_read(uint8_t address, uint8_t reg, uint8_t *data, unsigned count); // 0 or errno
+int wires_i2c_write(uint8_t address, uint8_t reg, const uint8_t *data, unsigned count);
+
+// ---- cache.c: the framebuffer in the data cache, and in the memory that the LTDC reads ----
+
+void cache_open(void);
+void cache_changed(void);               // caches or MPU were switched
+void cache_clean(uint32_t address);     // the line that holds it
+void cache_clean_all(void);
+const uint8_t *cache_memory(uint32_t address, uint32_t bytes); // as the LTDC reads it, NULL: a bus error
+void cache_report(void);
 
 // ---- report.c ----
 

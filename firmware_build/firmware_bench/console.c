@@ -80,9 +80,9 @@ static void refill(int wait_ms) {
     if (taken_at < taken_end || at_end) {
         return;
     }
-    struct pollfd one = {in, POLLIN, 0};
+    struct pollfd both[2] = {{in, POLLIN, 0}, {wires_descriptor(), POLLIN, 0}};
     if (wait_ms) {
-        poll(&one, 1, wait_ms);
+        poll(both, 2, wait_ms);
     }
     const ssize_t got = read(in, taken, sizeof(taken));
     if (got > 0) {
@@ -105,6 +105,7 @@ static uint64_t wall_ns(void) {
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+bool console_paced;
 static const uint64_t free_ns = 60000000000u;
 
 void console_idle(uint64_t ns) {
@@ -116,7 +117,7 @@ void console_idle(uint64_t ns) {
         cpu_end(0); // the input has ended, and nothing happens any more
         return;
     }
-    if (now - idle_from_ns < free_ns) {
+    if (!console_paced && now - idle_from_ns < free_ns) {
         virtual_ns = now;
         real_ns = wall_ns();
         return;

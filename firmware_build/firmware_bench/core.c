@@ -78,6 +78,25 @@ bool core_device_memory(uint32_t address) {
     return block == 2 || block == 5 || block == 6 || block == 7;
 }
 
+// Normal memory, write-back and not shareable (B3.5.9; the Cortex-M7 does not cache shareable memory, DDI 0489F 5.2.2), while
+// the cache is on.
+bool core_write_back(uint32_t address) {
+    if (!(CCR & 1u << 16)) {
+        return false;
+    }
+    const int i = mpu_control & 1 ? region_of(address) : -1;
+    if (i < 0) {
+        const unsigned block = address >> 29;
+        return block == 1 || block == 3; // the default map: 0x20000000, 0x60000000
+    }
+    const uint32_t rasr = region[i].attributes;
+    const unsigned tex = rasr >> 19 & 7, cb = rasr >> 16 & 3;
+    if (rasr >> 18 & 1) {
+        return false;
+    }
+    return tex == 0 || tex == 1 ? cb == 3 : tex >= 4 && (cb == 1 || cb == 3);
+}
+
 // ---- exceptions ----
 
 static void set_pending(unsigned number, bool on) {
@@ -215,6 +234,22 @@ static uint32_t systick_value(void) {
     return passed ? RVR - (uint32_t)passed + 1 : 0;
 }
 
+// A loop that waits looks at the time over and over. From its fifth look on each takes a microsecond: that much a wait may be
+// too long, and the bench does not execute what nobody would miss.
+static void looked(void) {
+    static uint64_t last;
+    static uint32_t from;
+    static unsigned looks;
+    const uint64_t microsecond = cpu_hertz() / 1000000;
+    if (from != instruction_at || cycles - last >= microsecond) {
+        from = instruction_at;
+        looks = 0;
+    } else if (++looks > 4) {
+        cycles = last + microsecond - 1;
+    }
+    last = cycles;
+}
+
 // ---- registers ----
 
 void core_reset(void) {
@@ -272,6 +307,7 @@ static uint32_t scs_read(uint32_t offset) {
             return value;
         }
         case 0x18:
+            looked();
             return systick_value();
         case 0x1c:
             return 0x3e8;
@@ -398,6 +434,18 @@ static void scs_write(uint32_t offset, uint32_t value) {
                 }
             }
             break;
+        case 0xd14:
+            CCR = value;
+            cache_changed();
+            break;
+        case 0xf68: // DCCMVAC
+        case 0xf70: // DCCIMVAC
+            cache_clean(value);
+            break;
+        case 0xf6c: // DCCSW
+        case 0xf74: // DCCISW
+            cache_clean_all();
+            break;
         case 0xd18:
         case 0xd1c:
         case 0xd20:
@@ -413,6 +461,7 @@ static void scs_write(uint32_t offset, uint32_t value) {
             break;
         case 0xd94:
             mpu_control = value & 7;
+            cache_changed();
             break;
         case 0xd98:
             mpu_number = value & 15;
@@ -425,6 +474,7 @@ static void scs_write(uint32_t offset, uint32_t value) {
             break;
         case 0xda0:
             region[mpu_number].attributes = value & 0x173fff3fu;
+            cache_changed();
             break;
         case 0xf00:
             if ((value & 0x1ff) + FIRST_IRQ < EXCEPTIONS) {

@@ -33,6 +33,10 @@ uint64_t bench_now_ns(void) {
     return base_ns + passed / hertz * 1000000000u + passed % hertz * 1000000000u / hertz;
 }
 
+uint64_t cpu_hertz(void) {
+    return hertz;
+}
+
 void cpu_clock_changed(void) {
     const uint32_t now = bench_clock_hz(BENCH_CLOCK_CPU);
     if (now == 0 || now == hertz) {
@@ -357,6 +361,17 @@ void cpu_reset(void) {
     deadline = 0;
 }
 
+static bool reset_line;
+
+void cpu_reset_line(void) {
+    reset_line = true;
+    deadline = 0;
+}
+
+static bool reset_wanted(void) {
+    return reset_line || core_reset_wanted();
+}
+
 void cpu_open(bool strict) {
     memset(flags, UNKNOWN, sizeof(flags));
     uc_err error = uc_open(UC_ARCH_ARM, UC_MODE_THUMB | UC_MODE_MCLASS, &uc);
@@ -395,6 +410,7 @@ static void events(void) {
         check_stack();
         if (cycles >= next_flush) { // a program that never sleeps is heard all the same
             console_flush();
+            wires_look();
             next_flush = cycles + cycles_from_ns(1000000);
         }
         next_advance = cycles + cycles_from_ns(20000);
@@ -414,7 +430,7 @@ static void sleep_until_due(void) {
         const uint64_t ns = bench_now_ns() - from;
         events();
         console_idle(ns);
-        if (core_reset_wanted()) {
+        if (reset_wanted()) {
             return;
         }
     }
@@ -423,7 +439,8 @@ static void sleep_until_due(void) {
 int cpu_run(void) {
     while (!ended) {
         events();
-        if (core_reset_wanted()) {
+        if (reset_wanted()) {
+            reset_line = false;
             bus_reset(false);
             cpu_reset();
             continue;

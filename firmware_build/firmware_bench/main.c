@@ -13,6 +13,10 @@
 static const char usage[] =
     "usage: firmware_bench [options] firmware.elf\n"
     "  --pty           the serial line is a pty, whose name is printed; else standard input and output\n"
+    "  --panel NAME    what is plugged in: nt35510, otm8009a, none; if not said, DSI has no supply: the\n"
+    "                  image gives up its screen at once and comes to its REPL in the shortest time\n"
+    "  --wires FD      buttons, LEDs, touch and pixels are at this socket (uff board --firmware)\n"
+    "  --pace          a sleep takes as long as on the board; else it is skipped\n"
     "  --strict        watches each load and store; about half as fast\n"
     "  --log FILE      where violations and figures go; else standard error\n"
     "  --report        figures at the end: speed, stack, registers touched\n"
@@ -38,17 +42,38 @@ static void on_signal(int number) {
     cpu_end(0);
 }
 
+static enum display_panel panel_named(const char *name) {
+    static const char *const names[] = {"none", "nt35510", "otm8009a"};
+    for (unsigned i = 0; i < 3; i++) {
+        if (strcmp(name, names[i]) == 0) {
+            return (enum display_panel)i;
+        }
+    }
+    fail("--panel: want nt35510, otm8009a or none, got %s", name);
+}
+
 int main(int argc, char **argv) {
-    static const struct option options[] = {{"pty", no_argument, NULL, 'p'}, 
+    static const struct option options[] = {{"pty", no_argument, NULL, 'p'},
+        {"panel", required_argument, NULL, 'd'}, {"wires", required_argument, NULL, 'w'}, {"pace", no_argument, NULL, 'c'},
         {"strict", no_argument, NULL, 's'}, {"log", required_argument, NULL, 'l'},
         {"report", no_argument, NULL, 'r'}, {"seconds", required_argument, NULL, 't'}, {NULL, 0, NULL, 0}};
     const char *log = NULL;
     bool pty = false, strict = false, report = false;
-    int option;
+    const char *panel = NULL;
+    int descriptor = -1, option;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         switch (option) {
             case 'p':
                 pty = true;
+                break;
+            case 'd':
+                panel = optarg;
+                break;
+            case 'w':
+                descriptor = atoi(optarg);
+                break;
+            case 'c':
+                console_paced = true;
                 break;
             case 's':
                 strict = true;
@@ -79,9 +104,12 @@ int main(int argc, char **argv) {
     memory_map();
     memory_power_on();
     memory_load(argv[optind]);
+    cache_open();
     bus_open();
+    board_panel(panel ? panel_named(panel) : DISPLAY_NO_PANEL, panel != NULL);
     board_open();
     console_open(pty);
+    wires_open(descriptor);
     bus_reset(true);
     check_power_on();
     cpu_reset();
@@ -99,6 +127,7 @@ int main(int argc, char **argv) {
         report_line("speed: %.0f million instructions in %.2f s: %.1f MIPS; %.3f s of the board",
             (double)instructions / 1e6, real, (double)instructions / 1e6 / real, (double)bench_now_ns() / 1e9);
         report_line("stack: %u of %u bytes", (unsigned)used, (unsigned)size);
+        cache_report();
         report_coverage();
         report_line("violations: %u", report_violations());
     }

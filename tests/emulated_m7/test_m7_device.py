@@ -15,7 +15,14 @@ SCRIPTS = sorted(
 )
 HELPERS = ("uff_checks", "ridge_calls", "touch_bus")
 # What other tests give a screen, files or a job.
-DRIVEN = ("board_draw", "campaign", "capture_recording", "writer_touch", "monkey")
+DRIVEN = (
+    "board_draw",
+    "campaign",
+    "capture_recording",
+    "draw_recording",
+    "writer_touch",
+    "monkey",
+)
 # Two recognisers at once beside a disk of 8 MB: more than this machine has. test_replay.py and
 # test_capture_screen.py run the application on it.
 TOO_LARGE = ("uff_recogniser", "uff_transfer")

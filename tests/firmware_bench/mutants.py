@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from lcd import mutants as lcd_mutants
 from lcd.mutants import COMPILE
 
 from uff_host import patience
@@ -27,13 +28,21 @@ PARTS = {
     "nor_flash": ["fake_clocks.c", "models/quadspi.c"],
     "fmc": ["fake_clocks.c"],
     "rcc": [],
+    "dsi": [],
+    "ltdc": [],
+    "panel": [],
 }
-PROGRAM = {"nor_flash": "quadspi"}
+INCLUDES = [BENCH, BENCH / "models", HERE, lcd_mutants.CORE, lcd_mutants.HERE]
+PROGRAM = {"nor_flash": "quadspi", "dsi": "display", "ltdc": "display", "panel": "display"}
 
 
 def sources(model: str, folder: Path = BENCH / "models") -> list[Path]:
     """All C files of the test of a model, which itself lies in `folder`."""
     program = PROGRAM.get(model, model)
+    if program == "display":  # the display's driver, and what its own tests have around it
+        others = [path for path in lcd_mutants.MODEL if path.stem != model]
+        core = [lcd_mutants.CORE / "lcd.c", lcd_mutants.CORE / "lcd_panels.c"]
+        return [HERE / "test_display.c", *core, *others, folder / f"{model}.c"]
     parts = [BENCH / part if "/" in part else HERE / part for part in PARTS[model]]
     return [HERE / f"test_{program}.c", HERE / "fake_bench.c", *parts, folder / f"{model}.c"]
 
@@ -59,7 +68,7 @@ def survives(model: str, mutant: tuple[int, str]) -> bool:
         )
         (folder / f"{model}.c").write_text(text)
         program = folder / "test"
-        includes = [f"-I{BENCH}", f"-I{BENCH}/models", f"-I{HERE}"]
+        includes = [f"-I{one}" for one in INCLUDES]
         build = [*COMPILE, *includes, *map(str, sources(model, folder)), "-o", str(program)]
         if subprocess.run(build, capture_output=True, check=False).returncode != 0:
             return False

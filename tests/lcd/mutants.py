@@ -22,6 +22,9 @@ from uff_host import patience
 
 HERE = Path(__file__).resolve().parent
 CORE = HERE.parent.parent / "firmware_build/lcd"
+BENCH = CORE.parent / "firmware_bench"
+# What the core is driven against: the firmware bench's models of the display, and what is around.
+MODEL = [HERE / "lcd_model.c", *(BENCH / f"models/{name}.c" for name in ("dsi", "ltdc", "panel"))]
 NUMBER = re.compile(r"(?<![\w.\"])(0x[0-9a-fA-F]+|\d+)(u?)(?![\w\"])")
 OPERATORS = {" < ": " <= ", " >= ": " > ", " > ": " >= ", " == ": " != ", " != ": " == "}
 OPERATORS |= {" && ": " || ", " || ": " && ", "true": "false", "false": "true"}
@@ -119,9 +122,9 @@ def survivors(chosen: list[tuple[str, int, str]]) -> list[tuple[str, int, str]]:
     """Those that no scenario notices."""
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(2) as pool:
         model = []
-        for name in ("model", "test_lcd"):
-            model.append(Path(folder) / f"{name}.o")
-            build = [*COMPILE, f"-I{CORE}", "-c", str(HERE / f"{name}.c"), "-o", str(model[-1])]
+        for source in (*MODEL, HERE / "test_lcd.c"):
+            model.append(Path(folder) / f"{source.stem}.o")
+            build = [*COMPILE, f"-I{CORE}", f"-I{BENCH}", "-c", str(source), "-o", str(model[-1])]
             subprocess.run(build, check=True)
         results = list(pool.map(lambda mutant: survives(mutant, model), chosen))
     return [mutant for mutant, alive in zip(chosen, results, strict=True) if alive]

@@ -1,5 +1,5 @@
 // Scenarios for lcd.c against the model, one a run: `test_lcd NAME`, or all names with --list. Exit 0: as wanted.
-#include "model.h"
+#include "lcd_model.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,7 +56,7 @@ static void check_shown(uint32_t x, uint32_t y, uint32_t w, uint32_t h) {
     for (uint32_t r = 0; r < 480; r++) {
         for (uint32_t c = 0; c < 800; c++) {
             const bool sent = r >= y && r < y + h && c >= left && c < right;
-            if (model.gram[r][c] != (sent ? drawn(c, r) : before[r][c])) {
+            if (display.gram[r][c] != (sent ? drawn(c, r) : before[r][c])) {
                 printf("pixel %u, %u of rectangle %u, %u, %u, %u\n", c, r, x, y, w, h);
                 CHECK(false);
             }
@@ -65,16 +65,16 @@ static void check_shown(uint32_t x, uint32_t y, uint32_t w, uint32_t h) {
 }
 
 static void show_and_check(uint32_t x, uint32_t y, uint32_t w, uint32_t h) {
-    memcpy(before, model.gram, sizeof(before));
-    const uint32_t frames = model.frames;
-    const uint64_t wasted = model.free_running_ns;
+    memcpy(before, display.gram, sizeof(before));
+    const uint32_t frames = display.frames;
+    const uint64_t wasted = display.free_running_ns;
     model.command_count = 0;
     draw(x, y, w, h);
     CHECK(lcd_show(&lcd, x, y, w, h) == LCD_OK);
     check_clean();
-    CHECK(model.frames == frames + 1);
-    CHECK(model_is_idle());
-    CHECK(model.free_running_ns - wasted < 3000);
+    CHECK(display.frames == frames + 1);
+    CHECK(display_is_idle());
+    CHECK(display.free_running_ns - wasted < 3000);
     check_shown(x, y, w, h);
 }
 
@@ -139,7 +139,7 @@ static int init(void) {
     return lcd_init(&lcd, &model_port, MODEL_FRAMEBUFFER);
 }
 
-static void bring_up(enum model_panel kind, enum lcd_panel panel) {
+static void bring_up(enum display_panel kind, enum lcd_panel panel) {
     model_start(kind);
     draw(0, 0, 800, 480);
     memset(before, 0, sizeof(before));
@@ -147,15 +147,15 @@ static void bring_up(enum model_panel kind, enum lcd_panel panel) {
     check_clean();
     CHECK(lcd.panel == panel);
     CHECK(lcd.pixel_khz == 41666);
-    CHECK(model.light && model.display_on && !model.asleep && !model.reset_low);
-    CHECK(model.frames == 1 && model_is_idle());
-    CHECK(model.free_running_ns < 3000);
+    CHECK(display.light && display.display_on && !display.asleep && !display.reset_low);
+    CHECK(display.frames == 1 && display_is_idle());
+    CHECK(display.free_running_ns < 3000);
     check_shown(0, 0, 800, 480);
     CHECK(lcd.underruns == 0 && lcd.fault.flag == NULL);
 }
 
 static void nt35510_comes_up(void) {
-    bring_up(MODEL_NT35510, LCD_PANEL_NT35510);
+    bring_up(DISPLAY_NT35510, LCD_PANEL_NT35510);
     check_told(nt35510_told);
     CHECK(lcd.id[0] == 0x80);
     CHECK(pause_after(find(0x36) - 1) >= 200);
@@ -164,7 +164,7 @@ static void nt35510_comes_up(void) {
 }
 
 static void otm8009a_comes_up(void) {
-    bring_up(MODEL_OTM8009A, LCD_PANEL_OTM8009A);
+    bring_up(DISPLAY_OTM8009A, LCD_PANEL_OTM8009A);
     check_told(otm8009a_told);
     CHECK(lcd.id[0] == 0x00 && lcd.id[1] == 0x40);
     CHECK(pause_after(find(0xc4)) >= 10 && pause_after(find(0xc4) + 2) >= 10);
@@ -173,15 +173,15 @@ static void otm8009a_comes_up(void) {
 }
 
 static void whole_frame_takes_10_ms(void) {
-    bring_up(MODEL_NT35510, LCD_PANEL_NT35510);
+    bring_up(DISPLAY_NT35510, LCD_PANEL_NT35510);
     const uint32_t start = model_us();
     show_and_check(0, 0, 800, 480);
-    CHECK(model.frame_w == 800 && model.frame_h == 480);
+    CHECK(display.frame_w == 800 && display.frame_h == 480);
     CHECK(model_us() - start < 10000);
 }
 
 static void rectangles_of_every_edge(void) {
-    bring_up(MODEL_OTM8009A, LCD_PANEL_OTM8009A);
+    bring_up(DISPLAY_OTM8009A, LCD_PANEL_OTM8009A);
     static const uint16_t edge[][4] = {
         {0, 0, 1, 1}, {799, 479, 1, 1}, {0, 479, 800, 1}, {799, 0, 1, 480}, {15, 3, 1, 7}, {15, 3, 2, 7}, {16, 0, 16, 2},
         {17, 255, 1, 3}, {31, 100, 17, 21}, {1, 1, 798, 478}, {784, 5, 16, 5}, {783, 5, 2, 5}, {0, 0, 15, 480},
@@ -197,22 +197,22 @@ static void rectangles_of_every_edge(void) {
 }
 
 static void small_rectangle_is_quick(void) {
-    bring_up(MODEL_NT35510, LCD_PANEL_NT35510);
+    bring_up(DISPLAY_NT35510, LCD_PANEL_NT35510);
     const uint32_t start = model_us();
     show_and_check(304, 200, 24, 24);
-    CHECK(model.frame_w == 32 && model.frame_h == 24);
+    CHECK(display.frame_w == 32 && display.frame_h == 24);
     CHECK(model_us() - start < 150);
 }
 
 static void backlight_switches(void) {
-    bring_up(MODEL_NT35510, LCD_PANEL_NT35510);
-    CHECK(lcd_backlight(&lcd, false) == LCD_OK && !model.light);
-    CHECK(lcd_backlight(&lcd, true) == LCD_OK && model.light);
+    bring_up(DISPLAY_NT35510, LCD_PANEL_NT35510);
+    CHECK(lcd_backlight(&lcd, false) == LCD_OK && !display.light);
+    CHECK(lcd_backlight(&lcd, true) == LCD_OK && display.light);
     check_clean();
 }
 
 static void deinit_puts_to_sleep_and_init_wakes(void) {
-    bring_up(MODEL_NT35510, LCD_PANEL_NT35510);
+    bring_up(DISPLAY_NT35510, LCD_PANEL_NT35510);
     const uint32_t start = model_us();
     const uint32_t told = model.command_count;
     lcd_deinit(&lcd);
@@ -222,26 +222,26 @@ static void deinit_puts_to_sleep_and_init_wakes(void) {
     CHECK(model_us() - start >= 120000 && model_us() - start < 130000);
     CHECK(model_is_off());
     CHECK(lcd_show(&lcd, 0, 0, 1, 1) == LCD_ERR_OFF);
-    CHECK(lcd_backlight(&lcd, true) == LCD_ERR_OFF && !model.light);
+    CHECK(lcd_backlight(&lcd, true) == LCD_ERR_OFF && !display.light);
     lcd_deinit(&lcd);
     model.command_count = 0;
     CHECK(init() == LCD_OK);
     check_clean();
-    CHECK(model.light && model_is_idle());
+    CHECK(display.light && display_is_idle());
     check_told(nt35510_told);
 }
 
 static void init_twice_without_deinit(void) {
-    bring_up(MODEL_OTM8009A, LCD_PANEL_OTM8009A);
+    bring_up(DISPLAY_OTM8009A, LCD_PANEL_OTM8009A);
     model.command_count = 0;
     CHECK(init() == LCD_OK);
     check_clean();
-    CHECK(model.light && model_is_idle());
+    CHECK(display.light && display_is_idle());
     check_told(otm8009a_told);
 }
 
 static void calls_before_init_are_refused(void) {
-    model_start(MODEL_NT35510);
+    model_start(DISPLAY_NT35510);
     memset(&lcd, 0, sizeof(lcd));
     CHECK(lcd_show(&lcd, 0, 0, 800, 480) == LCD_ERR_OFF);
     CHECK(lcd_backlight(&lcd, true) == LCD_ERR_OFF);
@@ -251,7 +251,7 @@ static void calls_before_init_are_refused(void) {
 }
 
 static void slower_pixel_clock(void) {
-    model_start(MODEL_NT35510);
+    model_start(DISPLAY_NT35510);
     model.pll3_n = 132;
     model.pll3_r = 24;
     CHECK(init() == LCD_OK);
@@ -263,16 +263,16 @@ static void slower_pixel_clock(void) {
 }
 
 static void slowest_pixel_clock_stays_in_time(void) {
-    model_start(MODEL_NT35510);
+    model_start(DISPLAY_NT35510);
     model.pll3_n = 96;
     model.pll3_r = 48;
     CHECK(init() == LCD_OK);
     check_clean();
-    CHECK(lcd.pixel_khz == 10000 && model.frame_ns < 40000000);
+    CHECK(lcd.pixel_khz == 10000 && display.frame_ns < 40000000);
 }
 
 static void fastest_pixel_clock(void) {
-    model_start(MODEL_NT35510);
+    model_start(DISPLAY_NT35510);
     model.pll3_n = 96;
     model.pll3_r = 8;
     CHECK(init() == LCD_OK);
@@ -281,35 +281,35 @@ static void fastest_pixel_clock(void) {
 }
 
 static void busy_fifo_is_waited_for(void) {
-    model_start(MODEL_NT35510);
-    model.faults.busy_us = 15000;
+    model_start(DISPLAY_NT35510);
+    display.faults.busy_us = 15000;
     CHECK(init() == LCD_OK);
     check_clean();
 }
 
 static void kept_from_running_is_no_time_out(void) {
-    model_start(MODEL_NT35510);
+    model_start(DISPLAY_NT35510);
     model.faults.preempted_us = 30000;
     CHECK(init() == LCD_OK);
     check_clean();
 }
 
 static void panel_that_answers_late(void) {
-    model_start(MODEL_NT35510);
-    model.faults.deaf_attempts = 3;
+    model_start(DISPLAY_NT35510);
+    display.faults.deaf_attempts = 3;
     CHECK(init() == LCD_OK);
     check_clean();
     CHECK(lcd.panel == LCD_PANEL_NT35510);
 }
 
 static void panel_that_knows_only_its_own_id(void) {
-    model_start(MODEL_OTM8009A);
-    model.faults.only_own_id = true;
+    model_start(DISPLAY_OTM8009A);
+    display.faults.only_own_id = true;
     CHECK(init() == LCD_OK);
     check_clean();
     CHECK(lcd.panel == LCD_PANEL_OTM8009A);
-    model_start(MODEL_NT35510);
-    model.faults.only_own_id = true;
+    model_start(DISPLAY_NT35510);
+    display.faults.only_own_id = true;
     CHECK(init() == LCD_OK);
     check_clean();
     CHECK(lcd.panel == LCD_PANEL_NT35510);
@@ -318,10 +318,10 @@ static void panel_that_knows_only_its_own_id(void) {
 // At 41 MHz the LTDC is what takes the time, at 60 MHz the link: 800 x 480 x 3 bytes at 125 MB/s.
 static void end_flagged_too_early_cuts_no_frame(void) {
     for (uint32_t r = 12; r >= 8; r -= 4) {
-        model_start(MODEL_NT35510);
+        model_start(DISPLAY_NT35510);
         model.pll3_n = 96;
         model.pll3_r = r;
-        model.faults.early_flag = true;
+        display.faults.early_flag = true;
         CHECK(init() == LCD_OK);
         check_clean();
         const uint32_t start = model_us();
@@ -333,22 +333,22 @@ static void end_flagged_too_early_cuts_no_frame(void) {
 }
 
 static void underrun_is_sent_again(void) {
-    bring_up(MODEL_NT35510, LCD_PANEL_NT35510);
-    model.faults.underruns = 2;
+    bring_up(DISPLAY_NT35510, LCD_PANEL_NT35510);
+    display.faults.underruns = 2;
     draw(100, 100, 50, 50);
     CHECK(lcd_show(&lcd, 100, 100, 50, 50) == LCD_OK);
     check_clean();
-    CHECK(lcd.underruns == 2 && model.frames == 4);
-    memcpy(before, model.gram, sizeof(before));
+    CHECK(lcd.underruns == 2 && display.frames == 4);
+    memcpy(before, display.gram, sizeof(before));
     check_shown(100, 100, 50, 50);
 }
 
 static void underrun_for_ever_is_counted(void) {
-    bring_up(MODEL_NT35510, LCD_PANEL_NT35510);
-    model.faults.underruns = 1000;
+    bring_up(DISPLAY_NT35510, LCD_PANEL_NT35510);
+    display.faults.underruns = 1000;
     CHECK(lcd_show(&lcd, 0, 0, 800, 480) == LCD_OK);
     check_clean();
-    CHECK(lcd.underruns == 3 && model.frames == 4 && model.light);
+    CHECK(lcd.underruns == 3 && display.frames == 4 && display.light);
 }
 
 // ---- failure: the error, its flag, a limit in time, everything off; then it works again without the fault ----
@@ -363,20 +363,21 @@ static void failed(int got, int error, const char *flag, uint32_t limit_ms, uint
     CHECK(lcd.panel == LCD_PANEL_NONE && lcd.underruns == 0);
     CHECK(lcd_show(&lcd, 0, 0, 800, 480) == LCD_ERR_OFF);
     CHECK(lcd_backlight(&lcd, true) == LCD_ERR_OFF);
-    if (model.kind == MODEL_NO_PANEL) {
+    if (display.kind == DISPLAY_NO_PANEL) {
         return;
     }
     memset(&model.faults, 0, sizeof(model.faults));
+    memset(&display.faults, 0, sizeof(display.faults));
     model.pll3_n = 100;
     model.pll3_r = 12;
     CHECK(init() == LCD_OK);
     check_clean();
-    CHECK(model.light && model_is_idle());
+    CHECK(display.light && display_is_idle());
 }
 
 static void init_fails(int error, const char *flag, uint32_t limit_ms) {
     const int got = init();
-    CHECK(!model.ever_lit);
+    CHECK(!display.ever_lit);
     failed(got, error, flag, limit_ms, 0);
 }
 
@@ -386,125 +387,125 @@ static void show_fails(int error, const char *flag, uint32_t limit_ms) {
 }
 
 static void no_oscillator(void) {
-    model_start(MODEL_NT35510);
+    model_start(DISPLAY_NT35510);
     model.faults.no_hse = true;
     init_fails(LCD_ERR_HSE, "CR.HSERDY", 1);
 }
 
 static void pixel_clock_is_off(void) {
-    model_start(MODEL_NT35510);
+    model_start(DISPLAY_NT35510);
     model.faults.no_pll3 = true;
     init_fails(LCD_ERR_PIXEL_CLOCK, "CR.PLL3RDY", 1);
 }
 
 static void pixel_clock_is_not_from_the_oscillator(void) {
-    model_start(MODEL_NT35510);
+    model_start(DISPLAY_NT35510);
     model.faults.pll3_from_hsi = true;
     init_fails(LCD_ERR_PIXEL_CLOCK, "PLLCKSELR.PLLSRC", 1);
 }
 
 static void pixel_clock_has_no_output(void) {
-    model_start(MODEL_NT35510);
+    model_start(DISPLAY_NT35510);
     model.faults.no_divr3 = true;
     init_fails(LCD_ERR_PIXEL_CLOCK, "PLLCFGR.DIVR3EN", 1);
 }
 
 static void pixel_clock_has_no_input(void) {
-    model_start(MODEL_NT35510);
+    model_start(DISPLAY_NT35510);
     model.faults.no_divm3 = true;
     CHECK(init() == LCD_ERR_PIXEL_CLOCK && lcd.pixel_khz == 0);
     init_fails(LCD_ERR_PIXEL_CLOCK, "PLL3DIVR", 1);
 }
 
 static void pixel_clock_of_upstream_is_too_fast(void) {
-    model_start(MODEL_NT35510);
+    model_start(DISPLAY_NT35510);
     model.pll3_n = 96;
     model.pll3_r = 4;
     init_fails(LCD_ERR_PIXEL_CLOCK, "PLL3DIVR", 1);
 }
 
 static void pixel_clock_is_too_slow(void) {
-    model_start(MODEL_NT35510);
+    model_start(DISPLAY_NT35510);
     model.pll3_n = 96;
     model.pll3_r = 49;
     init_fails(LCD_ERR_PIXEL_CLOCK, "PLL3DIVR", 1);
 }
 
 static void regulator_never_ready(void) {
-    model_start(MODEL_NT35510);
-    model.faults.no_regulator = true;
+    model_start(DISPLAY_NT35510);
+    display.faults.no_regulator = true;
     init_fails(LCD_ERR_REGULATOR, "WISR.RRS", 170);
     CHECK(model.command_count > 0);
 }
 
 static void pll_never_locks(void) {
-    model_start(MODEL_OTM8009A);
-    model.faults.no_lock = true;
+    model_start(DISPLAY_OTM8009A);
+    display.faults.no_lock = true;
     init_fails(LCD_ERR_PLL, "WISR.PLLLS", 170);
 }
 
 static void fault_carries_the_host_state(void) {
-    model_start(MODEL_NT35510);
-    model.faults.no_lock = true;
+    model_start(DISPLAY_NT35510);
+    display.faults.no_lock = true;
     CHECK(init() == LCD_ERR_PLL);
     CHECK(lcd.fault.value == 0x1000 && lcd.fault.isr0 == 2 && lcd.fault.isr1 == 0x80 && lcd.fault.psr == 0x1528);
-    model_start(MODEL_NT35510);
+    model_start(DISPLAY_NT35510);
     model.faults.no_hse = true;
     CHECK(init() == LCD_ERR_HSE);
     CHECK(lcd.fault.isr0 == 0 && lcd.fault.isr1 == 0 && lcd.fault.psr == 0);
 }
 
 static void fifo_stuck_from_the_start(void) {
-    model_start(MODEL_NT35510);
-    model.faults.link_stuck = true;
+    model_start(DISPLAY_NT35510);
+    display.faults.link_stuck = true;
     init_fails(LCD_ERR_FIFO, "GPSR.CMDFE, PWRFE", 170);
 }
 
 // Stuck after any packet: the right error, in time, wherever it happens.
 static void fifo_stuck_anywhere(void) {
-    static const enum model_panel kinds[2] = {MODEL_NT35510, MODEL_OTM8009A};
+    static const enum display_panel kinds[2] = {DISPLAY_NT35510, DISPLAY_OTM8009A};
     for (int k = 0; k < 2; k++) {
         model_start(kinds[k]);
         CHECK(init() == LCD_OK);
         const uint32_t packets = model.command_count + (uint32_t)k + 1; // and the reads
         for (uint32_t n = 2; n <= packets; n++) {
             model_start(kinds[k]);
-            model.faults.link_stuck = true;
-            model.faults.link_stuck_after = n;
+            display.faults.link_stuck = true;
+            display.faults.link_stuck_after = n;
             const int error = init();
             CHECK(error == LCD_ERR_FIFO);
             CHECK(strcmp(lcd.fault.flag, "GPSR.CMDFE, PWRFE") == 0);
-            CHECK(model_us() < 700000 && model_is_off() && !model.ever_lit);
+            CHECK(model_us() < 700000 && model_is_off() && !display.ever_lit);
             check_clean();
         }
     }
 }
 
 static void payload_fifo_full(void) {
-    model_start(MODEL_NT35510);
-    model.faults.payload_full = true;
+    model_start(DISPLAY_NT35510);
+    display.faults.payload_full = true;
     init_fails(LCD_ERR_FIFO, "GPSR.PWRFF", 190);
 }
 
 static void no_panel(void) {
-    model_start(MODEL_NO_PANEL);
+    model_start(DISPLAY_NO_PANEL);
     init_fails(LCD_ERR_NO_PANEL, "GPSR.PRDFE", 700);
 }
 
 static void deaf_panel(void) {
-    model_start(MODEL_NT35510);
-    model.faults.deaf_attempts = 4;
+    model_start(DISPLAY_NT35510);
+    display.faults.deaf_attempts = 4;
     init_fails(LCD_ERR_NO_PANEL, "GPSR.PRDFE", 700);
 }
 
 static void wrong_panel_with(uint8_t id2, uint8_t id1) {
-    model_start(MODEL_NT35510);
-    model.faults.ids_given = true;
-    model.faults.id2 = id2;
-    model.faults.id1 = id1;
+    model_start(DISPLAY_NT35510);
+    display.faults.ids_given = true;
+    display.faults.id2 = id2;
+    display.faults.id1 = id1;
     const int error = init();
     CHECK(lcd.id[0] == id2 && lcd.id[1] == id1);
-    CHECK(model.command_count == 0 && model.reads == 8); // nothing was told to a panel we do not know
+    CHECK(model.command_count == 0 && display.reads == 8); // nothing was told to a panel we do not know
     failed(error, LCD_ERR_WRONG_PANEL, NULL, 600, 0);
 }
 
@@ -521,53 +522,53 @@ static void panel_with_ids_swapped(void) {
 }
 
 static void settings_never_taken_over(void) {
-    model_start(MODEL_NT35510);
-    model.faults.no_reload = true;
+    model_start(DISPLAY_NT35510);
+    display.faults.no_reload = true;
     init_fails(LCD_ERR_RELOAD, "SRCR.IMR", 600);
 }
 
 static void first_frame_never_ends(void) {
-    model_start(MODEL_OTM8009A);
-    model.faults.no_end = true;
+    model_start(DISPLAY_OTM8009A);
+    display.faults.no_end = true;
     init_fails(LCD_ERR_REFRESH, "WISR.ERIF, BUSY", 700);
 }
 
 static void later_frame_never_ends(void) {
-    bring_up(MODEL_NT35510, LCD_PANEL_NT35510);
-    model.faults.no_end = true;
+    bring_up(DISPLAY_NT35510, LCD_PANEL_NT35510);
+    display.faults.no_end = true;
     show_fails(LCD_ERR_REFRESH, "WISR.ERIF, BUSY", 102);
-    bring_up(MODEL_NT35510, LCD_PANEL_NT35510);
-    model.faults.no_end = model.faults.early_flag = true;
+    bring_up(DISPLAY_NT35510, LCD_PANEL_NT35510);
+    display.faults.no_end = display.faults.early_flag = true;
     show_fails(LCD_ERR_REFRESH, "WISR.ERIF, BUSY", 102);
 }
 
 static void later_settings_never_taken_over(void) {
-    bring_up(MODEL_NT35510, LCD_PANEL_NT35510);
-    model.faults.no_reload = true;
+    bring_up(DISPLAY_NT35510, LCD_PANEL_NT35510);
+    display.faults.no_reload = true;
     show_fails(LCD_ERR_RELOAD, "SRCR.IMR", 3);
 }
 
 static void framebuffer_cannot_be_read(void) {
-    bring_up(MODEL_NT35510, LCD_PANEL_NT35510);
-    model.faults.bus_error = true;
+    bring_up(DISPLAY_NT35510, LCD_PANEL_NT35510);
+    display.faults.bus_error = true;
     show_fails(LCD_ERR_BUS, "ISR.TERRIF", 2);
 }
 
 static void first_framebuffer_cannot_be_read(void) {
-    model_start(MODEL_NT35510);
-    model.faults.bus_error = true;
+    model_start(DISPLAY_NT35510);
+    display.faults.bus_error = true;
     init_fails(LCD_ERR_BUS, "ISR.TERRIF", 600);
 }
 
 static void link_gets_stuck_later(void) {
-    bring_up(MODEL_NT35510, LCD_PANEL_NT35510);
-    model.faults.link_stuck = true;
+    bring_up(DISPLAY_NT35510, LCD_PANEL_NT35510);
+    display.faults.link_stuck = true;
     show_fails(LCD_ERR_FIFO, "GPSR.CMDFE, PWRFE", 22);
 }
 
 static void deinit_with_a_stuck_link_ends(void) {
-    bring_up(MODEL_NT35510, LCD_PANEL_NT35510);
-    model.faults.link_stuck = true;
+    bring_up(DISPLAY_NT35510, LCD_PANEL_NT35510);
+    display.faults.link_stuck = true;
     const uint32_t start = model_us();
     lcd_deinit(&lcd);
     CHECK(model_us() - start < 22000);

@@ -43,8 +43,9 @@ def run(*command: object) -> None:
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("lcd") / "test_lcd"
-    sources = [*CORE, MODEL / "model.c", MODEL / "test_lcd.c"]
-    compile_c("cc", "-std=c99", *WARNINGS, *SANITIZE, f"-I{LCD}", *sources, "-o", path)
+    sources = [*CORE, *mutants.MODEL, MODEL / "test_lcd.c"]
+    includes = [f"-I{LCD}", f"-I{mutants.BENCH}"]
+    compile_c("cc", "-std=c99", *WARNINGS, *SANITIZE, *includes, *sources, "-o", path)
     return path
 
 

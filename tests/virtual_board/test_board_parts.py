@@ -44,6 +44,9 @@ def test_each_packet_is_what_the_device_meant() -> None:
     assert wire.decode(b"R\x07\x38\x02\x0d") == wire.Read(7, 0x38, 2, 13)
     assert wire.decode(b"W\x07\x38\x86\0") == wire.Write(7, 0x38, 0x86, b"\0")
     assert wire.decode(struct.pack("<cq", b"T", -5)) == wire.Clock(-5)
+    assert wire.decode(struct.pack("<cq", b"N", 1 << 40)) == wire.Now(1 << 40)
+    assert wire.decode(b"A\x07\x38") == wire.Probe(7, 0x38)
+    assert wire.decode(b"Z") == wire.TouchReset()
     packet = wire.decode(frame(3, 4, 2, 5))
     assert isinstance(packet, wire.Frame)
     assert (packet.x, packet.y, packet.width, packet.height, len(packet.pixels)) == (
@@ -142,6 +145,27 @@ def test_another_address_answers_with_no_such_device() -> None:
     answer = Hardware(800, 480).take(wire.Read(1, 0x2A, 0xA8, 1))
     assert answer is not None
     assert answer[1] == 19
+
+
+def test_the_touch_controller_of_a_bench_is_asked_for_and_reset() -> None:
+    hardware = Hardware(800, 480)
+    assert hardware.take(wire.Probe(3, 0x38)) == wire.answer(3)
+    assert hardware.take(wire.Probe(4, 0x2A)) == wire.answer(4, status=19)
+    hardware.take(wire.Write(5, 0x38, 0x86, b"\0"))
+    assert hardware.take(wire.TouchReset()) is None
+    assert hardware.touch.registers[0x86] == 1
+    hardware.touch.dead = True
+    assert hardware.take(wire.Probe(6, 0x38)) == wire.answer(6, status=19)
+
+
+def test_scans_follow_the_time_that_a_bench_tells() -> None:
+    """Reads within 10 ms of its time see one scan, however long they take here."""
+    hardware = Hardware(800, 480, own_time=True)
+    hardware.touch.registers[0x86] = 0
+    for ms in (10, 12, 14, 20, 29, 30):
+        hardware.take(wire.Now(1000 * ms))
+        hardware.take(wire.Read(1, 0x38, 2, 13))
+    assert hardware.touch.scans == 3
 
 
 def test_a_batch_of_moves_is_spread_over_the_time_it_took(

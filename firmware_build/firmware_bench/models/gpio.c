@@ -15,9 +15,15 @@ static struct port ports[GPIO_PORTS];
 #define R(offset) port->registers[(offset) / 4]
 
 void (*gpio_outside)(unsigned port, uint16_t *driven, uint16_t *levels);
+void (*gpio_changed)(unsigned port);
 
-// Is the pin an output now, and of which level? Open drain at 1 drives nothing.
-static bool gpio_drives(unsigned number, unsigned pin, bool *level) {
+static void changed(const struct port *port) {
+    if (gpio_changed) {
+        gpio_changed(port->number);
+    }
+}
+
+bool gpio_drives(unsigned number, unsigned pin, bool *level) {
     struct port *port = &ports[number];
     *level = R(ODR) >> pin & 1;
     return (R(MODER) >> (2 * pin) & 3) == 1 && !(*level && (R(OTYPER) >> pin & 1));
@@ -68,6 +74,7 @@ static void write_port(model_t *model, uint32_t offset, unsigned size, uint32_t 
         R(at) = (R(at) & ~mask) | value;
         R(ODR) &= 0xffff;
     }
+    changed(port);
 }
 
 static void reset_port(model_t *model) {
@@ -76,6 +83,7 @@ static void reset_port(model_t *model) {
     R(MODER) = port->number == 0 ? 0xabffffffu : port->number == 1 ? 0xfffffebfu : 0xffffffffu;
     R(0x08) = port->number == 0 ? 0x0c000000u : port->number == 1 ? 0x000000c0u : 0;
     R(PUPDR) = port->number == 0 ? 0x64000000u : port->number == 1 ? 0x00000100u : 0;
+    changed(port);
 }
 
 model_t *gpio_model(unsigned number) {

@@ -41,10 +41,10 @@ static bool reading;
 static uint8_t address, pointer; // the slave's register
 static uint8_t sent[MOST + 1];
 static unsigned sent_count;    // of a write, with the register
-static uint8_t got[MOST];
+static uint8_t got[I2C_BURST];
 static unsigned got_at, left;  // bytes left of NBYTES
-static uint64_t due_ns;        // of the next flag
-static uint32_t due_flags;
+static uint64_t due_ns;        // when what is on the wires has ended
+static enum { NOTHING, ADDRESS, SENT, RECEIVED } due;
 
 // Of a bit, from TIMINGR (RM, "I2C timings"), without the synchronisation.
 static uint64_t bit_ns(void) {
@@ -70,40 +70,26 @@ static void interrupt(void) {
     bench_irq(ERROR, false);
 }
 
-static void later(uint32_t flags, unsigned bits) {
+static void later(int what, unsigned bits) {
     due_ns = bench_now_ns() + bits * bit_ns();
-    due_flags = flags;
-}
-
-static void finish_write(void) {
-    if (owns && !reading && sent_count > 1 && i2c_write) {
-        i2c_write(address, sent[0], sent + 1, sent_count - 1);
-    }
-    if (sent_count) {
-        pointer = sent[0];
-    }
-    sent_count = 0;
+    due = what;
 }
 
 static void stop(void) {
-    finish_write();
     owns = false;
     R(ISR) = (R(ISR) & ~(uint32_t)(BUSY | TC | TCR | TXIS)) | STOPF;
-    R(CR2) &= ~(uint32_t)STOP;
-    due_flags = 0;
-    interrupt();
+    R(CR2) &= ~(uint32_t)(START | STOP);
+    due = NOTHING;
 }
 
+// The master sends the stop by itself (RM, "Master transmitter": "a STOP condition is automatically sent").
 static void no_acknowledge(void) {
-    R(ISR) = (R(ISR) & ~(uint32_t)TXIS) | NACKF | TXE;
-    // The master sends the stop by itself (RM, I2C_ISR.NACKF with AUTOEND; the software's own STOP otherwise).
+    R(ISR) |= NACKF;
     sent_count = 0;
-    if (R(CR2) & AUTOEND) {
-        stop();
-    }
-    interrupt();
+    stop();
 }
 
+// NBYTES are over.
 static void transferred(void) {
     if (R(CR2) & RELOAD) {
         R(ISR) |= TCR;
@@ -114,12 +100,17 @@ static void transferred(void) {
     }
 }
 
-static void next_byte(void) {
-    if (left == 0) {
-        transferred();
-    } else {
-        later(reading ? RXNE : TXIS, 9);
+// All bytes of a write are there. Is the last one acknowledged?
+static bool finish_write(void) {
+    bool taken = true;
+    if (sent_count) {
+        pointer = sent[0];
     }
+    if (sent_count > 1) {
+        taken = i2c_write && i2c_write(address, sent[0], sent + 1, sent_count - 1) == 0;
+    }
+    sent_count = 0;
+    return taken;
 }
 
 static void start(void) {
@@ -129,40 +120,69 @@ static void start(void) {
     if (R(CR2) & 1u << 11) {
         bench_violation("I2C4: 10-bit addresses are not in the model");
     }
-    finish_write();
-    R(CR2) &= ~(uint32_t)START;
+    if (sent_count) {
+        bench_violation("I2C4: a start in the middle of a write");
+    }
+    sent_count = 0;
     R(ISR) = (R(ISR) & ~(uint32_t)(TC | TCR | TXIS | RXNE)) | BUSY;
     owns = true;
     reading = R(CR2) & RD_WRN;
     address = (uint8_t)(R(CR2) >> 1 & 0x7f);
     left = R(CR2) >> 16 & 0xff;
-    bool there = i2c_there && i2c_there(address);
-    if (there && reading) {
+    later(ADDRESS, 10);
+}
+
+// START falls when the address is sent (RM, I2C_CR2.START), and not before.
+static void addressed(void) {
+    R(CR2) &= ~(uint32_t)START;
+    // How many bytes the master will take the slave does not know.
+    const bool there = reading ? i2c_read && i2c_read(address, pointer, got, I2C_BURST) == 0 :
+                                 i2c_there && i2c_there(address);
+    got_at = 0;
+    if (!there) {
+        no_acknowledge();
+    } else if (left == 0) {
+        transferred();
+    } else if (reading) {
+        later(RECEIVED, 9);
+    } else {
+        R(ISR) |= TXIS | TXE;
+    }
+}
+
+static void byte_sent(void) {
+    R(ISR) |= TXE;
+    if (--left) {
+        R(ISR) |= TXIS;
+    } else if (R(CR2) & RELOAD || finish_write()) {
+        transferred();
+    } else {
+        no_acknowledge();
+    }
+}
+
+static void byte_received(void) {
+    if (got_at == I2C_BURST) {
+        bench_violation("I2C4: a read of more than %d bytes is not in the model", I2C_BURST);
         got_at = 0;
-        there = left <= 62 && i2c_read && i2c_read(address, pointer, got, left) == 0;
     }
-    later(there ? (left == 0 ? 0 : reading ? RXNE : TXIS) : NACKF, reading ? 18 : 9);
-    if (there && left == 0) {
-        due_flags = TC;
-    }
+    R(RXDR) = got[got_at++];
+    R(ISR) |= RXNE;
 }
 
 static void advance(model_t *model, uint64_t now_ns) {
     (void)model;
-    if (due_flags == 0 || now_ns < due_ns) {
+    if (due == NOTHING || now_ns < due_ns) {
         return;
     }
-    const uint32_t flags = due_flags;
-    due_flags = 0;
-    if (flags == NACKF) {
-        no_acknowledge();
-    } else if (flags == TC) {
-        transferred();
+    const int what = due;
+    due = NOTHING;
+    if (what == ADDRESS) {
+        addressed();
+    } else if (what == SENT) {
+        byte_sent();
     } else {
-        if (flags == RXNE && got_at < sizeof(got)) {
-            R(RXDR) = got[got_at++];
-        }
-        R(ISR) |= flags;
+        byte_received();
     }
     interrupt();
 }
@@ -173,26 +193,29 @@ static uint32_t read_i2c(model_t *model, uint32_t offset, unsigned size) {
         bench_violation("I2C4: read at 0x%02x, where no register is", (unsigned)offset);
         return 0;
     }
-    if (offset == ISR) {
-        advance(model, bench_now_ns());
-    } else if (offset == RXDR && (R(ISR) & RXNE)) {
+    advance(model, bench_now_ns());
+    if (offset == RXDR && (R(ISR) & RXNE)) {
         R(ISR) &= ~(uint32_t)RXNE;
-        left--;
-        next_byte();
+        if (--left) {
+            later(RECEIVED, 9);
+        } else {
+            transferred();
+        }
         interrupt();
     }
     return R(offset & ~3u);
 }
 
 static void write_i2c(model_t *model, uint32_t offset, unsigned size, uint32_t value) {
-    (void)model, (void)size;
+    (void)size;
+    advance(model, bench_now_ns());
     switch (offset) {
         case CR1:
             if (!(value & PE)) { // RM, "Software reset": flags and state go, settings stay
                 R(ISR) = TXE;
                 R(CR2) &= ~(uint32_t)(START | STOP);
                 owns = false;
-                due_flags = 0;
+                due = NOTHING;
                 sent_count = 0;
             }
             R(CR1) = value;
@@ -203,14 +226,18 @@ static void write_i2c(model_t *model, uint32_t offset, unsigned size, uint32_t v
             if (value & START) {
                 start();
             } else if ((value & STOP) && owns) {
+                finish_write();
                 stop();
-            } else if (more) {
+            } else if (more) { // NBYTES written while TCR is set (RM, I2C_ISR.TCR)
                 R(ISR) &= ~(uint32_t)TCR;
                 left = value >> 16 & 0xff;
-                if (reading && i2c_read && left <= 62) {
-                    bench_violation("I2C4: a read of more than 255 bytes is not in the model");
+                if (left == 0) {
+                    transferred();
+                } else if (reading) {
+                    later(RECEIVED, 9);
+                } else {
+                    R(ISR) |= TXIS;
                 }
-                next_byte();
             }
             break;
         }
@@ -229,15 +256,15 @@ static void write_i2c(model_t *model, uint32_t offset, unsigned size, uint32_t v
             R(ISR) &= ~(value & 0x3f38u);
             break;
         case TXDR:
-            R(ISR) &= ~(uint32_t)TXE;
-            if (owns && !reading && left) {
-                if (sent_count < sizeof(sent)) {
-                    sent[sent_count++] = (uint8_t)value;
-                }
-                R(ISR) = (R(ISR) & ~(uint32_t)TXIS) | TXE;
-                left--;
-                next_byte();
+            if (!owns || reading || left == 0 || due != NOTHING) {
+                bench_violation("I2C4: a byte that nobody asked for (RM, I2C_ISR.TXIS)");
+                break;
             }
+            R(ISR) &= ~(uint32_t)(TXE | TXIS);
+            if (sent_count < sizeof(sent)) {
+                sent[sent_count++] = (uint8_t)value;
+            }
+            later(SENT, 9);
             break;
         default:
             if (offset > TXDR || offset == RXDR || offset == PECR) {
@@ -255,7 +282,7 @@ static void reset_i2c(model_t *model) {
     memset(registers, 0, sizeof(registers));
     R(ISR) = TXE;
     owns = false;
-    due_flags = 0;
+    due = NOTHING;
     sent_count = 0;
     interrupt();
 }

@@ -13,7 +13,7 @@ import tempfile
 import webbrowser
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -21,8 +21,13 @@ from uff_host import files
 from uff_host.cli.argument_types import Parser
 from uff_host.errors import DataError, DeviceError
 
+if TYPE_CHECKING:
+    from uff_host.virtual_board.running_board import RunningBoard
+
 PORT = 8747  # tried first, so that a page finds the board again
 LARGEST = 2048
+SIZE, HEAP = (800, 480), "32M"
+PANELS = ("nt35510", "otm8009a", "none")  # of firmware_build/firmware_bench
 
 
 def arguments(command: Parser) -> None:
@@ -34,6 +39,10 @@ def arguments(command: Parser) -> None:
         ("uff board", "a board whose files stay in the cache"),
         ("uff board --folder mine/ --size 480x272 --no-open", "another board, another screen"),
         ("uff board --screenshot screen.png", "what it shows at its start"),
+        (
+            "uff board --firmware firmware.elf",
+            "the image of the STM32H747I-DISCO, instruction by instruction",
+        ),
     )
     command.add_argument(
         "--folder",
@@ -44,7 +53,7 @@ def arguments(command: Parser) -> None:
     command.add_argument(
         "--size",
         type=screen_size,
-        default="800x480",
+        default=f"{SIZE[0]}x{SIZE[1]}",
         metavar="WxH",
         help="pixels of the screen (default: 800x480, as on the STM32H747I-DISCO)",
     )
@@ -59,8 +68,20 @@ def arguments(command: Parser) -> None:
     command.add_argument(
         "--heap",
         type=heap_size,
-        default="32M",
+        default=HEAP,
         help="MicroPython's memory, like 15M (default: 32M)",
+    )
+    command.add_argument(
+        "--firmware",
+        type=Path,
+        metavar="ELF",
+        help="run this image of the STM32H747I-DISCO (built with UART_REPL=1) on the firmware "
+        "bench instead; slower than the board, its flash begins empty and is forgotten",
+    )
+    command.add_argument(
+        "--panel",
+        choices=PANELS,
+        help="what is plugged into the bench's board (default: nt35510)",
     )
     instead = command.add_mutually_exclusive_group()
     instead.add_argument(
@@ -112,6 +133,7 @@ def do(options: argparse.Namespace) -> int:
         import aiohttp  # noqa: F401
     except ImportError:
         raise DataError("The page needs the package aiohttp: pip install -e host") from None
+    _check_bench(options)
     files.check_outputs(options.screenshot)
     folder = options.folder or files.cache_folder() / "board"
     if options.screenshot:
@@ -123,10 +145,40 @@ def do(options: argparse.Namespace) -> int:
         with contextlib.suppress(KeyboardInterrupt, asyncio.CancelledError):
             asyncio.run(_terminable(_serve(options, folder)))
             return 0
-        options.console.print(
-            f"The board is off. Its files stay in {folder}.", highlight=False, soft_wrap=True
-        )
+        stay = "" if options.firmware else f" Its files stay in {folder}."
+        options.console.print(f"The board is off.{stay}", highlight=False, soft_wrap=True)
     return 0
+
+
+def _check_bench(options: argparse.Namespace) -> None:
+    """The bench has the board's own screen, memory and files."""
+    if options.firmware:
+        for name, value in (
+            ("--folder", options.folder),
+            ("--size", options.size != SIZE),
+            ("--heap", options.heap != HEAP),
+            ("--latency", options.latency),
+        ):
+            if value:
+                raise DataError(f"{name} does not go with --firmware.")
+    elif options.panel:
+        raise DataError("--panel goes with --firmware alone.")
+
+
+def _board(options: argparse.Namespace, folder: Path) -> RunningBoard:
+    from uff_host.virtual_board.running_board import RunningBoard
+
+    def report(line: str) -> None:
+        options.console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+    return RunningBoard(
+        folder,
+        options.size,
+        heap=options.heap,
+        image=options.firmware,
+        panel=options.panel or PANELS[0],
+        on_report=report,
+    )
 
 
 async def _terminable(work: Coroutine[Any, Any, None]) -> None:
@@ -143,11 +195,10 @@ async def _terminable(work: Coroutine[Any, Any, None]) -> None:
 
 
 async def _serve(options: argparse.Namespace, folder: Path) -> None:
-    from uff_host.virtual_board.running_board import RunningBoard
     from uff_host.virtual_board.server import Server
 
     console: Console = options.console
-    board = RunningBoard(folder, options.size, heap=options.heap)
+    board = _board(options, folder)
     async with board:
 
         def complain(sentence: str) -> None:
@@ -166,7 +217,7 @@ async def _serve(options: argparse.Namespace, folder: Path) -> None:
             for name, value in (
                 ("Page", server.url),
                 ("mpremote", f"mpremote connect {board.port.path}"),
-                ("Files", f"{folder}"),
+                ("Files", board.files),
             ):
                 console.print(f"{name + ':':10}{value}", highlight=False, soft_wrap=True)
             console.print("Ctrl-C ends the board.", highlight=False)
@@ -187,9 +238,7 @@ def _has_desktop() -> bool:
 
 
 async def _screenshot(options: argparse.Namespace, folder: Path) -> None:
-    from uff_host.virtual_board.running_board import RunningBoard
-
-    async with RunningBoard(folder, options.size, heap=options.heap) as board:
+    async with _board(options, folder) as board:
         await board.settled()
         board.hardware.framebuffer.write_png(options.screenshot)
     options.console.print(f"{options.screenshot}", highlight=False, soft_wrap=True)
@@ -197,8 +246,7 @@ async def _screenshot(options: argparse.Namespace, folder: Path) -> None:
 
 async def _latency(options: argparse.Namespace, folder: Path) -> None:
     from uff_host.virtual_board import latency
-    from uff_host.virtual_board.running_board import RunningBoard
 
-    async with RunningBoard(folder, options.size, heap=options.heap) as board:
+    async with _board(options, folder) as board:
         speed = await latency.measure(board)
     options.console.print(speed.sentences(), highlight=False)

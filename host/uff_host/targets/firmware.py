@@ -45,22 +45,30 @@ class FirmwareTarget(EmulatorTarget):
         Raises:
             DeviceError: There is no image or no bench, or it does not start.
         """
-        self._bench = (bench or bench_program()).resolve()
-        if not self._bench.is_file():
-            raise DeviceError(
-                f"There is no bench {self._bench}: build it by `make firmware-bench`."
-            )
-        if not firmware.is_file():
-            raise DeviceError(
-                f"There is no firmware {firmware}: build it by "
-                "`make firmware BOARD=STM32H747I_DISCO UART_REPL=1`."
-            )
-        self._firmware, self._log = firmware, log
+        self._bench, self._firmware = bench_and_image(bench, firmware)
+        self._log = log
         super().__init__(folder=None, scripts=scripts, silence_s=silence_s, on_line=on_line)
 
     def _command(self) -> list[str]:
         log = str(self._log.resolve()) if self._log else "violations.log"
-        return [str(self._bench), "--pty", "--log", log, str(self._firmware.resolve())]
+        return [str(self._bench), "--pty", "--panel", "nt35510", "--log", log, str(self._firmware)]
+
+
+def bench_and_image(bench: Path | None, image: Path) -> tuple[Path, Path]:
+    """Both as absolute paths. bench: see FirmwareTarget.
+
+    Raises:
+        DeviceError: One of them is not there.
+    """
+    bench = (bench or bench_program()).resolve()
+    if not bench.is_file():
+        raise DeviceError(f"There is no bench {bench}: build it by `make firmware-bench`.")
+    if not image.is_file():
+        raise DeviceError(
+            f"There is no firmware {image}: build it by "
+            "`make firmware BOARD=STM32H747I_DISCO UART_REPL=1`."
+        )
+    return bench, image.resolve()
 
 
 def bench_program() -> Path:

@@ -123,6 +123,10 @@ class FT6x06Model:
         """How many presses of these fingers no scan has seen."""
         return sum(1 for event in self._waiting if event[0] in fingers and event[1] == PRESS)
 
+    def waits(self) -> bool:
+        """Whether anything was done that no scan has seen."""
+        return bool(self._waiting)
+
     def settle(self) -> None:
         """What waits has happened while nobody looked: the next scan sees how it ended."""
         for number, event, x, y in self._waiting:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import time
 from collections import defaultdict, deque
@@ -40,7 +41,10 @@ class Hardware:
     when a LED changes.
     """
 
-    def __init__(self, width: int, height: int) -> None:
+    def __init__(self, width: int, height: int, *, own_time: bool = False) -> None:
+        """own_time: the controller scans by the time that the device tells, not by the host's."""
+        self.device_s = 0.0  # its own time, where it tells it
+        self._own_time = own_time
         self.framebuffer = Framebuffer(width, height)
         self.touch = FT6x06Model(width=width, height=height)
         self.leds = [False] * LEDS
@@ -53,7 +57,7 @@ class Hardware:
         self.on_words: Callable[[], None] = lambda: None
         # What each finger is yet to do, and when.
         self._queues: defaultdict[int, deque[tuple[float, Move]]] = defaultdict(deque)
-        self._read_s = time.monotonic()  # when the device last looked
+        self._read_s = self._now_s()  # when the device last looked
 
     def reset(self) -> None:
         """The reset line: LEDs off, controller as after power-on. The panel keeps its pixels."""
@@ -66,6 +70,9 @@ class Hardware:
         """What fingers were about to do happens now, unseen: those that are down then stay so."""
         self._carry_out(math.inf)
         self.touch.settle()
+
+    def _now_s(self) -> float:
+        return self.device_s if self._own_time else time.monotonic()
 
     # ---- the device's side ----
 
@@ -86,6 +93,13 @@ class Hardware:
         elif isinstance(packet, wire.Words):
             self.words = packet.text
             self.on_words()
+        elif isinstance(packet, wire.Now):
+            self.device_s = packet.us / 1e6
+        elif isinstance(packet, wire.TouchReset):
+            self.touch.reset()
+        elif isinstance(packet, wire.Probe):
+            there = not self.touch.dead and packet.address == self.touch.address
+            return wire.answer(packet.question, status=0 if there else errno.ENODEV)
         elif isinstance(packet, wire.Clock):
             self.ahead_us = packet.ahead_us
         elif isinstance(packet, wire.Button):
@@ -95,7 +109,7 @@ class Hardware:
         return None
 
     def _transfer(self, packet: wire.Read | wire.Write) -> bytes:
-        now_s = time.monotonic()
+        now_s = self._now_s()
         if now_s - self._read_s > UNREAD_S:
             self.settle()
         self._read_s = now_s
@@ -119,7 +133,7 @@ class Hardware:
         apart as they were made, so that the controller's 100 scans a second see them all. Moves
         that come faster than that join: what waits of a finger between two presses is bounded.
         """
-        now_ms = time.monotonic() * 1e3
+        now_ms = self._now_s() * 1e3
         begun: dict[int, float] = {}  # of each finger, when it is done with what it did before
         first_ms: float | None = None
         waits = False

@@ -15,6 +15,7 @@ from typing import Self
 from uff_host.errors import DeviceError
 from uff_host.patience import Patience, comes
 from uff_host.targets.unix import unix_firmware
+from uff_host.virtual_board.bench import BenchDevice
 from uff_host.virtual_board.device import Device
 from uff_host.virtual_board.framebuffer import Rectangle
 from uff_host.virtual_board.hardware import Hardware
@@ -22,8 +23,8 @@ from uff_host.virtual_board.serial_port import SerialPort
 
 BACKLOG = 16384  # characters of console that a new page is shown
 # Each as patience.py counts.
-QUIET_S = 0.3
-FIRST_FRAME_S = 20.0
+QUIET_S, QUIET_OF_IMAGE_S = 0.3, 6.0
+FIRST_FRAME_S, FIRST_FRAME_OF_IMAGE_S = 20.0, 120.0
 ANSWER_S = 10.0  # of the REPL
 LIFE = "\x1b[!p"  # "soft terminal reset": what pages hear after a reset that is no soft one
 RAW, COOKED = "raw REPL; CTRL-B to exit\r\n>", 'Type "help()" for more information.'
@@ -51,6 +52,9 @@ class RunningBoard:
         firmware: Path | None = None,
         library: Path | None = None,
         heap: str = "32M",
+        image: Path | None = None,
+        panel: str = "nt35510",
+        on_report: Callable[[str], None] = lambda line: None,
     ) -> None:
         """Prepare a board.
 
@@ -60,17 +64,28 @@ class RunningBoard:
             firmware: The unix port's executable; by default ${UFF_UNIX}, else that of `make unix`.
             library: What it sees as /checkout; by default device/ of the checkout.
             heap: Size of MicroPython's heap, as -X heapsize takes it.
+            image: Instead of the unix port and a folder, the board's own image on the firmware
+                bench.
+            panel, on_report: See BenchDevice.
 
         Raises:
             DeviceError: There is no firmware.
             DataError: There is no checkout.
         """
         self.folder = folder
+        self.files = "in the bench, forgotten with it" if image else str(folder)
+        self._image = image
         self.hardware = Hardware(*size)
-        path = firmware or unix_firmware()
-        if not (path.is_file() and os.access(path, os.X_OK)):
-            raise DeviceError(f"There is no firmware {path}: build it by `make unix`.")
-        self.device = Device(path, folder, self.hardware, self._output, library=library, heap=heap)
+        self.device: Device | BenchDevice
+        if image:
+            self.device = BenchDevice(image, self.hardware, self._output, on_report, panel=panel)
+        else:
+            path = firmware or unix_firmware()
+            if not (path.is_file() and os.access(path, os.X_OK)):
+                raise DeviceError(f"There is no firmware {path}: build it by `make unix`.")
+            self.device = Device(
+                path, folder, self.hardware, self._output, library=library, heap=heap
+            )
         self.device.on_reset = self._after_reset
         self.on_text: Callable[[str], None] = lambda text: None
         self.backlog = ""
@@ -86,20 +101,24 @@ class RunningBoard:
             DeviceError: Another virtual board has the folder.
             OSError: The folder cannot be made.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._lock = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
+        if self._image is None:
+            self._take(self.folder)
+        self.port = SerialPort(self.device.input, lambda: self.device.hold(False))
+        self.device.on_room = self.port.resume
+        self._running = asyncio.create_task(self.device.run())
+        return self
+
+    def _take(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             os.close(self._lock)
             raise DeviceError(
-                f"Another virtual board runs in {self.folder}. End it, or give this one a folder "
+                f"Another virtual board runs in {folder}. End it, or give this one a folder "
                 "of its own with --folder."
             ) from None
-        self.port = SerialPort(self.device.input, lambda: self.device.hold(False))
-        self.device.on_room = self.port.resume
-        self._running = asyncio.create_task(self.device.run())
-        return self
 
     async def __aexit__(
         self,
@@ -113,7 +132,8 @@ class RunningBoard:
                 await self._running
         if self.port is not None:
             self.port.close()
-        os.close(self._lock)
+        if self._lock >= 0:
+            os.close(self._lock)
 
     async def ended(self) -> None:
         """Wait until the board goes off.
@@ -155,8 +175,10 @@ class RunningBoard:
             drawn = True
             quiet.renew()
 
-        first = Patience(FIRST_FRAME_S, *self._processes())
-        quiet = Patience(QUIET_S, *self._processes())
+        first_s = FIRST_FRAME_OF_IMAGE_S if self._image else FIRST_FRAME_S
+        first = Patience(first_s, *self._processes())
+        quiet_s = QUIET_OF_IMAGE_S if self._image else QUIET_S
+        quiet = Patience(quiet_s, *self._processes())
         self.hardware.on_frame = note
         while not (quiet.over and drawn):
             assert self._running is not None
@@ -167,7 +189,7 @@ class RunningBoard:
                     return  # something on the screen never rests
                 lines = self.backlog.strip().splitlines()
                 said = f" Its console's last line: {lines[-1].strip()}" if lines else ""
-                raise DeviceError(f"The board drew nothing for {FIRST_FRAME_S:g} s.{said}")
+                raise DeviceError(f"The board drew nothing for {first_s:g} s.{said}")
             await asyncio.sleep(0.02)
 
     @contextlib.asynccontextmanager

@@ -277,7 +277,7 @@ class Server:
                 "width": framebuffer.width,
                 "height": framebuffer.height,
                 "port": port.path if port else "",
-                "folder": str(self._board.folder),
+                "folder": self._board.files,
             }
         )
         page.tell(leds=self._hardware.leds)

@@ -12,8 +12,14 @@ device/virtual_board/__init__.py, little-endian:
     <BB      'B', question                           is the user button held? asks
     <Bq      'T', microseconds                       the clock was set so far before the host's
 
+Of the firmware bench (firmware_build/firmware_bench/wires.c) alone:
+
+    <Bq      'N', microseconds                       its own time since power-on; before a question
+    <BBB     'A', question, address                  I2C: does anybody answer? asks
+    <B       'Z'                                     the touch controller was reset
+
 A question has a number, and its answer of 64 bytes begins with that number and a status: 0, or the
-errno of the OSError that the device is to raise.
+errno of the OSError that the device is to raise. To the bench goes RESET, too: its reset button.
 """
 
 from __future__ import annotations
@@ -25,6 +31,7 @@ from uff_host.errors import DeviceError
 
 PACKET_BYTES = 9 + 65536
 ANSWER_BYTES = 64
+RESET = b"X"
 
 
 @dataclass(frozen=True)
@@ -92,7 +99,27 @@ class Clock:
     ahead_us: int
 
 
-Packet = Hello | Frame | Led | Read | Write | Button | Clock | Words
+@dataclass(frozen=True)
+class Now:
+    """The board's own time since power-on."""
+
+    us: int
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Does an I2C device answer to its address?"""
+
+    question: int
+    address: int
+
+
+@dataclass(frozen=True)
+class TouchReset:
+    """The touch controller's reset line was released."""
+
+
+Packet = Hello | Frame | Led | Read | Write | Button | Clock | Words | Now | Probe | TouchReset
 
 
 def decode(data: bytes) -> Packet:
@@ -121,6 +148,12 @@ def decode(data: bytes) -> Packet:
             return Clock(*struct.unpack("<q", view[1:]))
         elif kind == b"S":
             return Words(data[1:].decode())
+        elif kind == b"N":
+            return Now(*struct.unpack("<q", view[1:]))
+        elif kind == b"A":
+            return Probe(*struct.unpack("<BB", view[1:]))
+        elif data == b"Z":
+            return TouchReset()
         elif data == b"\0":
             return Hello()
     except (struct.error, UnicodeDecodeError):
