@@ -187,12 +187,15 @@ class Firefox:
         return page
 
 
+PRIVATE = 'user_pref("browser.privatebrowsing.autostart", true);\n'
+
+
 @contextlib.asynccontextmanager
-async def firefox() -> AsyncIterator[Firefox]:
-    """A Firefox without windows, in a profile of its own."""
+async def firefox(private: bool = False) -> AsyncIterator[Firefox]:
+    """A Firefox without windows, in a profile of its own; private: as in a private window."""
     program = next(filter(None, map(shutil.which, NAMES)))
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        (Path(profile) / "user.js").write_text(PREFERENCES)
+        (Path(profile) / "user.js").write_text(PREFERENCES + PRIVATE * private)
         process = await asyncio.create_subprocess_exec(
             *(program, "--headless", "--no-remote", "--profile", profile),
             "--remote-debugging-port=0",

@@ -85,10 +85,10 @@ def place(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator
 @contextlib.asynccontextmanager
 async def visit(browser: str, url: str, **options: Any) -> AsyncIterator[PageDriver]:
     """A browser on the page; what goes wrong there, or is asked of elsewhere, fails the test.
-    options: of Chromium's window, as Playwright has them."""
+    options: of Chromium's window, as Playwright has them; of Firefox, private."""
     here = url.rpartition("/")[0]
     if browser == "firefox":
-        async with firefox.firefox() as fox:
+        async with firefox.firefox(**options) as fox:
             # What PageDriver does with Playwright's page, a FirefoxPage does too.
             driver = PageDriver(cast("Page", await fox.new_page()))
             await driver.come(url)

@@ -52,7 +52,8 @@ async function start() {
     disk: found.disk,
     hello: {
       erases: true,
-      files: found.kept ? "Drawings stay in this browser and go nowhere else." : "This browser keeps no files here: drawings go with the tab.",
+      files: found.kept ? "Drawings stay in this browser and go nowhere else. A private window forgets them when it closes."
+        : "This window keeps no files (is it a private one?): drawings go with the tab. Save them to keep them.",
     },
     tell: (message) => self.postMessage(message),
     draw: (buffer) => self.postMessage(buffer, [buffer]),
