@@ -4,7 +4,17 @@ import gc
 from array import array
 from math import ldexp
 
-from uff_checks import contents, image, planned, raises, run, scratch, small_samples, umount
+from uff_checks import (
+    contents,
+    image,
+    not_in_16_mb,
+    planned,
+    raises,
+    run,
+    scratch,
+    small_samples,
+    umount,
+)
 
 import ridge
 from uff import Dataset, FormatError, LabelEmbedding, Options, model
@@ -466,6 +476,7 @@ def test_memory_is_what_the_plan_says():
 
 
 def test_no_slice_is_longer_than_twenty_million_multiply_adds():
+    not_in_16_mb()
     for name, copies in (("uff_conv", 0), ("uff_kernel", 0), ("uff_kernel", 15)):
         each = 160 if not copies else 11
         trainer = Trainer(

@@ -2,7 +2,7 @@
 
 import gc
 
-from uff_checks import planned, raises, run, small_samples
+from uff_checks import not_in_16_mb, planned, raises, run, small_samples
 
 from uff import DoesNotFit, Options
 from uff.train import Trainer
@@ -105,6 +105,7 @@ def test_more_images_neurons_or_classes_never_cost_less():
 
 
 def test_no_slice_is_longer_than_twenty_million_multiply_adds():
+    not_in_16_mb()
     # The default network on whole images; a slice's work follows from the part of the plan it did.
     for each, form in ((160, "primal"), (120, "dual")):
         trainer = Trainer(

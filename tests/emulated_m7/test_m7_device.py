@@ -27,8 +27,6 @@ DRIVEN = (
 # test_capture_screen.py run the application on it.
 TOO_LARGE = ("uff_recogniser", "uff_transfer")
 TOUCH_MODEL = m7.TOP / "host" / "uff_host" / "virtual_board" / "ft6x06_model.py"
-# Holds two trainings of hundreds of whole images at once: more than a board's heap.
-TOO_BIG = "test_no_slice_is_longer_than_twenty_million_multiply_adds"
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +48,6 @@ def board():
 )
 def test_a_device_script_says_on_m7_what_it_says_on_unix(script, board, run_device, tmp_path):
     text = script.read_text()
-    if TOO_BIG in text:
-        text = text.replace(f"def {TOO_BIG}", "def too_big")
     lines: list[str] = []
     error = board.execute(text, script.name, lines.append)
     assert not error, "\n".join([*lines, error])
