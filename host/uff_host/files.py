@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from uff_host.errors import DataError, FormatError
+from uff_host.errors import DataError, DeviceError, FormatError
 
 LARGEST = 2**31 - 1  # bytes of a file: littlefs, and so a board, holds no larger one
 PIECE = 1 << 20
@@ -240,6 +240,22 @@ def checkout() -> Path:
             "`pip install -e host`."
         )
     return top
+
+
+def built(variable: str, *place: str) -> Path:
+    """What an environment variable names, else what `make` puts at this place below
+    firmware_build/build. It need not exist.
+
+    Raises:
+        DeviceError: The package runs without its checkout and the variable is not set.
+    """
+    named = os.environ.get(variable)
+    if named:
+        return Path(named)
+    try:
+        return checkout().joinpath("firmware_build", "build", *place)
+    except DataError as error:
+        raise DeviceError(f"{error} Or name the firmware in {variable}.") from None
 
 
 def pictures() -> Path:

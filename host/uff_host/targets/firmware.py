@@ -6,12 +6,11 @@ board's flash holds is gone with it.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 from uff_host import files
-from uff_host.errors import DataError, DeviceError
+from uff_host.errors import DeviceError
 from uff_host.targets.emulator import EmulatorTarget
 
 
@@ -72,16 +71,5 @@ def bench_and_image(bench: Path | None, image: Path) -> tuple[Path, Path]:
 
 
 def bench_program() -> Path:
-    """${UFF_FIRMWARE_BENCH}, else what `make firmware-bench` builds. It need not exist.
-
-    Raises:
-        DeviceError: The package runs without its checkout and the variable is not set.
-    """
-    named = os.environ.get("UFF_FIRMWARE_BENCH")
-    if named:
-        return Path(named)
-    try:
-        built = files.checkout() / "firmware_build" / "build" / "firmware_bench"
-    except DataError as error:
-        raise DeviceError(f"{error} Or name the bench in UFF_FIRMWARE_BENCH.") from None
-    return built / "firmware_bench"
+    """${UFF_FIRMWARE_BENCH}, else what `make firmware-bench` builds; see files.built()."""
+    return files.built("UFF_FIRMWARE_BENCH", "firmware_bench", "firmware_bench")

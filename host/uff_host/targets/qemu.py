@@ -8,13 +8,12 @@ checked and renamed as if they had come by it.
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 from uff_host import files
-from uff_host.errors import DataError, DeviceError
+from uff_host.errors import DeviceError
 from uff_host.progress import OnProgress, Progress, ignore
 from uff_host.targets import transfer
 from uff_host.targets.emulator import EmulatorTarget
@@ -193,15 +192,5 @@ def qemu_command(firmware: Path, counted: bool, words: list[str]) -> list[str]:
 
 
 def m7_firmware() -> Path:
-    """${UFF_M7}, else the image that `make m7` builds. It need not exist.
-
-    Raises:
-        DeviceError: The package runs without its checkout and UFF_M7 is not set.
-    """
-    named = os.environ.get("UFF_M7")
-    if named:
-        return Path(named)
-    try:
-        return files.checkout() / "firmware_build" / "build" / "m7" / "firmware.elf"
-    except DataError as error:
-        raise DeviceError(f"{error} Or name the firmware in UFF_M7.") from None
+    """${UFF_M7}, else the image that `make m7` builds; see files.built()."""
+    return files.built("UFF_M7", "m7", "firmware.elf")

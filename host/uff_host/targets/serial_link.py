@@ -13,7 +13,6 @@ import re
 import secrets
 import select
 from collections.abc import Callable, Iterator
-from types import TracebackType
 from typing import Self
 
 import serial
@@ -78,12 +77,7 @@ class SerialLink:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     # ---- the prompt, and code ----

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from uff_host import files
-from uff_host.errors import DataError, DeviceError
+from uff_host.errors import DeviceError
 from uff_host.patience import Patience
 from uff_host.progress import OnProgress, ignore
 from uff_host.targets.base import Answer, Result, Target
@@ -159,15 +159,5 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def unix_firmware() -> Path:
-    """${UFF_UNIX}, else the executable that `make unix` builds. It need not exist.
-
-    Raises:
-        DeviceError: The package runs without its checkout and UFF_UNIX is not set.
-    """
-    named = os.environ.get("UFF_UNIX")
-    if named:
-        return Path(named)
-    try:
-        return files.checkout() / "firmware_build" / "build" / "unix" / "micropython"
-    except DataError as error:
-        raise DeviceError(f"{error} Or name the firmware in UFF_UNIX.") from None
+    """${UFF_UNIX}, else the executable that `make unix` builds; see files.built()."""
+    return files.built("UFF_UNIX", "unix", "micropython")

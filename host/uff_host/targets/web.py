@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 from uff_host import files
-from uff_host.errors import DataError, DeviceError
+from uff_host.errors import DeviceError
 from uff_host.targets.unix import UnixTarget
 
 HEAP_BYTES = 96 << 20
@@ -55,15 +54,5 @@ class WebTarget(UnixTarget):
 
 
 def web_firmware() -> Path:
-    """${UFF_WEB}, else the module that `make web` builds. It need not exist.
-
-    Raises:
-        DeviceError: The package runs without its checkout and UFF_WEB is not set.
-    """
-    named = os.environ.get("UFF_WEB")
-    if named:
-        return Path(named)
-    try:
-        return files.checkout() / "firmware_build" / "build" / "web" / "page" / "board.wasm"
-    except DataError as error:
-        raise DeviceError(f"{error} Or name the module in UFF_WEB.") from None
+    """${UFF_WEB}, else the module that `make web` builds; see files.built()."""
+    return files.built("UFF_WEB", "web", "page", "board.wasm")

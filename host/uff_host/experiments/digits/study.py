@@ -88,16 +88,10 @@ def pictures(
         DeviceError: The target failed.
         DataError: The application kept another number of drawings.
     """
-    drawer = Composer(layout, writer)
-    for digit in DIGITS:
-        if digit not in drawer.classes:
-            drawer.add_class(digit)
+    person = _with_ten_classes(layout, writer)
     for character in characters:
-        drawer.teach(character, 0)
-    write_recording(folder / "drawings.ufft", drawer.recording())
-    replay(target, folder / "drawings.ufft")
-    target.get(SAMPLES, folder / "drawings.uffs")
-    images = read_samples(folder / "drawings.uffs").images
+        person.teach(character, 0)
+    images = _kept(target, person, folder).images
     if len(images) != len(characters):
         raise DataError(f"The application kept {len(images)} of {len(characters)} drawings.")
     return images
@@ -110,20 +104,31 @@ def drawings(target: Target, layout: Layout, writer: Writer, each: int, folder: 
         DeviceError: The target failed.
         DataError: The application kept another number of drawings.
     """
+    person = _with_ten_classes(layout, writer)
+    for _ in range(each):
+        for digit in DIGITS:
+            person.teach(digit)
+    samples = _kept(target, person, folder)
+    if samples.counts() != [each] * len(DIGITS):
+        raise DataError(f"The application kept {samples.counts()} drawings, {each} of each drawn.")
+    return samples
+
+
+def _with_ten_classes(layout: Layout, writer: Writer) -> Composer:
+    """A person who has added the digits that the application does not begin with."""
     person = Composer(layout, writer)
     for digit in DIGITS:
         if digit not in person.classes:
             person.add_class(digit)
-    for _ in range(each):
-        for digit in DIGITS:
-            person.teach(digit)
+    return person
+
+
+def _kept(target: Target, person: Composer, folder: Path) -> Samples:
+    """What the application has kept when all of a person's touches were replayed."""
     write_recording(folder / "drawings.ufft", person.recording())
     replay(target, folder / "drawings.ufft")
     target.get(SAMPLES, folder / "drawings.uffs")
-    samples = read_samples(folder / "drawings.uffs")
-    if samples.counts() != [each] * len(DIGITS):
-        raise DataError(f"The application kept {samples.counts()} drawings, {each} of each drawn.")
-    return samples
+    return read_samples(folder / "drawings.uffs")
 
 
 # --- What is measured ----------------------------------------------------------------------------

@@ -8,7 +8,6 @@ the baselines is built by `make m7-bench`.
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -82,10 +81,8 @@ class Bench:
 
 
 def firmware() -> Path:
-    """${UFF_M7_BENCH}, else the image that `make m7-bench` builds."""
-    named = os.environ.get("UFF_M7_BENCH")
-    built = files.checkout() / "firmware_build" / "build" / "m7-bench" / "firmware.elf"
-    return Path(named) if named else built
+    """${UFF_M7_BENCH}, else the image that `make m7-bench` builds; see files.built()."""
+    return files.built("UFF_M7_BENCH", "m7-bench", "firmware.elf")
 
 
 def count(
