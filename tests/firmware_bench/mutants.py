@@ -28,6 +28,7 @@ PARTS = {
     "nor_flash": ["fake_clocks.c", "models/quadspi.c"],
     "fmc": ["fake_clocks.c"],
     "rcc": [],
+    "i2c": ["fake_clocks.c"],
     "dsi": [],
     "ltdc": [],
     "panel": [],

@@ -43,7 +43,8 @@ class Board:
 
     def __init__(self, folder: Path, *arguments: str, **environment: str) -> None:
         self.folder = folder
-        self.process = uff_board("--no-open", "--folder", str(folder), *arguments, **environment)
+        where = () if "--firmware" in arguments else ("--folder", str(folder))
+        self.process = uff_board("--no-open", *where, *arguments, **environment)
         assert self.process.stdout is not None
         lines = [self.process.stdout.readline() for _ in range(4)]
         found = re.search(r"(http://\S+)\s.*connect (/\S+)", "".join(lines), re.DOTALL)
