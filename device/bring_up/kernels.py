@@ -7,6 +7,7 @@ from bring_up.bounds import KERNELS
 from bring_up.patterns import xorshift16
 
 M, Q, K, N = 768, 500, 10, 64  # features, neurons, classes, images
+FEW = 32  # rows of a projection
 PATCHED, FILTERS = 16, 32  # images and filters of the patch kernels
 
 
@@ -41,57 +42,57 @@ def kernels(test):
 
 def kernel_calls(alloc, found):
     """(name, function) of each kernel on deterministic data; big arrays from alloc."""
-    order, few = M, 32
     found["shape"] = {
         "filters": FILTERS,
         "features": M,
         "neurons": Q,
         "classes": K,
         "images": N,
-        "rows": few,
+        "rows": FEW,
     }
-    packed = M * (M + 1) // 2
-    x, gram, factor = alloc(2 * N * M), alloc(4 * packed), alloc(4 * packed)
-    w1 = alloc(2 * Q * M)
-    panel, solution = alloc(4 * M * ridge.PANEL), alloc(4 * M * ridge.PANEL)
-    w, v = alloc(2 * K * M), array("i", bytes(4 * K * K))
-    small = alloc(2 * N * (N + 1))
-    size = ridge.work_bytes(M, Q)
-    work = alloc.fast(size) if hasattr(alloc, "fast") else alloc(size)
-    keep = array("H", range(16, M + 16))
-    images = alloc(N * 784)
-    state = 1
-    for i in range(len(images)):
-        state = xorshift16(state)
-        images[i] = state & 255
-    labels = bytearray(i % K for i in range(N))
+    data = Data(alloc)
+    yield from layer_calls(data)
+    yield from solver_calls(data)
+    yield from kernel_layer_calls(data)
+    yield from patch_calls(data)
+
+
+class Data:
+    """Images at random, their features and Gram matrix, weights that repeat, and work space."""
+
+    def __init__(self, alloc):
+        self.alloc = alloc
+        self.x, self.gram = alloc(2 * N * M), alloc(4 * (M * (M + 1) // 2))
+        self.panel = alloc(4 * M * ridge.PANEL)
+        self.w, self.v = alloc(2 * K * M), array("i", bytes(4 * K * K))
+        self.small = alloc(2 * N * (N + 1))
+        size = ridge.work_bytes(M, Q)
+        self.work = alloc.fast(size) if hasattr(alloc, "fast") else alloc(size)
+        self.images, self.keep = alloc(N * 784), array("H", range(16, M + 16))
+        state = 1
+        for i in range(len(self.images)):
+            state = xorshift16(state)
+            self.images[i] = state & 255
+        for i in range(0, len(self.w), 2):
+            self.w[i] = i * 11 & 255
+        self.good = bytearray(8 * N * K)
+        self.one = memoryview(self.x)[: 2 * M]
+        ridge.encode(self.images, self.keep, self.x)
+        ridge.gram(self.x, self.gram, self.work)
+
+
+def layer_calls(data):
+    """From images to goodness."""
+    images, keep, x, gram, work = data.images, data.keep, data.x, data.gram, data.work
+    w, v, small, good, one = data.w, data.v, data.small, data.good, data.one
+    w1 = data.alloc(2 * Q * M)
     for i in range(0, len(w1), 2):
         w1[i] = i * 37 >> 1 & 255
         w1[i + 1] = 0 if i & 6 else 255
-    for i in range(0, len(w), 2):
-        w[i] = i * 11 & 255
-    hidden = alloc(2 * few * Q)
-    sums, counts = alloc(4 * K * M), array("i", bytes(4 * K))
-    good = bytearray(8 * N * K)
-    total, leverage = array("f", bytes(4 * M)), array("f", bytes(4 * N))
-    a, b = array("H", range(16)), array("H", range(16, 32))
-    alpha = array("f", (((i * 7) & 15) - 8 for i in range(N * ridge.PANEL)))
-    unit = alloc(2 * ridge.PANEL * M)
-    rows = memoryview(x)[: 2 * few * M]
-    one = memoryview(x)[: 2 * M]
-    one_hidden = memoryview(hidden)[: 2 * Q]
-    ridge.encode(images, keep, x)
-    ridge.gram(x, gram, work)
-    kept = bytearray(small)
-    pixels, features = alloc(2 * PATCHED * 784), alloc(2 * PATCHED * 32 * FILTERS)
-    ridge.encode(memoryview(images)[: 784 * PATCHED], array("H", range(784)), pixels)
-    filters = array("h", ((i * 37 & 255) - 128 for i in range(36 * FILTERS)))
-    bias = array("i", (i * 1001 for i in range(FILTERS)))
-    patch_work = alloc(max(ridge.patch_work_bytes(), ridge.patch_work_bytes(FILTERS)))
-    patch_gram, patch_sums = bytearray(4 * 36 * 37 // 2), bytearray(4 * 36)
-    drawn, copied = memoryview(images)[:784], bytearray(15 * 784)
-    block = bytearray(4 * ridge.PANEL * ridge.PANEL)
-    diagonal = float(ridge.trace(gram) // M)
+    hidden = data.alloc(2 * FEW * Q)
+    rows, one_hidden = memoryview(x)[: 2 * FEW * M], memoryview(hidden)[: 2 * Q]
+    sums, counts = data.alloc(4 * K * M), array("i", bytes(4 * K))
+    labels = bytearray(i % K for i in range(N))
 
     yield "encode", lambda: ridge.encode(images, keep, x)
     yield "gram add", lambda: ridge.gram(x, gram, work)
@@ -103,7 +104,20 @@ def kernel_calls(alloc, found):
     yield "goodness", lambda: ridge.goodness(x, w, v, good)
     yield "nearest", lambda: ridge.nearest(one, x)
     yield "crc32", lambda: ridge.crc32(gram)
-    yield "factor", lambda: ridge.factor(gram, factor, work, last=order, diagonal=diagonal)
+
+
+def solver_calls(data):
+    """The factor of the Gram matrix, and what is solved with it."""
+    x, gram, panel, work = data.x, data.gram, data.panel, data.work
+    factor, solution = data.alloc(4 * (M * (M + 1) // 2)), data.alloc(4 * M * ridge.PANEL)
+    total, leverage = array("f", bytes(4 * M)), array("f", bytes(4 * N))
+    a, b = array("H", range(16)), array("H", range(16, 32))
+    alpha = array("f", (((i * 7) & 15) - 8 for i in range(N * ridge.PANEL)))
+    unit = data.alloc(2 * ridge.PANEL * M)
+    block = bytearray(4 * ridge.PANEL * ridge.PANEL)
+    diagonal = float(ridge.trace(gram) // M)
+
+    yield "factor", lambda: ridge.factor(gram, factor, work, last=M, diagonal=diagonal)
     ridge.contrast(x, M, a, b, panel)
     yield "contrast", lambda: ridge.contrast(x, M, a, b, panel)
     yield "solve", lambda: ridge.solve(factor, panel, solution, work)
@@ -111,25 +125,39 @@ def kernel_calls(alloc, found):
     yield "combine", lambda: ridge.combine(x, alpha, N, panel)
     yield "unit_rows", lambda: ridge.unit_rows(panel, M, unit)
     yield "inverse block", lambda: ridge.inverse_block(factor, M, 0, ridge.PANEL, block, work)
-    ridge.kernel(x, M, small, work)
-    kept[:] = small
+
+
+def kernel_layer_calls(data):
+    """A kernel class layer, and the copies of an image that it learns."""
+    x, v, small, good, one = data.x, data.v, data.small, data.good, data.one
+    ridge.kernel(x, M, small, data.work)
+    kept = bytearray(small)
 
     def powers():
         small[:] = kept
         ridge.powers(small, 0, N)
 
     yield "powers", powers
-    weights, some = memoryview(w)[: 2 * K * N], bytearray(4 * N)
+    weights, some = memoryview(data.w)[: 2 * K * N], bytearray(4 * N)
     yield (
         "kernel goodness",
         lambda: ridge.kernel_goodness(one, x, weights, v, 21, good[: 8 * K], some),
     )
+    drawn, copied = memoryview(data.images)[:784], bytearray(15 * 784)
     yield "copies", lambda: ridge.copies(drawn, 28, 28, copied)
-    yield (
-        "patch gram",
-        lambda: ridge.patch_gram(pixels, 28, 28, patch_gram, patch_sums, patch_work),
-    )
+
+
+def patch_calls(data):
+    """A patch layer."""
+    pixels = data.alloc(2 * PATCHED * 784)
+    features = data.alloc(2 * PATCHED * 32 * FILTERS)
+    ridge.encode(memoryview(data.images)[: 784 * PATCHED], array("H", range(784)), pixels)
+    filters = array("h", ((i * 37 & 255) - 128 for i in range(36 * FILTERS)))
+    bias = array("i", (i * 1001 for i in range(FILTERS)))
+    work = data.alloc(max(ridge.patch_work_bytes(), ridge.patch_work_bytes(FILTERS)))
+    gram, sums = bytearray(4 * 36 * 37 // 2), bytearray(4 * 36)
+    yield "patch gram", lambda: ridge.patch_gram(pixels, 28, 28, gram, sums, work)
     yield (
         "patch features",
-        lambda: ridge.patch_features(pixels, 28, 28, filters, bias, 1000, features, patch_work),
+        lambda: ridge.patch_features(pixels, 28, 28, filters, bias, 1000, features, work),
     )

@@ -45,8 +45,10 @@ class Drawing:
     def pointer(self) -> Iterator[tuple[int, int, int, bool]]:
         """t_ms, x, y, pressed; each stroke ends with its last point, not pressed."""
         for stroke in self.strokes:
-            for t, x, y in stroke.tolist():
+            reports = stroke.tolist()
+            for t, x, y in reports:
                 yield t, x, y, True
+            t, x, y = reports[-1]
             yield t + REPORT_MS, x, y, False
 
 

@@ -58,9 +58,9 @@ def crc(square: npt.NDArray[Any]) -> int:
     return zlib.crc32(pack_lower(square).astype("<i4").tobytes())
 
 
-def uses_dual(form: Form, n: int, features: int) -> bool:
+def uses_dual(form: Form, rows: int, features: int) -> bool:
     """Whether the kernel of the images is solved instead of the Gram of the features."""
-    return form == "dual" or (form == "auto" and n < features)
+    return form == "dual" or (form == "auto" and rows < features)
 
 
 def scaled_to_unit(values: npt.NDArray[np.float32], squares: npt.NDArray[np.float32]) -> Int16:

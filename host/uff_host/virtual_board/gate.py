@@ -66,11 +66,11 @@ class _Connection(asyncio.Protocol):
             self._gate.went(self._transport)
             self._transport.abort()
 
-    def connection_lost(self, error: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:
         self.stays()
         if self._transport:
             self._gate.went(self._transport)
-        self._inner.connection_lost(error)
+        self._inner.connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         self._inner.data_received(data)
