@@ -1,7 +1,7 @@
 """Recorded touches, `.ufft`: Replay gives them as a touch object would, Recorder writes what one
 gives.
 
-    header   <4sHHHHI   UFFT, version 1, header bytes 16, width, height of the screen, records
+    header   <4sHHHHI   UFFT, version 2, header bytes 16, width, height of the screen, records
     record   <IBBHH     t_ms from the start, id, event, x, y; as drivers.touch.Touch
     end      <I         CRC-32 of all before
 """
@@ -15,7 +15,7 @@ from ridge import crc32
 from uff.files import discard, open_file, replace, sync
 
 MAGIC = b"UFFT"
-VERSION = 1
+VERSION = 2
 HEADER = "<4sHHHHI"
 RECORD = "<IBBHH"
 HEADER_BYTES = calcsize(HEADER)
@@ -112,6 +112,11 @@ def _check(path, width, height, block):
         if len(header) < HEADER_BYTES or header[:4] != MAGIC:
             raise ValueError("%s: not a touch recording, which begins with UFFT" % path)
         _, version, skip, wide, high, count = unpack_from(HEADER, header, 0)
+        if version == 1:
+            raise ValueError(
+                "%s: recorded with an older application, whose pages were others; record it anew"
+                % path
+            )
         if version != VERSION or skip != HEADER_BYTES:
             raise ValueError("%s: want version %d, got %d" % (path, VERSION, version))
         if size != HEADER_BYTES + count * RECORD_BYTES + 4:

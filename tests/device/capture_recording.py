@@ -42,6 +42,8 @@ for bit in range(8 * len(data)):
     refused("x.ufft", "")
 changed(data + b"\x00")
 refused("x.ufft", "want 70 bytes for 5 touches, got 71")
+changed(data[:4] + b"\x01" + data[5:])
+refused("x.ufft", "recorded with an older application")
 refused("wrong0.ufft", "touches that no controller reports")
 refused("wrong1.ufft", "touches that no controller reports")
 refused("small.ufft", "made on a screen of 800 x 480, this one has 480 x 272", 480, 272)

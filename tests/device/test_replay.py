@@ -22,6 +22,7 @@ from uff_host.formats.touch_recording import (
     LIFT,
     PRESS,
     RECORD,
+    VERSION,
     Report,
     TouchRecording,
     pack_recording,
@@ -89,7 +90,7 @@ def test_both_sides_have_the_same_layout():
     for name, wanted in (("HEADER", HEADER), ("RECORD", RECORD)):
         assert re.findall(rf'^{name} = "(.*)"$', text, re.MULTILINE) == [wanted]
     assert re.findall(r'^MAGIC = b"(.*)"$', text, re.MULTILINE) == ["UFFT"]
-    assert re.findall(r"^VERSION = (\d+)$", text, re.MULTILINE) == ["1"]
+    assert re.findall(r"^VERSION = (\d+)$", text, re.MULTILINE) == [str(VERSION)]
     driver = (DEVICE / "drivers" / "touch.py").read_text()
     for name, number in (("PRESS", PRESS), ("LIFT", LIFT), ("CONTACT", CONTACT)):
         assert re.findall(rf"^{name} = const\((\d)\)$", driver, re.MULTILINE) == [str(number)]
@@ -134,7 +135,7 @@ def test_touches_that_cannot_be_are_neither_written_nor_read(report):
     with pytest.raises(FormatError, match="touch 1 cannot be"):
         pack_recording(wrong)
     if report.x >= 0 and report.t_ms < 2**32:
-        body = struct.pack(HEADER, b"UFFT", 1, 16, 800, 480, 2)
+        body = struct.pack(HEADER, b"UFFT", VERSION, 16, 800, 480, 2)
         body += b"".join(struct.pack(RECORD, *one) for one in wrong.reports)
         with pytest.raises(FormatError, match="touch 1 cannot be"):
             unpack_recording(body + struct.pack("<I", zlib.crc32(body)))
@@ -143,7 +144,7 @@ def test_touches_that_cannot_be_are_neither_written_nor_read(report):
 def test_the_device_refuses_and_replays_the_same_files(run_device, tmp_path):
     write_recording(tmp_path / "small.ufft", SMALL)
     for number, wrong in enumerate([Report(4, 0, 2, 1, 1), Report(9, 2, 2, 1, 1)]):
-        body = struct.pack(HEADER, b"UFFT", 1, 16, 800, 480, 2)
+        body = struct.pack(HEADER, b"UFFT", VERSION, 16, 800, 480, 2)
         body += struct.pack(RECORD, 5, 0, 0, 1, 1) + struct.pack(RECORD, *wrong)
         data = body + struct.pack("<I", zlib.crc32(body))
         (tmp_path / f"wrong{number}.ufft").write_bytes(data)

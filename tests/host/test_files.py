@@ -154,7 +154,7 @@ def model_head(total: int) -> bytes:
         (read_model, b""),
         (read_model, model_head(5000)),
         (read_recording, b""),
-        (read_recording, struct.pack(SESSION_HEADER, b"UFFT", 1, 16, 800, 480, 100)),
+        (read_recording, struct.pack(SESSION_HEADER, b"UFFT", 2, 16, 800, 480, 100)),
         (lambda path: read_predictions(path, 20, 3), b""),
         (lambda path: read_idx(path, 3), b""),
         (lambda path: read_idx(path, 3), struct.pack(">4B3I", 0, 0, 8, 3, 9, 9, 9)),

@@ -15,13 +15,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from uff_host import patience
-from uff_host.errors import DataError
+from uff_host.errors import DataError, FormatError
 from uff_host.formats.touch_recording import (
     CONTACT,
     LIFT,
     PRESS,
+    Report,
     TouchRecording,
     pack_recording,
+    unpack_recording,
     write_recording,
 )
 from uff_host.handwriting import CAPITALS, CHARACTERS, DIGITS, SMALL, Drawing, Field, Writer
@@ -347,3 +349,11 @@ def test_a_scribble_follows_from_hand_and_number():
 def test_a_scribble_wants_a_field():
     with pytest.raises(DataError, match="40 x 40"):
         Writer(1).scribble(0, Field(0, 0, 39, 100))
+
+
+def test_a_recording_of_an_older_application_is_refused_with_a_sentence() -> None:
+    data = bytearray(pack_recording(TouchRecording(800, 480, [Report(0, 0, PRESS, 1, 2)])))
+    unpack_recording(bytes(data))
+    data[4] = 1
+    with pytest.raises(FormatError, match=r"^old\.ufft was recorded with an older application"):
+        unpack_recording(bytes(data), "old.ufft")

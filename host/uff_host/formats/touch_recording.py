@@ -17,7 +17,7 @@ from uff_host import files
 from uff_host.errors import FormatError
 
 MAGIC = b"UFFT"
-VERSION = 1
+VERSION = 2
 HEADER = "<4sHHHHI"  # magic, version, header bytes, width, height, records
 RECORD = "<IBBHH"  # t_ms, id, event, x, y
 PRESS, LIFT, CONTACT = 0, 1, 2
@@ -82,6 +82,11 @@ def unpack_recording(data: bytes, what: str = "recording") -> TouchRecording:
             f"{what} is no touch recording: it does not begin with {MAGIC.decode()}."
         )
     _, version, header, width, height, count = struct.unpack_from(HEADER, data)
+    if version == 1:
+        raise FormatError(
+            f"{what} was recorded with an older application, whose pages were others: "
+            "record it anew."
+        )
     if version != VERSION or header != size:
         raise FormatError(
             f"{what} has version {version} of touch recordings, this reads {VERSION}."
