@@ -8,7 +8,8 @@ from . import widgets
 from .page import Page
 from .sample_page import SamplePage
 
-AXES = "Row: its class. Column: what it is taken for."
+AXES = "Row: its class. Column: taken for."
+ROOMY = 6  # classes whose table has larger letters
 
 
 class CheckPage(Page):
@@ -48,9 +49,9 @@ class CheckPage(Page):
         if not wrong:
             note = "Each left out once: all are known"
         elif wrong == 1:
-            note = "Tap the wrong one to change it"
+            note = "Tap it to change it"
         else:
-            note = "Tap one of the %d wrong to change it" % wrong
+            note = "Tap a drawing to change it"
         widgets.title(self.screen, self.places["title"], text, note)
         if not wrong:
             x, y, _, _ = self.places["thumbnail 0"]
@@ -99,10 +100,14 @@ class CheckPage(Page):
     def _table(self):
         screen, names, k = self.screen, self.app.recogniser.names, self.layout.classes
         x, y, width, height = self.places["table"]
-        font = screen.tiny
-        screen.text(font, font.fit(AXES, width), x, y, colours.DIM, colours.BACK)
-        y += font.height + 2
-        tall = min((height - font.height - 2) // (k + 1), 2 * self.layout.touch // 3)
+        font = screen.small if k <= ROOMY else screen.tiny
+        axes = font.wrap(AXES, width)
+        top = y
+        for line in axes:
+            screen.text(font, line, x, y, colours.DIM, colours.BACK)
+            y += font.height
+        y += 2
+        tall = min((top + height - y) // (k + 1), 2 * self.layout.touch // 3)
         least = font.width("00")
         widest = max([font.width(name) for name in names])
         head = min(widest + 6, width - k * least)

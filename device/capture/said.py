@@ -91,7 +91,9 @@ def standing(app):
     if app.is_learning and (recogniser.network is None or not recogniser.is_checked):
         return ("Learning…", room(count))
     if recogniser.network is None:
-        return (counted(count) if count else "No drawings yet", room(count))
+        if not count:
+            return ("No drawings yet", "Three to five of each are enough")
+        return (counted(count), room(count))
     if recogniser.stale:
         return ("Changed since training: train again",)
     if recogniser.accuracy is None:

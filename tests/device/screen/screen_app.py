@@ -9,9 +9,10 @@ from capture import running as application
 from capture import screen as colours
 from capture.countdown import Countdown
 from capture.font import Font, fonts
-from capture.keyboard_page import capital
-from capture.layout import KEYS, SIGNS, Layout
+from capture.keyboard_page import LONGEST_NAME, capital
+from capture.layout import KEYS, MOST_CLASSES, SIGNS, Layout
 from capture.screen import Screen
+from capture.widgets import Grid
 from uff_checks import RamDisk, contents, exists, mount, raises, run, umount, write
 from user import User, plain_draw
 
@@ -723,6 +724,23 @@ def test_letters_are_there_for_all_that_can_be_typed_and_a_box_for_the_rest():
         plain_draw(main, display.framebuf, "字", 10, 10, palette)
         lit = sum(1 for byte in display.buffer if byte)
         assert 40 < lit < 400, lit
+
+
+def test_the_widest_names_that_can_be_typed_fit_with_any_number_of_classes():
+    for width, height in SIZES:
+        screen = Screen(MemoryDisplay(width, height))
+        for classes in range(2, MOST_CLASSES + 1):
+            layout = Layout(width, height, classes)
+            for page in (layout.draw(), layout.choose()):
+                rect = page["class 0"]
+                for name in (LONGEST_NAME * "W", LONGEST_NAME * "m", "last of wmmm"):
+                    names = [name] + ["%d" % i for i in range(1, classes)]
+                    grid = Grid(screen, layout, names, rect)
+                    lines, font, at = grid._lines[0], grid._name_font, (width, classes, name)
+                    assert "".join(lines).replace(" ", "") == name.replace(" ", ""), at
+                    assert max([font.width(line) for line in lines]) <= rect[2] - 2 * grid.pad, at
+                    room = rect[3] - grid._font.height - 2
+                    assert len(lines) * font.height <= room + 4, at
 
 
 def test_a_full_disk_is_said_and_costs_nothing():
