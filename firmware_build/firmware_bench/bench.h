@@ -85,9 +85,14 @@ void bus_coverage(FILE *file);
 
 // ---- board.c: which models there are, and how they hang together ----
 
-void board_open(void);
+void board_open(const char *flash); // a file with what it holds, made where there is none; NULL: empty and forgotten
 void board_panel(enum display_panel panel, bool supply); // what is plugged in; before board_open()
 void board_close(void);
+bool board_fault(const char *name); // before board_open(). False: there is no such fault
+void board_list_faults(FILE *file);
+void board_cut_at(uint64_t write); // power fails in that program or erasure of the flash, counted from 1
+bool board_lost_power(void);
+void board_after_demo(void);       // the processor was reset while ST's demo ran
 void board_written(model_t *model); // a register of it
 void board_reset(bool power);
 

@@ -10,7 +10,13 @@
 #include "models/rcc.h"
 #include "models/usart.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 bool bench_clock_on(unsigned peripheral) {
     return rcc_clock_on(peripheral);
@@ -103,14 +109,114 @@ static void resets_changed(void) {
 // ---- what has no model of its own ----
 
 static const struct plain_value crc[] = {{0, 0xffffffffu, 0}, {0, 0, 0}};
-// DBGMCU_IDC: STM32H747, revision V (RM0399 63.5.8).
-static const struct plain_value dbgmcu[] = {{0, 0x20036450u, 0xffffffffu}, {0, 0, 0}};
+// DBGMCU_IDC: STM32H747, revision V or Y (RM0399 63.5.8).
+static const struct plain_value revision_v[] = {{0, 0x20036450u, 0xffffffffu}, {0, 0, 0}};
+static const struct plain_value revision_y[] = {{0, 0x10036450u, 0xffffffffu}, {0, 0, 0}};
 static const struct plain_value rtc[] = {{0x0c, 0x00000027u, 0x00000030u}, {0, 0, 0}};
 // OTG_HS: GRSTCTL.AHBIDL, and a reset that is over at once (RM0399 60.14); no cable is in.
 static const struct plain_value otg[] = {
     {0x10, 0x80000000u, 0x80000031u}, {0x14, 0, 0x04000000u}, {0x3c, 0x00002300u, ~0u}, {0, 0, 0}};
 
-void board_open(void) {
+// ---- the flash, in a file ----
+
+// Both dies' memory, inverted: holes of the file are erased. Mapped, so that a bench that is killed loses nothing of it.
+struct flash_file {
+    struct nor_kept kept[NOR_DIES];
+    char magic[8];
+};
+static const char flash_magic[8] = "uFFNOR1";
+static struct flash_file *flash_file;
+
+static void map_flash(const char *path) {
+    const int file = open(path, O_RDWR | O_CREAT, 0666);
+    const off_t size = file < 0 ? -1 : lseek(file, 0, SEEK_END);
+    if (size < 0) {
+        fail("%s cannot be opened: %s", path, strerror(errno));
+    }
+    if (size == 0 && (ftruncate(file, sizeof(struct flash_file)) != 0 ||
+            pwrite(file, flash_magic, sizeof(flash_magic), offsetof(struct flash_file, magic)) != sizeof(flash_magic))) {
+        fail("%s cannot be written: %s", path, strerror(errno));
+    }
+    if (size != 0 && size != (off_t)sizeof(struct flash_file)) {
+        fail("%s holds %lld bytes, and no flash of the bench", path, (long long)size);
+    }
+    flash_file = mmap(NULL, sizeof(struct flash_file), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    close(file);
+    if (flash_file == MAP_FAILED) {
+        fail("%s cannot be mapped: %s", path, strerror(errno));
+    }
+    if (memcmp(flash_file->magic, flash_magic, sizeof(flash_magic)) != 0) {
+        fail("%s is no flash of the bench", path);
+    }
+    nor_new_in(flash_file->kept);
+}
+
+void board_cut_at(uint64_t write) {
+    nor_options.cut_at = write;
+}
+
+bool board_lost_power(void) {
+    return nor_is_off();
+}
+
+void board_after_demo(void) {
+    nor_leave_as_demo();
+}
+
+// ---- faults ----
+
+struct fault {
+    const char *name;
+    bool *flag;      // set, or
+    unsigned pll;    // that bit of no_pll, or
+    uint64_t *late;  // so much later
+    uint64_t ns;
+};
+static const struct fault faults[] = {
+    {"no-hse", &rcc_options.no_hse, 0, NULL, 0},
+    {"no-csi", &rcc_options.no_csi, 0, NULL, 0},
+    {"no-lse", &rcc_options.no_lse, 0, NULL, 0},
+    {"no-pll1", NULL, 1u << 0, NULL, 0},
+    {"no-pll2", NULL, 1u << 1, NULL, 0},
+    {"no-pll3", NULL, 1u << 2, NULL, 0},
+    {"no-switch", &rcc_options.no_switch, 0, NULL, 0},
+    {"no-supply", &rcc_options.no_supply, 0, NULL, 0},
+    {"no-scaling", &rcc_options.no_scaling, 0, NULL, 0},
+    {"late-pll", NULL, 0, &rcc_options.pll_late_ns, 1000000},
+    {"late-supply", NULL, 0, &rcc_options.supply_late_ns, 100000000},
+    {"late-scaling", NULL, 0, &rcc_options.scaling_late_ns, 100000000},
+    {"old-silicon", &rcc_options.old_silicon, 0, NULL, 0},
+    {"slow-flash", &nor_options.slow, 0, NULL, 0},
+    {"floating-high", &nor_options.floating_high, 0, NULL, 0},
+};
+
+bool board_fault(const char *name) {
+    for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+        const struct fault *fault = &faults[i];
+        if (strcmp(fault->name, name) == 0) {
+            if (fault->flag) {
+                *fault->flag = true;
+            } else if (fault->late) {
+                *fault->late = fault->ns;
+            } else {
+                rcc_options.no_pll |= fault->pll;
+            }
+            return true;
+        }
+    }
+    return false;
+}
+
+void board_list_faults(FILE *file) {
+    for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+        fprintf(file, "%s%s", i == 0 ? "" : i % 5 == 0 ? ",\n                  " : ", ", faults[i].name);
+    }
+    fputc('\n', file);
+}
+
+// ---- the whole ----
+
+void board_open(const char *flash) {
     bus_add(rcc_model(), ALWAYS);
     bus_add(pwr_model(), ALWAYS);
     bus_add(fmc_model(), ALWAYS); // asks itself
@@ -128,7 +234,7 @@ void board_open(void) {
     bus_add(plain_model("DAC", 0x40007400u, 0x400, NULL), BENCH_PERIPHERAL(BENCH_APB1LENR, 29));
     bus_add(plain_model("SPI5", 0x40015000u, 0x400, NULL), BENCH_PERIPHERAL(BENCH_APB2ENR, 20));
     bus_add(plain_model("OTG_HS", 0x40040000u, 0x40000, otg), BENCH_OTG_HS);
-    bus_add(plain_model("DBGMCU", 0x5c001000u, 0x400, dbgmcu), ALWAYS);
+    bus_add(plain_model("DBGMCU", 0x5c001000u, 0x400, rcc_options.old_silicon ? revision_y : revision_v), ALWAYS);
     bus_add(plain_model("CRC", 0x58024c00u, 0x400, crc), BENCH_PERIPHERAL(BENCH_AHB4ENR, 19));
     bus_add(dsi_model(), BENCH_DSI);
     bus_add(ltdc_model(), BENCH_LTDC);
@@ -136,6 +242,8 @@ void board_open(void) {
     display.faults.no_regulator = !dsi_supply;
     display_memory = cache_memory;
     display_changed = pixels_changed;
+    // AXI interconnect: SystemInit() limits what SRAM has under way on revision Y (errata sheet ES0445).
+    bus_add(plain_model("AXI", 0x51008000u, 0x400, NULL), ALWAYS);
     gpio_outside = outside;
     gpio_changed = pins_changed;
     usart_take = console_take;
@@ -143,11 +251,18 @@ void board_open(void) {
     i2c_there = there;
     i2c_read = read_touch;
     i2c_write = wires_i2c_write;
-    nor_new();
+    if (flash) {
+        map_flash(flash);
+    } else {
+        nor_new();
+    }
 }
 
 void board_close(void) {
     nor_free();
+    if (flash_file) {
+        munmap(flash_file, sizeof(*flash_file));
+    }
 }
 
 void board_written(model_t *model) {
@@ -156,6 +271,8 @@ void board_written(model_t *model) {
         resets_changed();
     } else if (model == fmc_model()) {
         memory_sdram(fmc_sdram_ready());
+    } else if (model == quadspi_model() && nor_is_off()) {
+        cpu_deadline(0);
     }
 }
 

@@ -377,7 +377,7 @@ void cpu_reset_line(void) {
 }
 
 static bool reset_wanted(void) {
-    return reset_line || core_reset_wanted();
+    return reset_line || board_lost_power() || core_reset_wanted();
 }
 
 void cpu_open(bool strict) {
@@ -447,9 +447,15 @@ static void sleep_until_due(void) {
 int cpu_run(void) {
     while (!ended) {
         events();
+        const bool lost_power = board_lost_power();
+        if (lost_power) {
+            report_line("power: lost and back after %.6f s", (double)bench_now_ns() / 1e9);
+            memory_power_on();
+            check_power_on();
+        }
         if (reset_wanted()) {
             reset_line = false;
-            bus_reset(false);
+            bus_reset(lost_power);
             cpu_reset();
             continue;
         }

@@ -20,7 +20,16 @@ static const char usage[] =
     "  --strict        watches each load and store; about half as fast\n"
     "  --log FILE      where violations and figures go; else standard error\n"
     "  --report        figures at the end: speed, stack, registers touched\n"
-    "  --seconds N     ends after so many seconds of the board\n";
+    "  --seconds N     ends after so many seconds of the board\n"
+    "  --flash FILE    what the flash holds, kept there from run to run; else it is empty and forgotten\n"
+    "  --demo          the flash is in the protocol of four lines, in which ST's demo leaves it\n"
+    "  --cut N         power fails in the N-th program or erasure of the flash, and is back at once\n"
+    "  --fault NAME    what the board suffers from, given once for each: ";
+
+static void print_usage(void) {
+    fputs(usage, stderr);
+    board_list_faults(stderr);
+}
 
 static double limit_s;
 
@@ -56,10 +65,11 @@ int main(int argc, char **argv) {
     static const struct option options[] = {{"pty", no_argument, NULL, 'p'},
         {"panel", required_argument, NULL, 'd'}, {"wires", required_argument, NULL, 'w'}, {"pace", no_argument, NULL, 'c'},
         {"strict", no_argument, NULL, 's'}, {"log", required_argument, NULL, 'l'},
-        {"report", no_argument, NULL, 'r'}, {"seconds", required_argument, NULL, 't'}, {NULL, 0, NULL, 0}};
-    const char *log = NULL;
-    bool pty = false, strict = false, report = false;
-    const char *panel = NULL;
+        {"report", no_argument, NULL, 'r'}, {"seconds", required_argument, NULL, 't'},
+        {"flash", required_argument, NULL, 'f'}, {"demo", no_argument, NULL, 'o'},
+        {"cut", required_argument, NULL, 'u'}, {"fault", required_argument, NULL, 'x'}, {NULL, 0, NULL, 0}};
+    const char *log = NULL, *flash = NULL, *panel = NULL;
+    bool pty = false, strict = false, report = false, demo = false;
     int descriptor = -1, option;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         switch (option) {
@@ -87,13 +97,28 @@ int main(int argc, char **argv) {
             case 't':
                 limit_s = atof(optarg);
                 break;
+            case 'f':
+                flash = optarg;
+                break;
+            case 'o':
+                demo = true;
+                break;
+            case 'u':
+                board_cut_at(strtoull(optarg, NULL, 10));
+                break;
+            case 'x':
+                if (board_fault(optarg)) {
+                    break;
+                }
+                fprintf(stderr, "firmware_bench: no fault %s is known\n", optarg);
+                // fall through
             default:
-                fputs(usage, stderr);
+                print_usage();
                 return 2;
         }
     }
     if (optind != argc - 1) {
-        fputs(usage, stderr);
+        print_usage();
         return 2;
     }
     report_open(log);
@@ -107,10 +132,13 @@ int main(int argc, char **argv) {
     cache_open();
     bus_open();
     board_panel(panel ? panel_named(panel) : DISPLAY_NO_PANEL, panel != NULL);
-    board_open();
+    board_open(flash);
     console_open(pty);
     wires_open(descriptor);
     bus_reset(true);
+    if (demo) {
+        board_after_demo();
+    }
     check_power_on();
     cpu_reset();
     cpu_limit(limit_s);

@@ -15,6 +15,7 @@ from pathlib import Path
 import m7
 import pytest
 import selftest_bounds
+from firmware_bench.image import needs_bench, needs_image
 
 from uff_host import patience
 from uff_host.cli import main
@@ -26,18 +27,10 @@ from uff_host.targets.unix import UnixTarget
 
 HERE = Path(__file__).resolve().parent
 TOP = HERE.parents[1]
-MICROPYTHON_DIR = os.environ.get("UFF_STM32_MICROPYTHON_DIR", "")
 
-needs_bench = pytest.mark.skipif(
-    not bench_program().is_file(), reason="no firmware bench: make firmware-bench"
-)
 needs_compiler = pytest.mark.skipif(
     shutil.which("arm-none-eabi-gcc") is None,
     reason="no arm-none-eabi-gcc (Debian: gcc-arm-none-eabi)",
-)
-needs_sources = pytest.mark.skipif(
-    not MICROPYTHON_DIR,
-    reason="no image of the STM32H747I_DISCO: UFF_STM32_MICROPYTHON_DIR names no source tree",
 )
 
 
@@ -166,15 +159,6 @@ def test_a_target_without_image_or_bench_says_what_to_build(
 
 
 @pytest.fixture(scope="module")
-def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("image")
-    command = ["make", "-C", str(TOP / "firmware_build"), "STM32H747I_DISCO", "UART_REPL=1"]
-    done = patience.run([*command, f"OUT={out}", f"MICROPYTHON_DIR={MICROPYTHON_DIR}"], 900)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return out / "STM32H747I_DISCO" / "firmware.elf"
-
-
-@pytest.fixture(scope="module")
 def violations(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("log") / "violations.log"
 
@@ -192,8 +176,7 @@ def say(board: FirmwareTarget, code: str) -> list[str]:
     return lines
 
 
-@needs_bench
-@needs_sources
+@needs_image
 @pytest.mark.slow
 def test_the_image_starts_with_its_memories(board: FirmwareTarget) -> None:
     """An empty flash gets a littlefs, the SDRAM its arena; no card, no touch panel: a REPL."""
@@ -207,8 +190,7 @@ def test_the_image_starts_with_its_memories(board: FirmwareTarget) -> None:
     assert say(board, "print(open('a.txt').read())") == ["kept"]  # after a soft reset
 
 
-@needs_bench
-@needs_sources
+@needs_image
 @pytest.mark.slow
 def test_files_go_both_ways(board: FirmwareTarget, tmp_path: Path) -> None:
     data = bytes(range(256)) * 40
@@ -218,16 +200,14 @@ def test_files_go_both_ways(board: FirmwareTarget, tmp_path: Path) -> None:
     assert (tmp_path / "b").read_bytes() == data
 
 
-@needs_bench
-@needs_sources
+@needs_image
 @pytest.mark.slow
 def test_a_hundred_soft_resets(board: FirmwareTarget) -> None:
     for number in range(100):
         assert say(board, f"print({number} + 1)") == [str(number + 1)]
 
 
-@needs_bench
-@needs_sources
+@needs_image
 @pytest.mark.slow
 def test_a_model_has_the_bits_of_unix(
     board: FirmwareTarget, micropython: Path, tmp_path: Path
@@ -244,8 +224,7 @@ def test_a_model_has_the_bits_of_unix(
     assert models[0] == models[1]
 
 
-@needs_bench
-@needs_sources
+@needs_image
 @pytest.mark.slow
 def test_mpremote_talks_to_it(image: Path) -> None:
     with FirmwareTarget(image) as own:
@@ -260,8 +239,7 @@ SELFTEST = {"sections": "identity,clocks,flash,sdram,training,display,touch,powe
 QUICK = {"march_bytes": 1 << 16, "write_kb": 16, "answer_s": 0.2, "rest_s": 0.1, "touch_s": 0.3}
 
 
-@needs_bench
-@needs_sources
+@needs_image
 @pytest.mark.slow
 def test_the_self_test_runs_to_its_end(board: FirmwareTarget) -> None:
     """Without the section that compares cycles with the silicon's: here each takes one clock."""
@@ -277,8 +255,7 @@ def test_the_self_test_runs_to_its_end(board: FirmwareTarget) -> None:
     assert parts["identity"]["found"]["board"] == "STM32H747I-DISCO"
 
 
-@needs_bench
-@needs_sources
+@needs_image
 @pytest.mark.slow
 def test_a_session_replayed_leaves_the_bytes_of_unix(
     board: FirmwareTarget, micropython: Path, tmp_path: Path
@@ -302,8 +279,7 @@ def test_a_session_replayed_leaves_the_bytes_of_unix(
 KNOWN = {"HAL_SPI_DeInit", "HAL_I2C_DeInit", "dac_deinit"}
 
 
-@needs_bench
-@needs_sources
+@needs_image
 @pytest.mark.slow
 def test_the_image_broke_no_rule_but_those_of_upstream(
     board: FirmwareTarget, violations: Path
@@ -313,27 +289,3 @@ def test_the_image_broke_no_rule_but_those_of_upstream(
     said = violations.read_text().splitlines()
     assert {re.sub(r".*; at 0x\w+ in (\w+).*", r"\1", line) for line in said} == KNOWN, said
     assert all(", which has no clock; at " in line for line in said), said
-
-
-@needs_bench
-@needs_sources
-@pytest.mark.slow
-def test_a_reset_in_mid_write_leaves_a_whole_file_system(image: Path, tmp_path: Path) -> None:
-    """The processor resets itself while a file grows: what was closed is there, and a REPL."""
-    dropped = "\r" * 300  # a start takes what came before it was ready
-    typed = [
-        dropped + "import machine, os",
-        "with open('whole', 'w') as f: f.write('x' * 5000)\r",
-        "f = open('cut', 'w')",
-        "f.write('y' * 20000)",
-        "machine.reset()" + "\r" + dropped + "import os",
-        "print(len(open('whole').read()), os.stat('cut')[6] <= 20000, 'after' + 'wards')",
-    ]
-    (tmp_path / "typed").write_text("".join(one + "\r" for one in typed), newline="")
-    with (tmp_path / "typed").open() as line:
-        done = patience.run([str(bench_program()), "--report", str(image)], 120, stdin=line)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("MicroPython v") == 2, done.stdout
-    assert done.stdout.count("no file system") == 1, done.stdout
-    assert "5000 True afterwards" in done.stdout
-    assert done.stderr.endswith("violations: 0\n")

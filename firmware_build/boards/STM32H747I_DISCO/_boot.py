@@ -1,4 +1,5 @@
-"""Runs before boot.py and main.py: mounts the flash as /flash and an SD card as /sd.
+"""Runs before boot.py and main.py: mounts the flash as /flash and an SD card as /sd, and lets a
+main.py in either go before the frozen one.
 
 The flash (16 MB, QSPI) gets a littlefs where it holds no file system, or where the button asked
 for a new one at reset. A FAT of an earlier firmware is mounted as it is. What is damaged is left
@@ -82,6 +83,9 @@ def main():
         print("/sd cannot be mounted: %s" % error)
     for folder in mounted:
         sys.path += [folder, folder + "/lib"]
+    own = [folder + "/main.py" for folder in mounted if "main.py" in os.listdir(folder)]
+    if own:
+        pyb.main(own[0])
 
 
 main()

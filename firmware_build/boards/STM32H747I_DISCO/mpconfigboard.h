@@ -54,6 +54,12 @@
 #define MICROPY_HW_FLASH_LATENCY FLASH_LATENCY_4
 #endif
 
+// ---- start ----
+//
+// Lights from the first moment, and a supply that is waited for with a limit (startup.c).
+void board_h747_startup(void);
+#define MICROPY_BOARD_STARTUP board_h747_startup
+
 // ---- pixel clock ----
 //
 // PLL3's R output is the LTDC's clock (it has no other) and the ADC's. Upstream's 480 / 4 = 120 MHz is three times what the

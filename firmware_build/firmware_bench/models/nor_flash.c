@@ -107,7 +107,7 @@ enum { SR_WRITABLE = 0xfc, SR_WEL = 0x02, SR_WIP = 0x01, SR_PROTECTED = 0x5c };
 enum { FSR_READY = 0x80, FSR_ERASE = 0x20, FSR_PROGRAM = 0x10, FSR_PROTECTION = 0x02, FSR_4_BYTE = 0x01 };
 
 struct die {
-    uint8_t *inverted; // the array, each bit inverted: calloc()'s zeros are erased
+    struct nor_kept *kept;
     uint8_t status, flags, enhanced, vcr, extended_address;
     uint16_t nonvolatile;
     bool four_bytes, reset_enabled, sleeping;
@@ -126,6 +126,7 @@ struct die {
 };
 
 static struct die dies[NOR_DIES];
+static struct nor_kept *own; // the dies' memory, where nobody gave one
 static uint64_t operations;
 static bool off, selected;
 static uint32_t random_state;
@@ -145,11 +146,12 @@ static bool is_busy(const struct die *die) {
 }
 
 static void registers_from_nonvolatile(struct die *die) { // DS, "Nonvolatile Configuration Register"
+    die->nonvolatile = (uint16_t)~die->kept->nonvolatile_inverted;
     die->enhanced = (uint8_t)((die->nonvolatile & 0x08 ? 0x80 : 0) | (die->nonvolatile & 0x04 ? 0x40 : 0) | 0x3f);
     die->vcr = (uint8_t)(die->nonvolatile >> 12 << 4 | 0x0b); // dummy clocks; no XIP, no wrap
     die->four_bytes = !(die->nonvolatile & 0x01);
     die->extended_address = 0;
-    die->status &= SR_WRITABLE;
+    die->status = die->kept->status & SR_WRITABLE;
     die->flags = 0;
     die->reset_enabled = die->sleeping = false;
     die->busy_until = die->deaf_until = 0;
@@ -157,9 +159,8 @@ static void registers_from_nonvolatile(struct die *die) { // DS, "Nonvolatile Co
 }
 
 void nor_free(void) {
-    for (unsigned i = 0; i < NOR_DIES; i++) {
-        free(dies[i].inverted);
-    }
+    free(own);
+    own = NULL;
     memset(dies, 0, sizeof(dies));
 }
 
@@ -170,17 +171,22 @@ void nor_power_on(void) {
     }
 }
 
-void nor_new(void) {
-    nor_free();
+void nor_new_in(struct nor_kept kept[NOR_DIES]) {
+    memset(dies, 0, sizeof(dies));
     for (unsigned i = 0; i < NOR_DIES; i++) {
-        dies[i].inverted = calloc(NOR_DIE_BYTES, 1);
-        if (dies[i].inverted == NULL) {
-            abort();
-        }
-        dies[i].nonvolatile = 0xffff;
+        dies[i].kept = &kept[i];
     }
     operations = 0;
     nor_power_on();
+}
+
+void nor_new(void) {
+    nor_free();
+    own = calloc(NOR_DIES, sizeof(*own));
+    if (own == NULL) {
+        abort();
+    }
+    nor_new_in(own);
 }
 
 void nor_leave_as_demo(void) {
@@ -208,13 +214,13 @@ bool nor_is_busy(unsigned die) {
 
 void nor_peek(unsigned die, uint32_t address, uint8_t *bytes, size_t count) {
     for (size_t i = 0; i < count; i++) {
-        bytes[i] = (uint8_t)~dies[die].inverted[(address + i) % NOR_DIE_BYTES];
+        bytes[i] = (uint8_t)~dies[die].kept->inverted[(address + i) % NOR_DIE_BYTES];
     }
 }
 
 void nor_poke(unsigned die, uint32_t address, const uint8_t *bytes, size_t count) {
     for (size_t i = 0; i < count; i++) {
-        dies[die].inverted[(address + i) % NOR_DIE_BYTES] = (uint8_t)~bytes[i];
+        dies[die].kept->inverted[(address + i) % NOR_DIE_BYTES] = (uint8_t)~bytes[i];
     }
 }
 
@@ -248,7 +254,7 @@ static uint8_t half_done(uint8_t before, uint8_t after, unsigned progress) {
 static void do_program(struct die *die) { // DS, "PROGRAM Operations": 1 becomes 0, never 0 becomes 1
     const bool cut = begin_operation(die, t_page_program);
     const unsigned progress = cut ? random_bits() % 257 : 256;
-    uint8_t *page = die->inverted + die->address / NOR_PAGE * NOR_PAGE;
+    uint8_t *page = die->kept->inverted + die->address / NOR_PAGE * NOR_PAGE;
     for (unsigned i = 0; i < NOR_PAGE; i++) {
         if (die->page_set[i]) {
             const uint8_t after = (uint8_t)(page[i] | (uint8_t)~die->page[i]);
@@ -262,7 +268,7 @@ static void do_erase(struct die *die) { // DS, "ERASE Operations": any address w
     const uint64_t *time = size == 4096 ? t_subsector : size == 32768 ? t_32k : size == 65536 ? t_sector : t_die;
     const bool cut = begin_operation(die, time);
     const unsigned progress = cut ? random_bits() % 257 : 256;
-    uint8_t *start = die->inverted + die->address / size * size;
+    uint8_t *start = die->kept->inverted + die->address / size * size;
     for (uint32_t i = 0; i < size; i++) {
         start[i] = cut ? half_done(start[i], 0, progress) : 0;
     }
@@ -275,11 +281,12 @@ static void do_write_register(struct die *die) {
             if (begin_operation(die, t_write_status)) {
                 return; // the old value
             }
-            die->status = (uint8_t)(low & SR_WRITABLE);
+            die->status = die->kept->status = (uint8_t)(low & SR_WRITABLE);
             break;
         case NONVOLATILE:
             if (!begin_operation(die, t_write_nonvolatile)) {
                 die->nonvolatile = (uint16_t)(low | high << 8);
+                die->kept->nonvolatile_inverted = (uint16_t)~die->nonvolatile;
             }
             break;
         case VOLATILE:
@@ -318,7 +325,7 @@ static const uint8_t identification[3] = {0x20, 0xba, 0x20}; // DS, "Device ID D
 static uint8_t next_byte(const struct die *die) {
     switch ((enum kind)die->command->kind) {
         case READ_ARRAY:
-            return (uint8_t)~die->inverted[(die->address + die->bytes) % NOR_DIE_BYTES];
+            return (uint8_t)~die->kept->inverted[(die->address + die->bytes) % NOR_DIE_BYTES];
         case READ_ID:
             return die->bytes < sizeof(identification) ? identification[die->bytes] : 0;
         default:

@@ -20,7 +20,15 @@ struct nor_options {
 };
 extern struct nor_options nor_options;
 
+// What a die keeps without power. All zero: as delivered, erased.
+struct nor_kept {
+    uint8_t inverted[NOR_DIE_BYTES]; // the array, each bit inverted
+    uint16_t nonvolatile_inverted;   // the nonvolatile configuration register, likewise
+    uint8_t status;                  // its nonvolatile bits
+};
+
 void nor_new(void); // as delivered: erased, all registers at their first values, operations counted from 0
+void nor_new_in(struct nor_kept kept[NOR_DIES]); // with what is in that memory, the caller's; operations counted from 0
 void nor_power_on(void); // registers and protocol from nonvolatile ones; the array is kept
 void nor_free(void);
 

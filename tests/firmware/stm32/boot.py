@@ -97,9 +97,13 @@ class Pyb:
     Flash = Flash
     SDCard = Card
     usb = []
+    own = None  # the program that is named instead of main.py
 
     def usb_mode(self, mode):
         self.usb.append(mode)
+
+    def main(self, name):
+        self.own = name
 
 
 class Button:
@@ -125,6 +129,7 @@ def start(new=False):
     os.chdir(home)
     sys.path[:] = path
     pyb.usb.clear()
+    pyb.own = None
     button.wanted = new
     exec(CODE, {"__name__": "_boot"})
     assert pyb.usb == ["VCP"], pyb.usb
@@ -149,6 +154,12 @@ write("/flash/kept", "one")
 print("again")
 start()
 assert read("kept") == "one"
+assert pyb.own is None
+
+# One's own main.py goes before the frozen one.
+write("/flash/main.py", "")
+start()
+assert pyb.own == "/flash/main.py", pyb.own
 
 # One of another length, made elsewhere.
 vfs.umount("/flash")

@@ -1,0 +1,371 @@
+"""The image of the STM32H747I-DISCO in trouble: clocks that fail, flashes with strange contents,
+power that is lost, programs of its user.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from firmware_bench.image import LISTENS, TOP, needs_image, session
+
+from uff_host import patience
+from uff_host.targets.firmware import FirmwareTarget, bench_program
+
+pytestmark = [pytest.mark.slow]
+
+LIFE = "print('al' + 'ive')"
+FIRST_START = "/flash holds no file system: one is made."
+
+
+def said(done: subprocess.CompletedProcess[str]) -> list[str]:
+    """What the board printed, without prompts and what it echoes."""
+    assert done.returncode == 0, done.stderr
+    lines = (line.strip() for line in done.stdout.splitlines())
+    return [line for line in lines if line and not line.startswith((">>>", "..."))]
+
+
+def broke_no_rule(done: subprocess.CompletedProcess[str]) -> bool:
+    return done.stderr.endswith("violations: 0\n")
+
+
+# ---- clocks and supply ----
+
+
+@needs_image
+@pytest.mark.parametrize(
+    "fault",
+    ["no-lse", "late-pll", "late-supply", "late-scaling", "old-silicon", "floating-high"],
+)
+def test_what_is_late_or_not_needed_does_not_matter(
+    image: Path, tmp_path: Path, fault: str
+) -> None:
+    done = session(image, tmp_path, [LIFE], "--fault", fault)
+    assert "alive" in said(done)
+    assert broke_no_rule(done), done.stderr
+
+
+@needs_image
+@pytest.mark.parametrize(
+    "fault",
+    ["no-hse", "no-pll1", "no-pll2", "no-pll3", "no-switch", "no-supply", "no-scaling"],
+)
+def test_a_clock_or_supply_that_fails_is_shown_by_the_lights(
+    image: Path, tmp_path: Path, fault: str
+) -> None:
+    """No REPL is possible then; upstream alone would wait in the dark."""
+    done = session(image, tmp_path, [LIFE], "--fault", fault, "--seconds", "8")
+    assert said(done) == []
+    assert broke_no_rule(done), done.stderr
+    lights = re.search(r"^registers: GPIOI \d+:.* 14(\w+)", done.stderr, re.MULTILINE)
+    assert lights is not None
+    assert "w" in lights[1]
+
+
+# ---- what the flash holds at a start ----
+
+FLASH_BYTES = 16 << 20  # of the first die, what the firmware uses
+BLOCK = 4096
+
+
+def overwrite(flash: Path, at: int, content: bytes) -> None:
+    """Change a flash's file, in which the bits are inverted."""
+    with flash.open("r+b") as file:
+        file.seek(at)
+        file.write(bytes(byte ^ 0xFF for byte in content))
+
+
+def look(flash: Path, at: int, size: int) -> bytes:
+    with flash.open("rb") as file:
+        file.seek(at)
+        return bytes(byte ^ 0xFF for byte in file.read(size))
+
+
+@pytest.fixture(scope="module")
+def used(image: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """What the bench keeps of a flash with a littlefs and a file in it."""
+    folder = tmp_path_factory.mktemp("used")
+    flash = folder / "flash"
+    done = session(
+        image,
+        folder,
+        ["f = open('kept', 'w'); f.write('x' * 5000); f.close()", LIFE],
+        "--flash",
+        str(flash),
+    )
+    assert FIRST_START in said(done)
+    assert "alive" in said(done)
+    with flash.open("rb") as file:
+        return file.read(FLASH_BYTES)
+
+
+@pytest.fixture
+def flash(image: Path, used: bytes, tmp_path: Path) -> Path:
+    """Such a flash, to be spoilt."""
+    path = tmp_path / "flash"
+    session(image, tmp_path, [], "--seconds", "0.0001", "--flash", str(path))  # the file's frame
+    with path.open("r+b") as file:
+        file.write(used)
+    return path
+
+
+KEPT = ["import os", "print(os.listdir(), len(open('kept').read()))"]
+
+
+@needs_image
+@pytest.mark.parametrize("options", [[], ["--demo"], ["--fault", "slow-flash"]])
+def test_a_start_finds_what_was_written(
+    image: Path, flash: Path, tmp_path: Path, options: list[str]
+) -> None:
+    """Also where ST's demo ran until the reset, and left the flash in its own protocol."""
+    done = session(image, tmp_path, KEPT, "--flash", str(flash), *options)
+    assert said(done)[-1] == "['kept'] 5000"
+    assert broke_no_rule(done), done.stderr
+
+
+@needs_image
+def test_pictures_of_the_factory_give_way_to_a_file_system(image: Path, tmp_path: Path) -> None:
+    """ST's demo keeps its pictures in the flash: bytes that are no file system."""
+    flash = tmp_path / "flash"
+    session(image, tmp_path, [], "--seconds", "0.0001", "--flash", str(flash))
+    pictures = np.random.default_rng(13).integers(0, 256, 2 << 20, np.uint8)
+    overwrite(flash, 0, pictures.tobytes())
+    first = session(
+        image,
+        tmp_path,
+        ["f = open('kept', 'w'); f.write('new'); f.close()"],
+        "--flash",
+        str(flash),
+    )
+    assert FIRST_START in said(first)
+    second = session(image, tmp_path, KEPT, "--flash", str(flash))
+    assert FIRST_START not in said(second)
+    assert said(second)[-1] == "['kept'] 3"
+    assert broke_no_rule(second), second.stderr
+
+
+@needs_image
+def test_a_fat_is_kept_and_said(image: Path, flash: Path, tmp_path: Path) -> None:
+    make = [
+        "import vfs, pyb, os",
+        "vfs.umount('/flash'); vfs.VfsFat.mkfs(pyb.Flash())",
+        "vfs.mount(vfs.VfsFat(pyb.Flash()), '/flash'); os.chdir('/flash')",
+        "f = open('kept', 'w'); f.write('fat'); f.close(); os.sync()",
+    ]
+    session(image, tmp_path, make, "--flash", str(flash))
+    overwrite(
+        flash, 0, b"\xff" * 2 * BLOCK
+    )  # of a firmware before this one: no littlefs was there
+    done = session(image, tmp_path, KEPT, "--flash", str(flash))
+    assert any(line.startswith("/flash is a FAT: it may lose files") for line in said(done))
+    assert said(done)[-1] == "['kept'] 3"
+
+
+@needs_image
+def test_a_damaged_littlefs_is_said_and_left_alone(
+    image: Path, flash: Path, tmp_path: Path
+) -> None:
+    """Both superblocks keep their name, and their checksums are wrong."""
+    for block in (0, 1):
+        overwrite(flash, block * BLOCK + 40, bytes(200))
+    before = look(flash, 0, FLASH_BYTES)
+    done = session(image, tmp_path, [LIFE], "--flash", str(flash))
+    assert any("/flash cannot be mounted: its littlefs is damaged." in line for line in said(done))
+    assert said(done)[-1] == "alive"
+    assert look(flash, 0, FLASH_BYTES) == before
+
+
+# ---- power ----
+
+# Keeps drawings and says each that is accepted; at a start says first what it finds.
+KEEPER = """
+from uff import Dataset, files
+path = "d.uffs"
+data = Dataset.open(path) if files.exists(path) else Dataset.create(path, 28, 28, ["a", "b"])
+def sound(i):
+    return bytes(data[i]) == bytes([i]) * 784 and data.labels[i] == i % 2
+bad = [i for i in range(len(data)) if not sound(i)]
+print("found", len(data), bad, data.damaged)
+for i in range(len(data), 12):
+    data.append(bytes([i]) * 784, i % 2)
+    print("kept", i + 1)
+"""
+
+
+@pytest.fixture(scope="module")
+def keeper(image: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """What the bench keeps of a flash whose main.py is KEEPER."""
+    folder = tmp_path_factory.mktemp("keeper")
+    flash = folder / "flash"
+    write = [f"f = open('main.py', 'w'); f.write({KEEPER!r}); f.close()", LIFE]
+    done = session(image, folder, write, "--flash", str(flash))
+    assert said(done)[-1] == "alive"
+    with flash.open("rb") as file:
+        return file.read(FLASH_BYTES)
+
+
+def cut(image: Path, keeper: bytes, folder: Path, write: int) -> tuple[int, int, bool]:
+    """Drawings accepted before power fails in that write to the flash, and found after it; and
+    whether power failed at all.
+    """
+    flash = folder / "flash"
+    session(image, folder, [], "--seconds", "0.0001", "--flash", str(flash))
+    with flash.open("r+b") as file:
+        file.write(keeper)
+    done = session(image, folder, [], "--flash", str(flash), "--cut", str(write))
+    assert broke_no_rule(done), done.stderr
+    told = [line.split(None, 2) for line in said(done) if line.startswith(("found", "kept"))]
+    starts = [i for i, words in enumerate(told) if words[0] == "found"]
+    failed = "power: lost" in done.stderr
+    assert done.stdout.count("MicroPython v") == 1, done.stdout  # KEEPER ends once
+    assert told[-1] == ["kept", "12"], done.stdout
+    accepted = int(told[starts[-1] - 1][1]) if starts[-1] > 0 else 0
+    found = told[starts[-1]]
+    assert found[2] == "[] 0", found  # none of another content, none damaged
+    return accepted, int(found[1]), failed
+
+
+@needs_image
+@pytest.mark.parametrize("write", [1, 2, 5, 9, 14, 20])
+def test_power_that_fails_in_a_write_costs_no_accepted_drawing(
+    image: Path, keeper: bytes, tmp_path: Path, write: int
+) -> None:
+    """Also where it fails while the start after it mends."""
+    accepted, found, failed = cut(image, keeper, tmp_path, write)
+    assert failed
+    assert accepted <= found <= accepted + 1
+
+
+@needs_image
+def test_a_reset_in_mid_write_leaves_a_whole_file_system(image: Path, tmp_path: Path) -> None:
+    """The processor resets itself while a file grows: what was closed is there, and a REPL."""
+    done = session(
+        image,
+        tmp_path,
+        [
+            "import machine, os",
+            "with open('whole', 'w') as f: f.write('x' * 5000)\r",
+            "f = open('cut', 'w')",
+            "f.write('y' * 20000)",
+            "machine.reset()",
+            LISTENS + "import os",
+            "print(len(open('whole').read()), os.stat('cut')[6] <= 20000)",
+        ],
+    )
+    assert done.stdout.count("MicroPython v") == 2, done.stdout
+    assert done.stdout.count("no file system") == 1, done.stdout
+    assert said(done)[-1] == "5000 True"
+    assert broke_no_rule(done), done.stderr
+
+
+@needs_image
+def test_a_reset_in_mid_training_leaves_the_drawings_and_the_network(
+    image: Path, tmp_path: Path
+) -> None:
+    """A training that is cut short leaves no half of a model; the next one ends as it should."""
+    flash = tmp_path / "flash"
+    make = (
+        "from uff import Dataset; d = Dataset.create('train.uffs', 14, 14, ['a', 'b', 'c']); "
+        "[d.append(bytes((i * j * 7) & 255 for j in range(196)), i % 3) for i in range(24)]; "
+        "print(len(d))"
+    )
+    train = (
+        "import uff, machine; d = uff.Dataset.open('train.uffs'); "
+        "c = uff.Classifier(network='uff2', hidden=48); "
+    )
+    first = session(
+        image, tmp_path, [make, train + "c.fit(d); c.save('m.uffm')"], "--flash", str(flash)
+    )
+    whole = re.search(r"Traceback", first.stdout)
+    assert whole is None, first.stdout
+    soon = "t = machine.Timer(-1, period=150, mode=0, callback=lambda t: machine.reset()); "
+    done = session(
+        image,
+        tmp_path,
+        [
+            "import os; was = open('m.uffm', 'rb').read()",
+            train + soon + "c.fit(d); c.save('m.uffm'); print('not cut')",
+            LISTENS + "import os; was = open('m.uffm', 'rb').read(); print(os.listdir())",
+            train
+            + "c.fit(d); c.save('m.uffm'); print(open('m.uffm', 'rb').read() == was, len(d))",
+        ],
+        "--flash",
+        str(flash),
+    )
+    assert "not cut" not in said(done)
+    assert done.stdout.count("MicroPython v") == 2, done.stdout
+    assert said(done)[-1] == "True 24"
+
+
+# ---- the user's own ----
+
+
+@needs_image
+def test_the_user_s_main_runs_and_what_it_raises_ends_in_a_repl(
+    image: Path, flash: Path, tmp_path: Path
+) -> None:
+    program = "print('main', 6 * 7)\nraise ValueError('mine')\n"
+    write = [f"f = open('main.py', 'w'); f.write({program!r}); f.close()"]
+    session(image, tmp_path, write, "--flash", str(flash))
+    done = session(image, tmp_path, [LIFE], "--flash", str(flash))
+    assert "main 42" in said(done)
+    assert "ValueError: mine" in said(done)
+    assert said(done)[-1] == "alive"
+
+
+@needs_image
+def test_a_main_without_end_gives_way_to_ctrl_c(image: Path, flash: Path, tmp_path: Path) -> None:
+    program = "print('begun')\nwhile True:\n    pass\n"
+    write = [f"f = open('main.py', 'w'); f.write({program!r}); f.close()"]
+    session(image, tmp_path, write, "--flash", str(flash))
+    command = [str(bench_program()), "--flash", str(flash), str(image)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as bench:
+        try:
+            assert bench.stdin is not None
+            assert bench.stdout is not None
+            heard = b""
+            for wanted, answer in ((b"begun", b"\x03"), (b">>> ", LIFE.encode() + b"\r")):
+                while wanted not in heard:
+                    heard += one_byte(bench)
+                bench.stdin.write(answer)
+                bench.stdin.flush()
+            while b"alive" not in heard:
+                heard += one_byte(bench)
+        finally:
+            bench.kill()
+
+
+def one_byte(bench: subprocess.Popen[bytes]) -> bytes:
+    assert bench.stdout is not None
+    line = [bench.stdout]
+    assert patience.until(lambda: select.select(line, [], [], 0.1)[0], 120, bench.pid)
+    byte = os.read(bench.stdout.fileno(), 1)
+    assert byte, "the bench has ended"
+    return byte
+
+
+@needs_image
+def test_mpremote_copies_runs_and_mounts(image: Path, tmp_path: Path) -> None:
+    (tmp_path / "there.py").write_text("print('run', 6 * 7)\n")
+    (tmp_path / "mine.txt").write_text("from the host")
+    with FirmwareTarget(image) as own:
+        mpremote = [str(TOP / ".venv/bin/mpremote"), "connect", own.port]
+        own._drop()  # mpremote's turn
+
+        def call(*words: str) -> str:
+            done = patience.run([*mpremote, *words], 300, cwd=tmp_path)
+            assert done.returncode == 0, done.stdout + done.stderr
+            return done.stdout
+
+        call("cp", "mine.txt", ":mine.txt")
+        assert "mine.txt" in call("ls")
+        assert call("cat", ":mine.txt") == "from the host"
+        assert call("run", "there.py").split() == ["run", "42"]
+        mounted = call("mount", ".", "exec", "import os, there; print(open('mine.txt').read())")
+        assert "run 42" in mounted
+        assert "from the host" in mounted
