@@ -13,8 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from firmware_bench.image import LISTENS, TOP, needs_image, session
+from PIL import Image
 
 from uff_host import patience
+from uff_host.cli import main
 from uff_host.targets.firmware import FirmwareTarget, bench_program
 
 pytestmark = [pytest.mark.slow]
@@ -178,6 +180,18 @@ def test_a_damaged_littlefs_is_said_and_left_alone(
     assert any("/flash cannot be mounted: its littlefs is damaged." in line for line in said(done))
     assert said(done)[-1] == "alive"
     assert look(flash, 0, FLASH_BYTES) == before
+
+
+@needs_image
+def test_the_board_behind_the_page_keeps_its_flash(image: Path, tmp_path: Path) -> None:
+    folder, picture = tmp_path / "board", tmp_path / "screen.png"
+    words = ["board", "--firmware", image, "--folder", folder, "--screenshot", picture]
+    assert main.main([str(word) for word in words]) == 0
+    with Image.open(picture) as shown:
+        assert shown.size == (800, 480)
+    assert b"littlefs" in look(folder / "flash", 0, 2 * BLOCK)
+    done = session(image, tmp_path, [LIFE], "--flash", str(folder / "flash"))
+    assert FIRST_START not in said(done)
 
 
 # ---- power ----

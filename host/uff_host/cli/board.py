@@ -76,7 +76,7 @@ def arguments(command: Parser) -> None:
         type=Path,
         metavar="ELF",
         help="run this image of the STM32H747I-DISCO (built with UART_REPL=1) on the firmware "
-        "bench instead; slower than the board, its flash begins empty and is forgotten",
+        "bench instead; slower than the board",
     )
     command.add_argument(
         "--panel",
@@ -135,7 +135,8 @@ def do(options: argparse.Namespace) -> int:
         raise DataError("The page needs the package aiohttp: pip install -e host") from None
     _check_bench(options)
     files.check_outputs(options.screenshot)
-    folder = options.folder or files.cache_folder() / "board"
+    own = "board_firmware" if options.firmware else "board"
+    folder = options.folder or files.cache_folder() / own
     if options.screenshot:
         asyncio.run(_terminable(_screenshot(options, folder)))
     elif options.latency:
@@ -145,16 +146,16 @@ def do(options: argparse.Namespace) -> int:
         with contextlib.suppress(KeyboardInterrupt, asyncio.CancelledError):
             asyncio.run(_terminable(_serve(options, folder)))
             return 0
-        stay = "" if options.firmware else f" Its files stay in {folder}."
-        options.console.print(f"The board is off.{stay}", highlight=False, soft_wrap=True)
+        options.console.print(
+            f"The board is off. Its files stay in {folder}.", highlight=False, soft_wrap=True
+        )
     return 0
 
 
 def _check_bench(options: argparse.Namespace) -> None:
-    """The bench has the board's own screen, memory and files."""
+    """The bench has the board's own screen and memory."""
     if options.firmware:
         for name, value in (
-            ("--folder", options.folder),
             ("--size", options.size != SIZE),
             ("--heap", options.heap != HEAP),
             ("--latency", options.latency),

@@ -1,7 +1,7 @@
 """The firmware bench as a device: one process that runs the board's own image, whose console is a
 socket and whose panel, touch controller, buttons and LEDs are another.
 
-Unlike MicroPython's unix port it resets itself; its flash lives and dies with the process.
+Unlike MicroPython's unix port it resets itself. What its flash holds is kept in a file.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ class BenchDevice:
         on_output: Callable[[bytes], None],
         on_report: Callable[[str], None],
         *,
+        flash: Path | None = None,
         panel: str = "nt35510",
         pace: bool = True,
         bench: Path | None = None,
@@ -43,6 +44,8 @@ class BenchDevice:
             hardware: What its packets go to.
             on_output: Gets what the image writes to its serial line.
             on_report: Gets what the bench says of it, line by line: violations.
+            flash: The file with what its flash holds, made if it is not there; by default it is
+                empty and forgotten.
             panel: What is plugged in, nt35510, otm8009a or none.
             pace: Whether a sleep takes as long as on the board; else it is skipped.
             bench: The executable; see FirmwareTarget.
@@ -51,7 +54,10 @@ class BenchDevice:
             DeviceError: There is no image or no bench.
         """
         self._bench, self._image = bench_and_image(bench, image)
-        self._hardware, self._panel, self._pace = hardware, panel, pace
+        self._hardware = hardware
+        self._options = ["--panel", panel, *(["--pace"] if pace else [])]
+        if flash is not None:
+            self._options += ["--flash", str(flash.resolve())]
         self._on_output, self._on_report = on_output, on_report
         self.on_room: Callable[[], None] = lambda: None
         self.on_reset: Callable[[], None] = lambda: None
@@ -125,6 +131,8 @@ class BenchDevice:
             DeviceError: It does not start, or ends by itself.
         """
         loop, ended = asyncio.get_running_loop(), asyncio.Event()
+        if self._stopping:
+            return
         try:
             process, wires, console = self._start()
         except OSError as error:
@@ -174,17 +182,9 @@ class BenchDevice:
             its.callback(its_console.close)
             wires.setblocking(False)
             console.setblocking(False)
-            command = [
-                str(self._bench),
-                "--wires",
-                str(its_wires.fileno()),
-                "--panel",
-                self._panel,
-            ]
+            command = [str(self._bench), "--wires", str(its_wires.fileno()), *self._options]
             process = subprocess.Popen(
-                dying_with_parent(
-                    [*command, *(["--pace"] if self._pace else []), str(self._image)]
-                ),
+                dying_with_parent([*command, str(self._image)]),
                 stdin=its_console.fileno(),
                 stdout=its_console.fileno(),
                 stderr=subprocess.PIPE,

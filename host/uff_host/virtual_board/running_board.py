@@ -64,8 +64,8 @@ class RunningBoard:
             firmware: The unix port's executable; by default ${UFF_UNIX}, else that of `make unix`.
             library: What it sees as /checkout; by default device/ of the checkout.
             heap: Size of MicroPython's heap, as -X heapsize takes it.
-            image: Instead of the unix port and a folder, the board's own image on the firmware
-                bench.
+            image: Instead of the unix port, the board's own image on the firmware bench; its
+                flash is the file "flash" in the folder.
             panel, on_report: See BenchDevice.
 
         Raises:
@@ -73,12 +73,14 @@ class RunningBoard:
             DataError: There is no checkout.
         """
         self.folder = folder
-        self.files = "in the bench, forgotten with it" if image else str(folder)
+        self.files = str(folder / "flash" if image else folder)
         self._image = image
         self.hardware = Hardware(*size)
         self.device: Device | BenchDevice
         if image:
-            self.device = BenchDevice(image, self.hardware, self._output, on_report, panel=panel)
+            self.device = BenchDevice(
+                image, self.hardware, self._output, on_report, flash=folder / "flash", panel=panel
+            )
         else:
             path = firmware or unix_firmware()
             if not (path.is_file() and os.access(path, os.X_OK)):
@@ -101,8 +103,7 @@ class RunningBoard:
             DeviceError: Another virtual board has the folder.
             OSError: The folder cannot be made.
         """
-        if self._image is None:
-            self._take(self.folder)
+        self._take(self.folder)
         self.port = SerialPort(self.device.input, lambda: self.device.hold(False))
         self.device.on_room = self.port.resume
         self._running = asyncio.create_task(self.device.run())
