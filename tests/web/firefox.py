@@ -129,7 +129,7 @@ class FirefoxPage:
             expression = f"({expression})({json.dumps(argument)})"
         said = await self.browser.call(
             "script.evaluate",
-            expression=f"JSON.stringify({expression}) ?? 'null'",
+            expression=f"Promise.resolve({expression}).then((it) => JSON.stringify(it) ?? 'null')",
             target={"context": self._context},
             awaitPromise=True,
         )
@@ -188,14 +188,17 @@ class Firefox:
 
 
 PRIVATE = 'user_pref("browser.privatebrowsing.autostart", true);\n'
+SCHEME = 'user_pref("layout.css.prefers-color-scheme.content-override", %d);\n'
+SCHEMES = ("dark", "light")  # its numbers
 
 
 @contextlib.asynccontextmanager
-async def firefox(private: bool = False) -> AsyncIterator[Firefox]:
+async def firefox(private: bool = False, color_scheme: str = "light") -> AsyncIterator[Firefox]:
     """A Firefox without windows, in a profile of its own; private: as in a private window."""
     program = next(filter(None, map(shutil.which, NAMES)))
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        (Path(profile) / "user.js").write_text(PREFERENCES + PRIVATE * private)
+        scheme = SCHEME % SCHEMES.index(color_scheme)
+        (Path(profile) / "user.js").write_text(PREFERENCES + scheme + PRIVATE * private)
         process = await asyncio.create_subprocess_exec(
             *(program, "--headless", "--no-remote", "--profile", profile),
             "--remote-debugging-port=0",

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import web
-from pages import each_kind, place, stop, teach, url, visit
+from pages import each_page, place, stop, teach, url, visit
 
 from uff_host.handwriting import Writer
 
@@ -36,13 +36,15 @@ async def faults(page: Any) -> list[str]:
     return found
 
 
-@each_kind
+@each_page
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_no_serious_fault(browser: str, place: str, scheme: str) -> None:
     async def work() -> None:
         async with visit(browser, place, color_scheme=scheme) as driver:
             page = driver.page
             await page.evaluate(f"(() => {{ {AXE.read_text()} }})()")
+            dark = await page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
+            assert dark == (scheme == "dark")
             assert await faults(page) == []
             # A verdict, the figures and the commands for a board.
             await teach(driver, Writer(4), 1)
@@ -56,8 +58,9 @@ def test_axe_finds_no_serious_fault(browser: str, place: str, scheme: str) -> No
             assert await faults(page) == []
             # The REPL in use.
             await stop(driver)
-            await page.locator("#terminal").click()
-            await page.keyboard.type("6 * 7\n")
+            await page.evaluate("(document.querySelector('#terminal textarea').focus(), 0)")
+            await page.keyboard.type("6 * 7")
+            await page.keyboard.press("Enter")
             await driver.until("board.terminal.text.includes('42')")
             assert await faults(page) == []
             # A fault that is put there is found.
