@@ -246,7 +246,7 @@ def test_uff_board_shows_the_image_behind_the_page(image: Path, tmp_path: Path) 
     ("arguments", "said"),
     [
         (["--firmware", "x.elf", "--size", "480x272"], "--size does not go with --firmware"),
-        (["--firmware", "x.elf", "--folder", "x"], "--folder does not go with --firmware"),
+        (["--firmware", "x.elf", "--heap", "1M"], "--heap does not go with --firmware"),
         (["--panel", "none"], "--panel goes with --firmware alone"),
     ],
 )

@@ -188,17 +188,14 @@ class Firefox:
 
 
 PRIVATE = 'user_pref("browser.privatebrowsing.autostart", true);\n'
-SCHEME = 'user_pref("layout.css.prefers-color-scheme.content-override", %d);\n'
-SCHEMES = ("dark", "light")  # its numbers
 
 
 @contextlib.asynccontextmanager
-async def firefox(private: bool = False, color_scheme: str = "light") -> AsyncIterator[Firefox]:
+async def firefox(private: bool = False) -> AsyncIterator[Firefox]:
     """A Firefox without windows, in a profile of its own; private: as in a private window."""
     program = next(filter(None, map(shutil.which, NAMES)))
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        scheme = SCHEME % SCHEMES.index(color_scheme)
-        (Path(profile) / "user.js").write_text(PREFERENCES + scheme + PRIVATE * private)
+        (Path(profile) / "user.js").write_text(PREFERENCES + PRIVATE * private)
         process = await asyncio.create_subprocess_exec(
             *(program, "--headless", "--no-remote", "--profile", profile),
             "--remote-debugging-port=0",

@@ -41,7 +41,7 @@ each_page = pytest.mark.parametrize(
         pytest.param("virtual board", "chromium", marks=chromium_only),
     ],
 )
-# Windows of other sizes or with a touchscreen: Playwright makes them.
+# Windows of other sizes, dark or with a touchscreen: Playwright makes them.
 each_kind = pytest.mark.parametrize(
     ("kind", "browser"),
     [
@@ -85,7 +85,7 @@ def place(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator
 @contextlib.asynccontextmanager
 async def visit(browser: str, url: str, **options: Any) -> AsyncIterator[PageDriver]:
     """A browser on the page; what goes wrong there, or is asked of elsewhere, fails the test.
-    options: of Chromium's window, as Playwright has them; of Firefox, private, color_scheme."""
+    options: of Chromium's window, as Playwright has them; of Firefox, private."""
     here = url.rpartition("/")[0]
     if browser == "firefox":
         async with firefox.firefox(**options) as fox:

@@ -35,6 +35,7 @@ FLAGS = [
 # As patience.py counts.
 QUIET_S = 0.15
 WAITS_S = 15.0
+LEARNS = "document.querySelector('#led0')?.classList.contains('on')"
 
 
 def missing() -> str:
@@ -85,7 +86,7 @@ class PageDriver:
         await self.settle()
 
     async def settle(self) -> None:
-        """Wait until the screen rests.
+        """Wait until the screen rests and nothing is being learnt.
 
         Raises:
             DataError: It never does, or shows nothing.
@@ -95,7 +96,7 @@ class PageDriver:
             if limit.over:
                 raise DataError("The screen does not come to rest.")
             latest = await self.page.evaluate("window.board && board.drawnAt")
-            if latest != drawn:
+            if latest != drawn or await self.page.evaluate(LEARNS):
                 drawn = latest
                 quiet.renew()
             await asyncio.sleep(0.03)
