@@ -303,7 +303,7 @@ def test_ten_digits_are_learnt_through_the_touch_controller(
     library = f"{DEVICE}:{DEVICE_TESTS}:{TOP / 'host' / 'uff_host' / 'virtual_board'}:.frozen"
     ran = patience.run(
         [str(micropython), "-X", "heapsize=32M", str(DEVICE_TESTS / "writer_touch.py")],
-        100,
+        400,
         cwd=tmp_path,
         env={**os.environ, "MICROPYPATH": library},
     )

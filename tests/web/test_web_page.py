@@ -158,10 +158,10 @@ LOOK_S = 0.4  # a person's, before each tap
 GOAL_S, MACHINES_S = 30, 3  # docs/web.md
 
 
-@each_browser
-def test_the_path_from_opening_the_page_to_a_recognised_drawing(browser: str, url: str) -> None:
+@chromium_only
+def test_the_path_from_opening_the_page_to_a_recognised_drawing(url: str) -> None:
     async def work() -> None:
-        async with visit(browser, url) as driver:
+        async with visit("chromium", url) as driver:
             page, writer = driver.page, Writer(4)
             opened = await page.evaluate("board.drawnAt")
             await page.evaluate(WATCH)

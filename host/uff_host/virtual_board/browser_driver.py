@@ -35,7 +35,6 @@ FLAGS = [
 # As patience.py counts.
 QUIET_S = 0.15
 WAITS_S = 15.0
-LEARNS = "document.querySelector('#led0')?.classList.contains('on')"
 
 
 def missing() -> str:
@@ -86,7 +85,7 @@ class PageDriver:
         await self.settle()
 
     async def settle(self) -> None:
-        """Wait until the screen rests and nothing is being learnt.
+        """Wait until the screen rests.
 
         Raises:
             DataError: It never does, or shows nothing.
@@ -96,7 +95,7 @@ class PageDriver:
             if limit.over:
                 raise DataError("The screen does not come to rest.")
             latest = await self.page.evaluate("window.board && board.drawnAt")
-            if latest != drawn or await self.page.evaluate(LEARNS):
+            if latest != drawn:
                 drawn = latest
                 quiet.renew()
             await asyncio.sleep(0.03)
