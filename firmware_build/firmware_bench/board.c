@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -71,7 +72,7 @@ static bool there(uint8_t address) {
 }
 
 static int read_touch(uint8_t address, uint8_t reg, uint8_t *data, unsigned count) {
-    return display.reset_low ? 19 : wires_i2c_read(address, reg, data, count);
+    return display.reset_low ? ENODEV : wires_i2c_read(address, reg, data, count);
 }
 
 // ---- the panel ----
@@ -133,6 +134,9 @@ static void map_flash(const char *path) {
     if (size < 0) {
         fail("%s cannot be opened: %s", path, strerror(errno));
     }
+    if (flock(file, LOCK_EX | LOCK_NB) != 0) { // until the process ends
+        fail("%s is the flash of another bench that runs", path);
+    }
     if (size == 0 && (ftruncate(file, sizeof(struct flash_file)) != 0 ||
             pwrite(file, flash_magic, sizeof(flash_magic), offsetof(struct flash_file, magic)) != sizeof(flash_magic))) {
         fail("%s cannot be written: %s", path, strerror(errno));
@@ -141,7 +145,6 @@ static void map_flash(const char *path) {
         fail("%s holds %lld bytes, and no flash of the bench", path, (long long)size);
     }
     flash_file = mmap(NULL, sizeof(struct flash_file), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-    close(file);
     if (flash_file == MAP_FAILED) {
         fail("%s cannot be mapped: %s", path, strerror(errno));
     }

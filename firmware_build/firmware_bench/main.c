@@ -51,6 +51,16 @@ static void on_signal(int number) {
     cpu_end(0);
 }
 
+// Of a write to the flash, from 1 on.
+static uint64_t number_of(const char *text) {
+    char *end;
+    const unsigned long long number = strtoull(text, &end, 10);
+    if (text[0] < '1' || text[0] > '9' || *end != '\0') {
+        fail("--cut: want the number of a write, 1 or more, got %s", text);
+    }
+    return number;
+}
+
 static enum display_panel panel_named(const char *name) {
     static const char *const names[] = {"none", "nt35510", "otm8009a"};
     for (unsigned i = 0; i < 3; i++) {
@@ -104,7 +114,7 @@ int main(int argc, char **argv) {
                 demo = true;
                 break;
             case 'u':
-                board_cut_at(strtoull(optarg, NULL, 10));
+                board_cut_at(number_of(optarg));
                 break;
             case 'x':
                 if (board_fault(optarg)) {

@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { ANSWER = 64, MOST = 9 + 65536, NODEV = 19 };
+enum { ANSWER = 64, MOST = 9 + 65536 };
 enum { RESET_BUTTON = 'X' };
 static int wires = -1;
 static uint8_t question;
@@ -61,10 +61,10 @@ void wires_look(void) {
     }
 }
 
-// The answer of a question: its status, and data behind. NODEV where nobody answers.
+// The answer of a question: its status, and data behind. ENODEV where nobody answers.
 static int ask(uint8_t *packet, size_t size, uint8_t answer[ANSWER]) {
     if (wires < 0) {
-        return NODEV;
+        return ENODEV;
     }
     const uint64_t us = bench_now_ns() / 1000;
     uint8_t now[9] = {'N'};
@@ -87,7 +87,7 @@ static int ask(uint8_t *packet, size_t size, uint8_t answer[ANSWER]) {
             take(answer, got);
         }
     }
-    return NODEV;
+    return ENODEV;
 }
 
 bool wires_button(void) {

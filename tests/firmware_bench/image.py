@@ -46,7 +46,7 @@ def build() -> Path:
 LISTENS = "\r" * 300
 
 
-def session(
+def power_on(
     image: Path, folder: Path, lines: Iterable[str], *options: str
 ) -> subprocess.CompletedProcess[str]:
     """One power-on with lines typed to the REPL, until nothing happens any more; `LISTENS` among

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from firmware_bench.bench_board import BenchBoard
-from firmware_bench.image import LISTENS, TOP, needs_image, session
+from firmware_bench.image import LISTENS, TOP, needs_image, power_on
 from PIL import Image
 
 from uff_host import patience
@@ -48,7 +48,7 @@ def broke_no_rule(done: subprocess.CompletedProcess[str]) -> bool:
 def test_what_is_late_or_not_needed_does_not_matter(
     image: Path, tmp_path: Path, fault: str
 ) -> None:
-    done = session(image, tmp_path, [LIFE], "--fault", fault)
+    done = power_on(image, tmp_path, [LIFE], "--fault", fault)
     assert "alive" in said(done)
     assert broke_no_rule(done), done.stderr
 
@@ -92,7 +92,7 @@ def used(image: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """What the bench keeps of a flash with a littlefs and a file in it."""
     folder = tmp_path_factory.mktemp("used")
     flash = folder / "flash"
-    done = session(
+    done = power_on(
         image,
         folder,
         ["f = open('kept', 'w'); f.write('x' * 5000); f.close()", LIFE],
@@ -109,7 +109,7 @@ def used(image: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
 def flash(image: Path, used: bytes, tmp_path: Path) -> Path:
     """Such a flash, to be spoilt."""
     path = tmp_path / "flash"
-    session(image, tmp_path, [], "--seconds", "0.0001", "--flash", str(path))  # the file's frame
+    power_on(image, tmp_path, [], "--seconds", "0.0001", "--flash", str(path))  # the file's frame
     with path.open("r+b") as file:
         file.write(used)
     return path
@@ -124,7 +124,7 @@ def test_a_start_finds_what_was_written(
     image: Path, flash: Path, tmp_path: Path, options: list[str]
 ) -> None:
     """Also where ST's demo ran until the reset, and left the flash in its own protocol."""
-    done = session(image, tmp_path, KEPT, "--flash", str(flash), *options)
+    done = power_on(image, tmp_path, KEPT, "--flash", str(flash), *options)
     assert said(done)[-1] == "['kept'] 5000"
     assert broke_no_rule(done), done.stderr
 
@@ -133,10 +133,10 @@ def test_a_start_finds_what_was_written(
 def test_pictures_of_the_factory_give_way_to_a_file_system(image: Path, tmp_path: Path) -> None:
     """ST's demo keeps its pictures in the flash: bytes that are no file system."""
     flash = tmp_path / "flash"
-    session(image, tmp_path, [], "--seconds", "0.0001", "--flash", str(flash))
+    power_on(image, tmp_path, [], "--seconds", "0.0001", "--flash", str(flash))
     pictures = np.random.default_rng(13).integers(0, 256, 2 << 20, np.uint8)
     overwrite(flash, 0, pictures.tobytes())
-    first = session(
+    first = power_on(
         image,
         tmp_path,
         ["f = open('kept', 'w'); f.write('new'); f.close()"],
@@ -144,7 +144,7 @@ def test_pictures_of_the_factory_give_way_to_a_file_system(image: Path, tmp_path
         str(flash),
     )
     assert FIRST_START in said(first)
-    second = session(image, tmp_path, KEPT, "--flash", str(flash))
+    second = power_on(image, tmp_path, KEPT, "--flash", str(flash))
     assert FIRST_START not in said(second)
     assert said(second)[-1] == "['kept'] 3"
     assert broke_no_rule(second), second.stderr
@@ -173,8 +173,8 @@ def test_a_fat_is_kept_and_said(image: Path, flash: Path, tmp_path: Path) -> Non
         "vfs.mount(vfs.VfsFat(pyb.Flash()), '/flash'); os.chdir('/flash')",
         "f = open('kept', 'w'); f.write('fat'); f.close(); os.sync()",
     ]
-    session(image, tmp_path, make, "--flash", str(flash))
-    done = session(image, tmp_path, KEPT, "--flash", str(flash))
+    power_on(image, tmp_path, make, "--flash", str(flash))
+    done = power_on(image, tmp_path, KEPT, "--flash", str(flash))
     assert any(line.startswith("/flash is a FAT: it may lose files") for line in said(done))
     assert said(done)[-1] == "['kept'] 3"
 
@@ -187,7 +187,7 @@ def test_a_damaged_littlefs_is_said_and_left_alone(
     for block in (0, 1):
         overwrite(flash, block * BLOCK + 40, bytes(200))
     before = look(flash, 0, FLASH_BYTES)
-    done = session(image, tmp_path, [LIFE], "--flash", str(flash))
+    done = power_on(image, tmp_path, [LIFE], "--flash", str(flash))
     assert any("/flash cannot be mounted: its littlefs is damaged." in line for line in said(done))
     assert said(done)[-1] == "alive"
     assert look(flash, 0, FLASH_BYTES) == before
@@ -201,7 +201,7 @@ def test_the_board_behind_the_page_keeps_its_flash(image: Path, tmp_path: Path) 
     with Image.open(picture) as shown:
         assert shown.size == (800, 480)
     assert b"littlefs" in look(folder / "flash", 0, 2 * BLOCK)
-    done = session(image, tmp_path, [LIFE], "--flash", str(folder / "flash"))
+    done = power_on(image, tmp_path, [LIFE], "--flash", str(folder / "flash"))
     assert FIRST_START not in said(done)
 
 
@@ -228,7 +228,7 @@ def keeper(image: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
     folder = tmp_path_factory.mktemp("keeper")
     flash = folder / "flash"
     write = [f"f = open('main.py', 'w'); f.write({KEEPER!r}); f.close()", LIFE]
-    done = session(image, folder, write, "--flash", str(flash))
+    done = power_on(image, folder, write, "--flash", str(flash))
     assert said(done)[-1] == "alive"
     with flash.open("rb") as file:
         return file.read(FLASH_BYTES)
@@ -239,10 +239,10 @@ def cut(image: Path, keeper: bytes, folder: Path, write: int) -> tuple[int, int,
     whether power failed at all.
     """
     flash = folder / "flash"
-    session(image, folder, [], "--seconds", "0.0001", "--flash", str(flash))
+    power_on(image, folder, [], "--seconds", "0.0001", "--flash", str(flash))
     with flash.open("r+b") as file:
         file.write(keeper)
-    done = session(image, folder, [], "--flash", str(flash), "--cut", str(write))
+    done = power_on(image, folder, [], "--flash", str(flash), "--cut", str(write))
     assert broke_no_rule(done), done.stderr
     told = [line.split(None, 2) for line in said(done) if line.startswith(("found", "kept"))]
     starts = [i for i, words in enumerate(told) if words[0] == "found"]
@@ -260,7 +260,7 @@ def cut(image: Path, keeper: bytes, folder: Path, write: int) -> tuple[int, int,
 def test_power_that_fails_in_a_write_costs_no_accepted_drawing(
     image: Path, keeper: bytes, tmp_path: Path, write: int
 ) -> None:
-    """Also where it fails while the start after it mends."""
+    """Drawings are kept one after the other; then it is back, and the same program goes on."""
     accepted, found, failed = cut(image, keeper, tmp_path, write)
     assert failed
     assert accepted <= found <= accepted + 1
@@ -269,7 +269,7 @@ def test_power_that_fails_in_a_write_costs_no_accepted_drawing(
 @needs_image
 def test_a_reset_in_mid_write_leaves_a_whole_file_system(image: Path, tmp_path: Path) -> None:
     """The processor resets itself while a file grows: what was closed is there, and a REPL."""
-    done = session(
+    done = power_on(
         image,
         tmp_path,
         [
@@ -303,13 +303,13 @@ def test_a_reset_in_mid_training_leaves_the_drawings_and_the_network(
         "import uff, machine; d = uff.Dataset.open('train.uffs'); "
         "c = uff.Classifier(network='uff2', hidden=48); "
     )
-    first = session(
+    first = power_on(
         image, tmp_path, [make, train + "c.fit(d); c.save('m.uffm')"], "--flash", str(flash)
     )
     whole = re.search(r"Traceback", first.stdout)
     assert whole is None, first.stdout
     soon = "t = machine.Timer(-1, period=150, mode=0, callback=lambda t: machine.reset()); "
-    done = session(
+    done = power_on(
         image,
         tmp_path,
         [
@@ -336,8 +336,8 @@ def test_the_user_s_main_runs_and_what_it_raises_ends_in_a_repl(
 ) -> None:
     program = "print('main', 6 * 7)\nraise ValueError('mine')\n"
     write = [f"f = open('main.py', 'w'); f.write({program!r}); f.close()"]
-    session(image, tmp_path, write, "--flash", str(flash))
-    done = session(image, tmp_path, [LIFE], "--flash", str(flash))
+    power_on(image, tmp_path, write, "--flash", str(flash))
+    done = power_on(image, tmp_path, [LIFE], "--flash", str(flash))
     assert "main 42" in said(done)
     assert "ValueError: mine" in said(done)
     assert said(done)[-1] == "alive"
@@ -347,7 +347,7 @@ def test_the_user_s_main_runs_and_what_it_raises_ends_in_a_repl(
 def test_a_main_without_end_gives_way_to_ctrl_c(image: Path, flash: Path, tmp_path: Path) -> None:
     program = "print('begun')\nwhile True:\n    pass\n"
     write = [f"f = open('main.py', 'w'); f.write({program!r}); f.close()"]
-    session(image, tmp_path, write, "--flash", str(flash))
+    power_on(image, tmp_path, write, "--flash", str(flash))
     command = [str(bench_program()), "--flash", str(flash), str(image)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as bench:
         try:

@@ -66,6 +66,14 @@ def mount_card():
     return False
 
 
+def exists(path):
+    try:
+        os.stat(path)
+    except OSError:
+        return False
+    return True
+
+
 def main():
     pyb.usb_mode("VCP")  # first: what is said from here on waits in its buffer for the other side
     mounted = []
@@ -83,9 +91,9 @@ def main():
         print("/sd cannot be mounted: %s" % error)
     for folder in mounted:
         sys.path += [folder, folder + "/lib"]
-    own = [folder + "/main.py" for folder in mounted if "main.py" in os.listdir(folder)]
-    if own:
-        pyb.main(own[0])
+    for folder in reversed(mounted):  # the card's goes first: what is named last is run
+        if exists(folder + "/main.py"):
+            pyb.main(folder + "/main.py")
 
 
 main()

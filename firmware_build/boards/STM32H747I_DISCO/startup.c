@@ -4,7 +4,7 @@
 #include "led.h"
 #include "powerctrl.h"
 
-// One second at least: a read of PWR takes ten cycles or more of the 64 MHz that a reset leaves.
+// Estimated: a second, if a turn takes ten cycles of the 64 MHz that a reset leaves. It only must not be too few.
 enum { READS = 6400000 };
 
 static void wait_for(volatile uint32_t *reg, uint32_t ready, const char *what) {

@@ -158,11 +158,11 @@ export class Hardware {
     }
   }
 
-  // ---- the hand's side ----
+  // ---- the fingers' side ----
 
   // Let fingers do this now: moves { finger, doing, x, y, atMs }; whether a frame that answers is waited for from now on.
-  // As Hardware.hand() of hardware.py says, moves that a browser tells of at once are done as far apart as they were made.
-  hand(moves) {
+  // As Hardware.move_fingers() of hardware.py says, moves that a browser tells of at once are done as far apart as they were made.
+  moveFingers(moves) {
     const nowMs = now(), begun = new Map();
     let firstMs = null, waits = false;
     for (const move of moves) {
@@ -191,7 +191,7 @@ export class Hardware {
     return count;
   }
 
-  // The hand of these fingers is gone, and with it what it was about to do.
+  // These fingers are gone, and with them what they were about to do.
   letGo(fingers) {
     for (const finger of fingers) this.moves.delete(finger);
     this.touch.letGo(fingers);

@@ -6,7 +6,7 @@ import { Machine } from "./machine.js";
 const BACKLOG = 16384; // characters of console that wait for the page
 const KEYS = 1 << 20; // bytes that the board has not read
 const FINGERS = 10;
-const PRESSES = 8; // that the controller has not seen; a hand makes 10 a second, it sees 25
+const PRESSES = 8; // that the controller has not seen; a person makes 10 a second, it sees 25
 const SHORT_MS = 1000, SHORT_LIVES = 3; // lives on end that crashed so soon: something is wrong
 const CTRL_C = 3;
 const TOUCHES = 2; // the register from which on the controller's touches are read
@@ -105,7 +105,7 @@ export class RunningBoard {
       this.heard = message.heard;
       this.say();
     } else if ("touch" in message) {
-      if (this.hardware.hand(this.moves(message.touch))) this.stamp = message.stamp;
+      if (this.hardware.moveFingers(this.moves(message.touch))) this.stamp = message.stamp;
     } else if ("keys" in message) {
       this.type(message.keys);
     } else if ("button" in message) {

@@ -159,7 +159,7 @@ class SerialLink:
             raise LinkLost(f"{self.port}: the board did not take a script.") from None
 
     def follow(self, on_line: Callable[[str], None], silence_s: float) -> str:
-        """Writer on each line that the code prints; return its traceback, empty if it had none.
+        """Hand on each line that the code prints; return its traceback, empty if it had none.
 
         Raises:
             LinkLost: The line is broken.
