@@ -46,17 +46,3 @@ void check_broke(const char *words, int line) {
     }
     clean();
 }
-
-int run_scenarios(const struct scenario *scenarios, size_t count, int argc, char **argv) {
-    int found = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (argc == 2 && strcmp(argv[1], "--list") == 0) {
-            puts(scenarios[i].name);
-            found++;
-        } else if (argc < 2 || strcmp(argv[1], scenarios[i].name) == 0) {
-            scenarios[i].run();
-            found++;
-        }
-    }
-    return found == 0 ? 2 : 0;
-}

@@ -3,6 +3,7 @@
 #define FAKE_BENCH_H
 
 #include "model.h"
+#include "scenarios.h"
 
 #include <stddef.h>
 
@@ -21,12 +22,5 @@ void check(bool met, const char *what, int line);
 #define BROKE(words) check_broke(words, __LINE__)
 #define CLEAN() check_broke(NULL, __LINE__)
 void check_broke(const char *words, int line);
-
-struct scenario {
-    const char *name;
-    void (*run)(void);
-};
-#define SCENARIO(name) {#name, name}
-int run_scenarios(const struct scenario *scenarios, size_t count, int argc, char **argv);
 
 #endif

@@ -3,6 +3,7 @@
 #include "lcd_model.h"
 
 #include "lcd_registers.h"
+#include "scenarios.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -421,11 +422,7 @@ static void what_the_panel_is_told(void) {
     BROKE("24 bits sent to a panel set for others");
 }
 
-static const struct scenario {
-    const char *name;
-    void (*run)(void);
-} scenarios[] = {
-#define SCENARIO(name) {#name, name}
+static const struct scenario scenarios[] = {
     SCENARIO(nothing_is_wrong_with_the_driver),
     SCENARIO(host_and_phy_are_set_up_first),
     SCENARIO(regulator_and_pll_in_their_order),
@@ -439,15 +436,5 @@ static const struct scenario {
 };
 
 int main(int argc, char **argv) {
-    int found = 0;
-    for (size_t i = 0; i < sizeof(scenarios) / sizeof(scenarios[0]); i++) {
-        if (argc == 2 && strcmp(argv[1], "--list") == 0) {
-            puts(scenarios[i].name);
-            found++;
-        } else if (argc < 2 || strcmp(argv[1], scenarios[i].name) == 0) {
-            scenarios[i].run();
-            found++;
-        }
-    }
-    return found == 0 ? 2 : 0;
+    return run_scenarios(scenarios, sizeof(scenarios) / sizeof(scenarios[0]), argc, argv);
 }

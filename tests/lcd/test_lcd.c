@@ -1,6 +1,8 @@
 // Scenarios for lcd.c against the model, one a run: `test_lcd NAME`, or all names with --list. Exit 0: as wanted.
 #include "lcd_model.h"
 
+#include "../firmware_bench/scenarios.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -578,11 +580,7 @@ static void deinit_with_a_stuck_link_ends(void) {
 
 // ----
 
-#define SCENARIO(name) {#name, name}
-static const struct {
-    const char *name;
-    void (*run)(void);
-} scenarios[] = {
+static const struct scenario scenarios[] = {
     SCENARIO(nt35510_comes_up),
     SCENARIO(otm8009a_comes_up),
     SCENARIO(whole_frame_takes_10_ms),
@@ -631,15 +629,5 @@ static const struct {
 };
 
 int main(int argc, char **argv) {
-    int found = 0;
-    for (size_t i = 0; i < sizeof(scenarios) / sizeof(scenarios[0]); i++) {
-        if (argc == 2 && strcmp(argv[1], "--list") == 0) {
-            puts(scenarios[i].name);
-            found++;
-        } else if (argc < 2 || strcmp(argv[1], scenarios[i].name) == 0) {
-            scenarios[i].run();
-            found++;
-        }
-    }
-    return found == 0 ? 2 : 0;
+    return run_scenarios(scenarios, sizeof(scenarios) / sizeof(scenarios[0]), argc, argv);
 }
