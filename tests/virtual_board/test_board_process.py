@@ -29,7 +29,7 @@ from PIL import Image
 from uff_host import patience
 from uff_host.errors import DeviceError
 from uff_host.patience import Patience
-from uff_host.virtual_board import device, gate, latency, running_board, server
+from uff_host.virtual_board import gate, latency, process, running_board, server
 from uff_host.virtual_board.running_board import RunningBoard
 
 APP = DEVICE_TESTS / "board_draw.py"
@@ -316,7 +316,7 @@ def test_more_than_a_busy_program_takes_leaves_the_port_alive_after_a_reset(boar
         code = b"import micropython\\nmicropython.kbd_intr(-1)\\nprint(2 + 2)\\nwhile True: pass"
         port.send(b"exec('" + code + b"')\r")
         port.until(b"\n4\n")
-        assert port.fill(b"x" * 1000) > device.HELD
+        assert port.fill(b"x" * 1000) > process.HELD
         asyncio.run(reset(board))
         port.send(b"\x03")
         port.until(b">>> x")  # what lay in the line's own buffers

@@ -5,8 +5,9 @@ framebuffer.py         the screen
 ft6x06_model.py        the touch controller
 latency_statistics.py  frames and latencies
 hardware.py            these together: what the device's packets do, what fingers do
-device.py              the process of MicroPython, started again when it ends
-bench.py               or the process of the firmware bench, which runs the board's own image
+process.py             a process with a console and wires, which the board is
+device.py              that of MicroPython, started again when it ends
+bench.py               or that of the firmware bench, which runs the board's own image
 serial_port.py         the pty for mpremote
 running_board.py       a board that is on
 server.py              its pages; page/ is what a browser gets

@@ -18,12 +18,12 @@ from uff_host.errors import DeviceError
 from uff_host.targets.emulator import dying_with_parent
 from uff_host.targets.firmware import bench_and_image
 from uff_host.virtual_board import wire
-from uff_host.virtual_board.device import HELD
 from uff_host.virtual_board.hardware import Hardware
+from uff_host.virtual_board.process import BoardProcess
 
 
-class BenchDevice:
-    """One bench, from run() to stop(). The same face as Device."""
+class BenchDevice(BoardProcess):
+    """One bench, from run() to stop()."""
 
     def __init__(
         self,
@@ -34,8 +34,6 @@ class BenchDevice:
         *,
         flash: Path | None = None,
         panel: str = "nt35510",
-        pace: bool = True,
-        bench: Path | None = None,
     ) -> None:
         """Nothing is started yet.
 
@@ -47,80 +45,27 @@ class BenchDevice:
             flash: The file with what its flash holds, made if it is not there; by default it is
                 empty and forgotten.
             panel: What is plugged in, nt35510, otm8009a or none.
-            pace: Whether a sleep takes as long as on the board; else it is skipped.
-            bench: The executable; see FirmwareTarget.
 
         Raises:
             DeviceError: There is no image or no bench.
         """
-        self._bench, self._image = bench_and_image(bench, image)
-        self._hardware = hardware
-        self._options = ["--panel", panel, *(["--pace"] if pace else [])]
+        super().__init__(hardware, on_output)
+        self._bench, self._image = bench_and_image(None, image)
+        self._options = ["--panel", panel, "--pace"]
         if flash is not None:
             self._options += ["--flash", str(flash.resolve())]
-        self._on_output, self._on_report = on_output, on_report
-        self.on_room: Callable[[], None] = lambda: None
-        self.on_reset: Callable[[], None] = lambda: None
-        self._process: subprocess.Popen[bytes] | None = None
-        self._console: socket.socket | None = None
+        self._on_report = on_report
         self._wires: socket.socket | None = None
-        self._input = bytearray()
-        self._said, self._report = b"", b""
-        self._held = self._stopping = False
-        self.lives = 0
-
-    # ---- what others do to it ----
-
-    def hold(self, held: bool) -> None:
-        """Read no output for a while, so that the image waits as it prints; or read again."""
-        self._held = held
-        if self._console is not None:
-            loop = asyncio.get_running_loop()
-            if held:
-                loop.remove_reader(self._console)
-            else:
-                loop.add_reader(self._console, self._read_console)
-
-    def input(self, data: bytes) -> bool:
-        """Bytes for its serial line. False: no more until on_room()."""
-        self._input += data
-        self._write()
-        return len(self._input) < HELD
-
-    @property
-    def unread(self) -> int:
-        """Bytes of input that the bench has not taken."""
-        return len(self._input)
-
-    def interrupt(self) -> bool:
-        """Ctrl-C is a byte like any other: the image's own interrupt handler looks at each."""
-        return False
-
-    @property
-    def awake(self) -> bool:
-        """The bench has started."""
-        return self._console is not None
-
-    @property
-    def process_id(self) -> int | None:
-        """Of the bench."""
-        return self._process.pid if self._process else None
+        self._report = b""
 
     def reset(self) -> None:
         """The reset button. What was on its way to the board is lost."""
-        had = len(self._input)
-        self._input.clear()
-        self._tell_room(had)
+        self._forget_input()
         self._hardware.settle()
         if self._wires is not None:
             with contextlib.suppress(OSError):
                 self._wires.send(wire.RESET)
                 self.on_reset()
-
-    def stop(self) -> None:
-        """Off."""
-        self._stopping = True
-        self._kill()
 
     # ---- its life ----
 
@@ -143,7 +88,7 @@ class BenchDevice:
         report = process.stderr.fileno()
         os.set_blocking(report, False)
         loop.add_reader(report, self._read_report, report)
-        loop.add_reader(wires, self._read_wires, ended)
+        loop.add_reader(wires, self._read_wires, wires, ended)
         self.hold(self._held)
         self._write()
         try:
@@ -157,17 +102,17 @@ class BenchDevice:
             for reader in (report, wires, console):
                 loop.remove_reader(reader)
             loop.remove_writer(console)
-            self._console = self._wires = None
+            self._console, self._wires = -1, None
             self._read_report(report)
             process.stderr.close()
             wires.close()
-            console.close()
+            os.close(console)
         if not self._stopping:
             last = self._said.decode(errors="replace").strip().splitlines()[-1:]
             said = f": {last[0].strip()}" if last else "."
             raise DeviceError(f"The bench ended with status {process.returncode}{said}")
 
-    def _start(self) -> tuple[subprocess.Popen[bytes], socket.socket, socket.socket]:
+    def _start(self) -> tuple[subprocess.Popen[bytes], socket.socket, int]:
         """The process, our ends of its wires and of its console.
 
         Raises:
@@ -192,42 +137,7 @@ class BenchDevice:
                 start_new_session=True,
             )
             undo.pop_all()
-        return process, wires, console
-
-    def _kill(self) -> None:
-        process = self._process
-        if process is not None and process.poll() is None:
-            process.kill()
-            process.wait()
-
-    # ---- its serial line, and what the bench says ----
-
-    def _read_console(self) -> None:
-        assert self._console is not None
-        with contextlib.suppress(OSError):
-            data = self._console.recv(65536)
-            self._said = (self._said + data)[-4096:]
-            if data:
-                self._on_output(data)
-            else:
-                asyncio.get_running_loop().remove_reader(self._console)
-
-    def _write(self) -> None:
-        if self._console is None:
-            return
-        loop, had = asyncio.get_running_loop(), len(self._input)
-        with contextlib.suppress(OSError):
-            while self._input:
-                del self._input[: self._console.send(self._input)]
-        if self._input:
-            loop.add_writer(self._console, self._write)
-        else:
-            loop.remove_writer(self._console)
-        self._tell_room(had)
-
-    def _tell_room(self, had: int) -> None:
-        if had >= HELD > len(self._input):
-            self.on_room()
+        return process, wires, console.detach()
 
     def _read_report(self, report: int) -> None:
         with contextlib.suppress(OSError):
@@ -237,24 +147,3 @@ class BenchDevice:
             *lines, self._report = (self._report + data).split(b"\n")
             for line in lines:
                 self._on_report(line.decode(errors="replace"))
-
-    # ---- its hardware ----
-
-    def _read_wires(self, ended: asyncio.Event) -> None:
-        """A few packets, so that the page gets its turn too."""
-        assert self._wires is not None
-        for _ in range(64):
-            try:
-                data = self._wires.recv(wire.PACKET_BYTES)
-            except BlockingIOError:
-                return
-            except OSError:
-                data = b""
-            if not data:
-                asyncio.get_running_loop().remove_reader(self._wires)
-                ended.set()
-                return
-            answer = self._hardware.take(wire.decode(data))
-            if answer is not None:
-                with contextlib.suppress(OSError):  # it has just ended
-                    self._wires.send(answer)

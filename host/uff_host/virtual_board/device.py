@@ -23,13 +23,12 @@ from pathlib import Path
 from uff_host import files
 from uff_host.errors import DeviceError
 from uff_host.patience import Patience
-from uff_host.virtual_board import wire
 from uff_host.virtual_board.hardware import Hardware
+from uff_host.virtual_board.process import BoardProcess
 
 # How the process ends; the enum of firmware_build/variants/unix/board_virtual.h.
 SOFT_FRIENDLY, SOFT_RAW, RESET = 40, 41, 42
 
-HELD = 1 << 16  # bytes of input that wait for the device before input() says so
 SHORT_S = 1.0  # a life that ended by itself so soon
 SHORT_LIVES = 3  # on end: something is wrong that starting again does not cure
 CTRL_C = b"\x03"
@@ -37,7 +36,7 @@ SHORT_OF = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN)  # passes
 RETRY_S = 0.5
 
 
-class Device:
+class Device(BoardProcess):
     """One MicroPython after the other, until stop()."""
 
     def __init__(
@@ -64,43 +63,18 @@ class Device:
         Raises:
             DataError: There is no checkout.
         """
-        self._firmware, self._folder, self._hardware = firmware, folder, hardware
+        super().__init__(hardware, on_output)
+        self._firmware, self._folder, self._heap = firmware, folder, heap
         self._library = library or files.checkout() / "device"
-        self._heap, self._on_output = heap, on_output
-        self.on_room: Callable[[], None] = lambda: None
-        self.on_reset: Callable[[], None] = lambda: None  # it starts, other than by a soft reset
-        self._process: subprocess.Popen[bytes] | None = None
-        self._console = -1
-        self._awake = False
-        self._input = bytearray()
-        self._said = b""
-        self._held = self._stopping = self._resetting = False
-        self.lives = 0
+        self._awake = self._resetting = False
 
     # ---- what others do to it ----
-
-    def hold(self, held: bool) -> None:
-        """Read no output for a while, so that the device waits as it prints; or read again."""
-        self._held = held
-        if self._console >= 0:
-            loop = asyncio.get_running_loop()
-            if held:
-                loop.remove_reader(self._console)
-            else:
-                loop.add_reader(self._console, self._read_console)
 
     def input(self, data: bytes) -> bool:
         """Bytes for its console; they wait while it starts. False: no more until on_room()."""
         if CTRL_C in data and self.interrupt():
             data = data.replace(CTRL_C, b"")
-        self._input += data
-        self._write()
-        return len(self._input) < HELD
-
-    @property
-    def unread(self) -> int:
-        """Bytes of input that its console has not taken."""
-        return len(self._input)
+        return super().input(data)
 
     def interrupt(self) -> bool:
         """Ctrl-C, if code runs that hears it; whether it does.
@@ -125,20 +99,10 @@ class Device:
     def _off(self) -> bool:
         return self._stopping
 
-    @property
-    def process_id(self) -> int | None:
-        """Of the running MicroPython."""
-        return self._process.pid if self._process else None
-
     def reset(self) -> None:
         """The reset button. What was on its way to the device is lost."""
         self._resetting = True
         self._forget_input()
-        self._kill()
-
-    def stop(self) -> None:
-        """Off."""
-        self._stopping = True
         self._kill()
 
     # ---- its lives ----
@@ -281,49 +245,13 @@ class Device:
                 await asyncio.sleep(wait_s)
         return status, soon
 
-    def _kill(self) -> None:
-        process = self._process
-        if process is not None and process.poll() is None:
-            process.kill()
-            process.wait()
-
     # ---- its console ----
-
-    def _read_console(self) -> None:
-        """A piece of output; a program that prints for ever leaves others their turn."""
-        with contextlib.suppress(BlockingIOError):
-            self._output(os.read(self._console, 65536))
 
     def _drain(self, console: int) -> None:
         """What an ended process has left, up to EIO: nobody holds the other end any more."""
         with contextlib.suppress(OSError):
             while data := os.read(console, 65536):
                 self._output(data)
-
-    def _output(self, data: bytes) -> None:
-        self._said = (self._said + data)[-4096:]
-        self._on_output(data)
-
-    def _write(self) -> None:
-        """Give the console what waits, as far as it takes it."""
-        if not self._awake or self._console < 0:
-            return
-        loop = asyncio.get_running_loop()
-        had = len(self._input)
-        with contextlib.suppress(BlockingIOError):
-            while self._input:
-                written = os.write(self._console, self._input)
-                del self._input[:written]
-        if self._input:
-            loop.add_writer(self._console, self._write)
-        else:
-            loop.remove_writer(self._console)
-        self._tell_room(had)
-
-    def _tell_room(self, had: int) -> None:
-        """Of what waited there is less now."""
-        if had >= HELD > len(self._input):
-            self.on_room()
 
     def _keep_input(self, its_console: int) -> None:
         """What a process that has ended left unread is for the next one, unless that is a reset's:
@@ -338,41 +266,10 @@ class Device:
                 left += data
         self._input[:0] = left
 
-    def _forget_input(self) -> None:
-        """What has come so far is for nobody."""
+    def _woke(self) -> None:
+        self._awake = True
         had = len(self._input)
-        self._input.clear()
+        if CTRL_C in self._input and self.interrupt():
+            self._input[:] = self._input.replace(CTRL_C, b"")
         self._tell_room(had)
-
-    # ---- its hardware ----
-
-    def _read_wires(self, wires: socket.socket, ended: asyncio.Event) -> bool:
-        """A few packets, so that the page gets its turn too; whether there may be more."""
-        for _ in range(64):
-            try:
-                data = wires.recv(wire.PACKET_BYTES)
-            except BlockingIOError:
-                return False
-            except OSError:
-                data = b""
-            if not data:
-                asyncio.get_running_loop().remove_reader(wires)
-                ended.set()
-                return False
-            try:
-                packet = wire.decode(data)
-                answer = self._hardware.take(packet)
-            except DeviceError as error:
-                self._on_output(f"\r\n[{error}]\r\n".encode())
-                continue
-            if isinstance(packet, wire.Hello):
-                self._awake = True
-                had = len(self._input)
-                if CTRL_C in self._input and self.interrupt():
-                    self._input[:] = self._input.replace(CTRL_C, b"")
-                self._tell_room(had)
-                self._write()
-            if answer is not None:
-                with contextlib.suppress(OSError):  # it has just ended
-                    wires.send(answer)
-        return True
+        super()._woke()

@@ -19,6 +19,7 @@ from uff_host.virtual_board.bench import BenchDevice
 from uff_host.virtual_board.device import Device
 from uff_host.virtual_board.framebuffer import Rectangle
 from uff_host.virtual_board.hardware import Hardware
+from uff_host.virtual_board.process import BoardProcess
 from uff_host.virtual_board.serial_port import SerialPort
 
 BACKLOG = 16384  # characters of console that a new page is shown
@@ -76,7 +77,7 @@ class RunningBoard:
         self.files = str(folder / "flash" if image else folder)
         self._image = image
         self.hardware = Hardware(*size)
-        self.device: Device | BenchDevice
+        self.device: BoardProcess
         if image:
             self.device = BenchDevice(
                 image, self.hardware, self._output, on_report, flash=folder / "flash", panel=panel
