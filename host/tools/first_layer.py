@@ -16,7 +16,8 @@ import numpy as np
 
 from uff_host import files
 from uff_host.experiments.digits.study import drawings
-from uff_host.formats.model import layer_alone, pack_model, read_model
+from uff_host.formats.model_arrays import layer_alone
+from uff_host.formats.model_file import pack_model, read_model
 from uff_host.formats.samples import Samples, write_samples
 from uff_host.handwriting import Writer
 from uff_host.handwriting.lesson import layout_of

@@ -16,7 +16,8 @@ import numpy as np
 
 from uff_host import reference
 from uff_host.datasets import shapes
-from uff_host.formats.model import layer_alone, write_model
+from uff_host.formats.model_arrays import layer_alone
+from uff_host.formats.model_file import write_model
 from uff_host.merging import cluster
 from uff_host.merging import merge as here
 from uff_host.merging import sums as exact

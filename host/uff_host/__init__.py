@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from uff_host.errors import DataError, DeviceError, FormatError, UffError
-    from uff_host.formats.model import Model, read_model
+    from uff_host.formats.model import Model
+    from uff_host.formats.model_file import read_model
     from uff_host.formats.samples import Samples, read_samples, write_samples
     from uff_host.targets.base import Target
     from uff_host.targets.unix import UnixTarget
@@ -31,7 +32,8 @@ __all__ = [
 
 _MODULES = {
     "errors": ("DataError", "DeviceError", "FormatError", "UffError"),
-    "formats.model": ("Model", "read_model"),
+    "formats.model": ("Model",),
+    "formats.model_file": ("read_model",),
     "formats.samples": ("Samples", "read_samples", "write_samples"),
     "targets.base": ("Target",),
     "targets.unix": ("UnixTarget",),

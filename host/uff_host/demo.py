@@ -9,7 +9,8 @@ from pathlib import Path
 
 from uff_host import pictures
 from uff_host.datasets import fashion_mnist, shapes
-from uff_host.formats.model import Model, read_model
+from uff_host.formats.model import Model
+from uff_host.formats.model_file import read_model
 from uff_host.formats.predictions import unpack_predictions
 from uff_host.formats.samples import Samples, write_samples
 from uff_host.progress import OnProgress

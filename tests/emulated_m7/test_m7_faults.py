@@ -14,7 +14,7 @@ import pytest
 
 from uff_host import patience
 from uff_host.errors import DeviceError
-from uff_host.formats.model import read_model
+from uff_host.formats.model_file import read_model
 from uff_host.progress import Progress
 from uff_host.targets import transfer
 from uff_host.targets.qemu import MEMORY_BYTES, QemuTarget

@@ -7,7 +7,7 @@ import m7
 import pytest
 
 from uff_host.datasets import shapes
-from uff_host.formats.model import read_model
+from uff_host.formats.model_file import read_model
 from uff_host.formats.samples import write_samples
 from uff_host.targets.unix import UnixTarget
 

@@ -23,7 +23,7 @@ from mpremote import mip
 from uff_host import patience
 from uff_host.datasets import shapes
 from uff_host.experiments.instructions import native_module
-from uff_host.formats.model import read_model
+from uff_host.formats.model_file import read_model
 from uff_host.formats.samples import Samples, read_samples, write_samples
 from uff_host.progress import ignore
 from uff_host.targets.qemu import MEMORY_BYTES, QEMU, QemuTarget

@@ -24,19 +24,11 @@ import numpy as np
 
 from uff_host import reference
 from uff_host.errors import DataError, FormatError
-from uff_host.formats import model as models
+from uff_host.formats import model_file, touch_recording
 from uff_host.formats import samples as samples_files
-from uff_host.formats import touch_recording
-from uff_host.formats.model import (
-    Array,
-    Layer,
-    Model,
-    layer_alone,
-    pack_model,
-    read_layer,
-    unpack_model,
-    unpack_statistics,
-)
+from uff_host.formats.model import Array, Layer, Model
+from uff_host.formats.model_arrays import DTYPES, layer_alone
+from uff_host.formats.model_file import pack_model, read_layer, unpack_model, unpack_statistics
 from uff_host.formats.networks import KINDS as KINDS_OF_LAYERS
 from uff_host.formats.networks import kinds_of
 from uff_host.formats.samples import pack_header, pack_record, unpack_samples
@@ -213,20 +205,20 @@ def fields(kind: str, data: bytes) -> list[Field]:
             found += _struct(touch_recording.RECORD, start)[0]
         return found
     version, header = struct.unpack_from("<HH", data, 4)
-    found, at = _struct(models.START, 0)
-    more, at = _struct(models.VERSION_1 if version == 1 else models.VERSION_2, at)
+    found, at = _struct(model_file.START, 0)
+    more, at = _struct(model_file.VERSION_1 if version == 1 else model_file.VERSION_2, at)
     found += more
     if version > 1:
         for _ in range(2):
-            if at + struct.calcsize(models.LAYER) <= header:
-                row, at = _struct(models.LAYER, at)
+            if at + struct.calcsize(model_file.LAYER) <= header:
+                row, at = _struct(model_file.LAYER, at)
                 found += row * 2
     found += [Field(i, "B") for i in range(at, min(header, len(data)))]
     for start, size in _model_arrays(data):
-        head, behind = _struct(models.ARRAY, start)
+        head, behind = _struct(model_file.ARRAY, start)
         found += head * 3
         code = chr(data[start + 4])
-        if code in models.DTYPES and size:
+        if code in DTYPES and size:
             step = struct.calcsize(code)
             found += [Field(behind + i * step, code) for i in (0, size // step // 2)]
     return found
@@ -245,10 +237,10 @@ def _struct(layout: str, at: int) -> tuple[list[Field], int]:
 def _model_arrays(data: bytes) -> list[tuple[int, int]]:
     """(start, bytes of its elements) of each array that can be found."""
     found = []
-    at, head = struct.unpack_from("<H", data, 6)[0], struct.calcsize(models.ARRAY)
+    at, head = struct.unpack_from("<H", data, 6)[0], struct.calcsize(model_file.ARRAY)
     while at + head <= len(data) - 4:
-        _, code, _, _, rows, columns = struct.unpack_from(models.ARRAY, data, at)
-        size = rows * columns * (struct.calcsize(chr(code)) if chr(code) in models.DTYPES else 1)
+        _, code, _, _, rows, columns = struct.unpack_from(model_file.ARRAY, data, at)
+        size = rows * columns * (struct.calcsize(chr(code)) if chr(code) in DTYPES else 1)
         if at + head + size > len(data) - 4:
             break
         found.append((at, size))
@@ -353,7 +345,7 @@ def change_parts(rng: Rng, kind: str, data: bytearray) -> None:
 
 def _parts(kind: str, data: bytes) -> list[tuple[int, int]]:
     if kind in OF_MODELS:
-        head = struct.calcsize(models.ARRAY)
+        head = struct.calcsize(model_file.ARRAY)
         return [(at, at + head + (size + 3) // 4 * 4) for at, size in _model_arrays(data)]
     if kind == "recording":
         start, step, end = 16, struct.calcsize(touch_recording.RECORD), len(data) - 4

@@ -14,7 +14,7 @@ from uff_host import demo, files, patience
 from uff_host.cli.main import main, parse
 from uff_host.console import screen
 from uff_host.datasets import fashion_mnist, shapes
-from uff_host.formats.model import read_layer, read_model, write_model
+from uff_host.formats.model_file import read_layer, read_model, write_model
 from uff_host.formats.samples import pack_samples, read_samples, write_samples
 
 

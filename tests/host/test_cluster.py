@@ -19,7 +19,7 @@ from distributed import Client, LocalCluster
 from uff_host import reference
 from uff_host.cli.main import main
 from uff_host.errors import DataError
-from uff_host.formats.model import write_model
+from uff_host.formats.model_file import write_model
 from uff_host.formats.samples import Samples
 from uff_host.merging import cluster
 from uff_host.merging import merge as here

@@ -25,7 +25,8 @@ from uff_host import files, patience, pictures, reference
 from uff_host.cli import main, reports
 from uff_host.cli.evaluate import Evaluation
 from uff_host.datasets import shapes
-from uff_host.formats.model import Model, pack_model, read_model
+from uff_host.formats.model import Model
+from uff_host.formats.model_file import pack_model, read_model
 from uff_host.formats.samples import Samples, write_samples
 from uff_host.patience import computed
 

@@ -15,7 +15,7 @@ from uff_host.datasets import mnist_digits, shapes
 from uff_host.datasets.own_images import Classes
 from uff_host.errors import DataError
 from uff_host.experiments.digits import report, study
-from uff_host.formats.model import read_model
+from uff_host.formats.model_file import read_model
 from uff_host.formats.samples import Samples
 from uff_host.handwriting import Writer
 from uff_host.handwriting.lesson import MODEL, layout_of

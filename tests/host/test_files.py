@@ -16,7 +16,7 @@ from uff_host import files
 from uff_host.datasets import shapes
 from uff_host.errors import DataError, FormatError, UffError
 from uff_host.formats.idx import read_idx
-from uff_host.formats.model import START, read_model
+from uff_host.formats.model_file import START, read_model
 from uff_host.formats.predictions import read_predictions
 from uff_host.formats.samples import pack_samples, read_samples
 from uff_host.formats.touch_recording import HEADER as SESSION_HEADER

@@ -12,7 +12,8 @@ import pytest
 
 from uff_host import patience, reference
 from uff_host.errors import DataError
-from uff_host.formats.model import layer_alone, write_model
+from uff_host.formats.model_arrays import layer_alone
+from uff_host.formats.model_file import write_model
 from uff_host.formats.samples import Samples
 from uff_host.merging import federated
 from uff_host.merging import merge as here

@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 
 from uff_host import reference
 from uff_host.errors import FormatError
-from uff_host.formats import model as model_file
+from uff_host.formats import model_file
 from uff_host.formats import samples as samples_file
-from uff_host.formats.model import layer_alone, pack_model, read_layer, unpack_model
+from uff_host.formats.model import Array, Model
+from uff_host.formats.model_arrays import DTYPES, layer_alone
+from uff_host.formats.model_file import pack_model, read_layer, unpack_model
 from uff_host.formats.networks import every_name, kinds_of
 from uff_host.formats.predictions import pack_predictions, unpack_predictions
 from uff_host.formats.samples import (
@@ -57,7 +59,7 @@ def an_image(value: int) -> bytes:
     return bytes([value]) * PIXELS
 
 
-def a_model(network: str = "uff2", statistics: bool = True, copies: int = 0) -> model_file.Model:
+def a_model(network: str = "uff2", statistics: bool = True, copies: int = 0) -> Model:
     patches = "patch" in kinds_of(network)
     options = reference.Options(
         network=network, hidden=4 if patches else 3, statistics=statistics, copies=copies
@@ -301,7 +303,7 @@ def heads(data: bytes | bytearray) -> Iterator[int]:
     while at < len(data) - 4:
         yield from range(at, at + struct.calcsize(model_file.ARRAY))
         _, code, _, _, rows, columns = struct.unpack_from(model_file.ARRAY, data, at)
-        size = rows * columns * np.dtype(model_file.DTYPES[chr(code)]).itemsize
+        size = rows * columns * np.dtype(DTYPES[chr(code)]).itemsize
         at += struct.calcsize(model_file.ARRAY) + (size + 3) // 4 * 4
 
 
@@ -343,7 +345,7 @@ def test_a_model_header_of_any_numbers_never_crashes(data):
         unpack_model(with_crc(body))
 
 
-def rewritten(model: model_file.Model, change: Callable[[model_file.Model], None]) -> bytes:
+def rewritten(model: Model, change: Callable[[Model], None]) -> bytes:
     """A file of the model after a change that the writer would not let pass."""
     change(model)
     checked, model_file.check = model_file.check, lambda model, what: None
@@ -361,7 +363,7 @@ def set_array(tag: bytes, **changes):
         data = array.data.copy()
         if "values" in changes:
             data[0] = changes["values"]
-        model.arrays[tag] = model_file.Array(data, changes.get("exponent", array.exponent))
+        model.arrays[tag] = Array(data, changes.get("exponent", array.exponent))
 
     return change
 

@@ -16,7 +16,8 @@ from uff_host import reference
 from uff_host.datasets import shapes
 from uff_host.errors import DataError
 from uff_host.formats import networks
-from uff_host.formats.model import Array, Layer, layer_alone
+from uff_host.formats.model import Array, Layer
+from uff_host.formats.model_arrays import layer_alone
 from uff_host.formats.samples import Samples
 from uff_host.reference import Options, class_kernel, class_layer, copies, patch
 from uff_host.reference.class_kernel import KernelProblem

@@ -16,13 +16,12 @@ import pytest
 from uff_host import reference
 from uff_host.cli.main import main
 from uff_host.errors import DataError, FormatError
-from uff_host.formats.model import (
-    Array,
-    layer_alone,
+from uff_host.formats.model import Array
+from uff_host.formats.model_arrays import layer_alone, scale_of
+from uff_host.formats.model_file import (
     pack_model,
     read_model,
     read_statistics,
-    scale_of,
     unpack_model,
     unpack_statistics,
     write_model,
@@ -221,7 +220,7 @@ def made(tmp_path: Path) -> Callable[..., Path]:
 
 
 def test_what_does_not_belong_together_is_refused_with_a_sentence(made, layer1, tmp_path, capsys):
-    from uff_host.formats.model import read_layer
+    from uff_host.formats.model_file import read_layer
 
     a = made("a", A)
     other = reference.train(samples(NAMES[:3], *C), reference.Options("uff_conv", hidden=4))

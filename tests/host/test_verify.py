@@ -8,7 +8,8 @@ import pytest
 
 from uff_host import reference
 from uff_host.datasets import shapes
-from uff_host.formats.model import layer_alone, pack_model, unpack_model
+from uff_host.formats.model_arrays import layer_alone
+from uff_host.formats.model_file import pack_model, unpack_model
 from uff_host.formats.networks import kinds_of
 from uff_host.formats.predictions import pack_predictions
 from uff_host.formats.samples import Samples

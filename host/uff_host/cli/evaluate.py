@@ -18,7 +18,8 @@ from uff_host.cli.samples_input import read
 from uff_host.console import screen
 from uff_host.console.terminal import Terminal
 from uff_host.errors import DataError
-from uff_host.formats.model import Model, read_model
+from uff_host.formats.model import Model
+from uff_host.formats.model_file import read_model
 from uff_host.formats.samples import Samples
 from uff_host.targets.base import Result, naming
 from uff_host.targets.connect import connect

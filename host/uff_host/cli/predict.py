@@ -19,7 +19,8 @@ from uff_host.console.terminal import Terminal
 from uff_host.datasets import pixels
 from uff_host.datasets.pixels import How
 from uff_host.datasets.splits import Images
-from uff_host.formats.model import Model, read_model
+from uff_host.formats.model import Model
+from uff_host.formats.model_file import read_model
 from uff_host.formats.predictions import read_predictions, unpack_predictions
 from uff_host.formats.samples import Samples, write_samples
 from uff_host.progress import OnProgress

@@ -19,7 +19,7 @@ from uff_host.cli.argument_types import (
 )
 from uff_host.cli.samples_input import read
 from uff_host.console import screen
-from uff_host.formats.model import read_layer
+from uff_host.formats.model_file import read_layer
 from uff_host.formats.networks import every_name
 from uff_host.targets.base import naming
 from uff_host.targets.connect import connect

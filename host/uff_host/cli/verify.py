@@ -12,8 +12,9 @@ from uff_host.cli.main import fail
 from uff_host.cli.samples_input import read
 from uff_host.console import screen
 from uff_host.errors import DataError
-from uff_host.formats.model import MAGIC as MODEL
-from uff_host.formats.model import Model, pack_model, read_layer, read_model, read_statistics
+from uff_host.formats.model import Model
+from uff_host.formats.model_file import MAGIC as MODEL
+from uff_host.formats.model_file import pack_model, read_layer, read_model, read_statistics
 from uff_host.formats.predictions import read_predictions
 from uff_host.merging import receipt as receipts
 from uff_host.merging.merge import begins

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from uff_host.errors import DataError
-from uff_host.formats.model import pack_model, packed, unpack_layer
+from uff_host.formats.model_arrays import packed
+from uff_host.formats.model_file import pack_model, unpack_layer
 from uff_host.formats.samples import MAX_CLASSES
 from uff_host.merging import receipt
 from uff_host.merging import sums as exact

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from uff_host import files, progress
 from uff_host.errors import DataError
-from uff_host.formats.model import Model, pack_model, read_bytes, unpack_statistics
+from uff_host.formats.model import Model
+from uff_host.formats.model_file import pack_model, read_bytes, unpack_statistics
 from uff_host.formats.samples import MAGIC as SAMPLES
 from uff_host.formats.samples import unpack_samples
 from uff_host.merging import receipt

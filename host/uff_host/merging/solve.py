@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from uff_host.errors import DataError, DeviceError
-from uff_host.formats.model import Model, read_model, write_model
+from uff_host.formats.model import Model
+from uff_host.formats.model_file import read_model, write_model
 from uff_host.merging.sums import Sums
 from uff_host.progress import OnProgress, ignore
 from uff_host.targets.base import Target

@@ -18,19 +18,9 @@ import numpy.typing as npt
 
 from uff_host import reference
 from uff_host.errors import DataError
-from uff_host.formats.model import (
-    DTYPES,
-    MAX_ROWS,
-    MOST_IMAGES,
-    MOST_SQUARES,
-    Array,
-    Layer,
-    Model,
-    layer_alone,
-    pack_model,
-    packed,
-    scale_of,
-)
+from uff_host.formats.model import MAX_ROWS, MOST_IMAGES, MOST_SQUARES, Array, Layer, Model
+from uff_host.formats.model_arrays import DTYPES, layer_alone, packed, scale_of
+from uff_host.formats.model_file import pack_model
 from uff_host.formats.samples import MAX_CLASSES, Samples
 from uff_host.reference.class_linear import class_sums
 

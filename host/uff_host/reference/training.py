@@ -12,15 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from uff_host.errors import DataError
-from uff_host.formats.model import (
-    MAX_COPIES,
-    MAX_ROWS,
-    PATCH_SIDE,
-    Array,
-    Layer,
-    Model,
-    layer_alone,
-)
+from uff_host.formats.model import MAX_COPIES, MAX_ROWS, PATCH_SIDE, Array, Layer, Model
+from uff_host.formats.model_arrays import layer_alone
 from uff_host.formats.networks import Kinds, kinds_of
 from uff_host.formats.samples import MAX_CLASSES, Samples
 from uff_host.reference import class_kernel, class_linear, contrast, encoding, patch

@@ -13,7 +13,8 @@ from collections.abc import Callable
 
 from uff_host import progress
 from uff_host import reference as ref
-from uff_host.formats.model import Layer, Model, layer_alone
+from uff_host.formats.model import Layer, Model
+from uff_host.formats.model_arrays import layer_alone
 from uff_host.formats.predictions import unpack_predictions
 from uff_host.formats.samples import Samples
 from uff_host.progress import OnProgress, Steps

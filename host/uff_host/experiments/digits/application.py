@@ -7,7 +7,8 @@ import importlib.util
 from types import ModuleType
 
 from uff_host import files
-from uff_host.formats.model import Model, unpack_layer
+from uff_host.formats.model import Model
+from uff_host.formats.model_file import unpack_layer
 
 
 def module(name: str) -> ModuleType:
