@@ -21,8 +21,8 @@ from .draw_page import DrawPage
 from .layout import Layout, centre
 from .pen import Drawing
 from .raster import SIDE, Raster
-from .recogniser import CHECK, LEARN, SAVE
 from .screen import brush_of
+from .stages import CHECK, LEARN, SAVE
 from .words import Refused, sentence
 
 POLL_MS = 10

@@ -6,8 +6,8 @@ from .check_page import CheckPage
 from .class_page import ClassPage
 from .keyboard_page import KeyboardPage
 from .layout import MOST_CLASSES
+from .network_in_use import UNLIKE
 from .page import Page
-from .recogniser import UNLIKE
 from .widgets import OFF, PLAIN, PRIMARY
 from .words import Refused
 

@@ -4,6 +4,7 @@ which drawings look mislabelled. No state and nothing of a device, so that the h
 
 ROWS = 1024  # drawings and copies that there is room for: 6.4 MB; of drawings the most, too
 MOST_COPIES = 15  # of a drawing
+NETWORK = "uff_kernel"
 
 # Ridge of the kernel class layer: MNIST digits, 5 of each with 15 copies, 3 draws: 0.892 at 0.015,
 # 0.889 at 0.03.

@@ -1,7 +1,7 @@
 """What the first page says, as it follows from the state of the application."""
 
 from . import rules
-from .recogniser import UNLIKE
+from .network_in_use import UNLIKE
 from .words import a, counted, whole
 
 ENOUGH = 3  # drawings of a class from which on it is time to try it

@@ -18,9 +18,10 @@ from uff.files import discard, exists, open_file, rename, replace, sync
 from uff.model import load
 
 from . import rules
+from .model_note import is_network_of
 from .raster import SIDE
-from .recogniser import LAYER, MODEL, NETWORK, SAMPLES, is_network_of
-from .witness import Witness
+from .record_count import RecordCount
+from .storage import LAYER, MODEL, SAMPLES
 from .words import Refused, TooMuch, counted
 
 PIECE = 3072  # bytes that are sent at once
@@ -97,7 +98,7 @@ def take():
         said = []
         if samples is not None:
             said.append(_sentence(samples))
-            Witness(drawings).forget()
+            RecordCount(drawings).clear()
             for old in (drawings + ".undo", boards.here().folder + LAYER):
                 discard(old)
             stays = network is not None or _is_of_ours(samples)
@@ -145,12 +146,13 @@ def _load(path):
         raise Refused("this is no network, or it is damaged")
     except MemoryError:
         raise TooMuch("there is not enough memory for this network")
-    if network.name != NETWORK or (network.embedding.height, network.embedding.width) != (
+    if network.name != rules.NETWORK or (network.embedding.height, network.embedding.width) != (
         SIDE,
         SIDE,
     ):
         raise Refused(
-            "this network is none of the application's, which are %s of 28 x 28 points" % NETWORK
+            "this network is none of the application's, which are %s of 28 x 28 points"
+            % rules.NETWORK
         )
     return network
 

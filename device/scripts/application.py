@@ -15,7 +15,8 @@ from boards import here
 from boards.headless import MemoryDisplay
 from capture import app as application
 from capture import running
-from capture.recogniser import MODEL, SAMPLES, Recogniser, forget
+from capture.recogniser import Recogniser
+from capture.storage import MODEL, SAMPLES, forget
 from capture.touch_recording import Recorder, Replay
 from drivers.touch import PRESS
 

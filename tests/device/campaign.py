@@ -617,7 +617,7 @@ models = {}
 
 def trained_model(found):
     """The bytes that a training of the drawings on the disk gives, with layer 1 as it is."""
-    key = contents(FOLDER + "/drawings.uffs"), bytes(found._first.images)
+    key = contents(FOLDER + "/drawings.uffs"), bytes(found.layer1.images)
     if key not in models:
         train(recogniser())
         models[key] = contents(FOLDER + "/drawings.uffm")

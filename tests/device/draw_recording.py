@@ -7,7 +7,8 @@ import asyncio
 from boards import here
 from boards.headless import MemoryDisplay
 from capture.app import App
-from capture.recogniser import Recogniser, forget
+from capture.recogniser import Recogniser
+from capture.storage import forget
 from capture.touch_recording import Replay
 
 forget("")

@@ -263,7 +263,7 @@ def test_a_training_of_layer_1_is_kept_and_leaves_no_trace_of_what_goes():
     found.add_class("new")
     found.add(shape(0, 90), 1)
     learn(found)
-    firmware = bytes(recogniser(folder + "/nothing")._first.layer1.w)
+    firmware = bytes(recogniser(folder + "/nothing").layer1.layer.w)
     assert bytes(found.network.layer1.w) == firmware and not found.trained
     umount()
 
@@ -399,7 +399,7 @@ def test_a_damaged_samples_file_is_said_kept_aside_and_the_network_goes_on():
     ):
         place = "%s/%d" % (folder, number)
         os.mkdir(place)
-        filled(place)  # so that the witness has seen 12
+        filled(place)  # so that 12 records are counted
         write(place + "/drawings.uffm", model)
         for again in range(1, 3):
             write(place + "/drawings.uffs", data)
@@ -428,7 +428,7 @@ def test_drawings_that_are_gone_without_a_trace_are_missed():
     os.remove(path)
     os.remove(folder + "/drawings.uffs.kept/records")
     harmed(folder, "The drawings are gone; the network is kept")
-    # Without witness and network it is a new board's disk.
+    # Without record count and network it is a new board's disk.
     for name in ("drawings.uffs", "drawings.uffm", "drawings.uffs.kept/records"):
         os.remove(folder + "/" + name)
     found = recogniser(folder)

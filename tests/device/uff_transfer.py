@@ -5,7 +5,8 @@ from binascii import b2a_base64
 
 import capture.transfer as transfer
 import uff_checks as checks
-from capture.recogniser import MODEL, SAMPLES, Recogniser, forget
+from capture.recogniser import Recogniser
+from capture.storage import MODEL, SAMPLES, forget
 from capture.words import Refused
 from uff_checks import Random, contents, exists, run, write
 

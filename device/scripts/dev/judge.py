@@ -6,7 +6,11 @@ untouched.
 """
 
 from boards import here
-from capture.recogniser import ONE, SAMPLES, SAVE, UNLIKE, Recogniser, forget
+from capture.network_in_use import UNLIKE
+from capture.recogniser import Recogniser
+from capture.similarity import ONE, nearest_to_others
+from capture.stages import SAVE
+from capture.storage import SAMPLES, forget
 
 from uff import Dataset, job
 
@@ -58,7 +62,7 @@ def judge():
         copies=network.info.copies,
         loo_accuracy=recogniser.accuracy,
         margins=list(network.margins),
-        nearest=recogniser.likeness_to_others(),
+        nearest=list(nearest_to_others(network)),
         suspects=recogniser.suspects,
         said=said,
     )

@@ -1,8 +1,8 @@
-"""A second place that knows how much was kept, so that a loss is noticed.
+"""The number of records of the samples file, kept a second time, so that a loss is noticed.
 
 A littlefs whose newest block of a folder goes bad falls back to an older one: all files are
-sound, but those of some time ago. Nothing in that folder can tell. So the number of records of the
-samples file is noted in a folder of its own, which lies in other blocks.
+sound, but those of some time ago. Nothing in that folder can tell. So this number is in a folder
+of its own, which lies in other blocks.
 """
 
 import os
@@ -14,11 +14,11 @@ from uff.files import discard, open_file
 FORMAT = "<II"  # records, CRC-32 of them
 
 
-class Witness:
-    """The witness of a samples file: path.kept/records. It is of use where it can be read and
-    written, and does no harm where not.
+class RecordCount:
+    """The number of records of the samples file `path`, in path.kept/records. It is of use where
+    it can be read and written, and does no harm where not.
 
-    records: the number last noted, 0 where there is none.
+    records: the number last written, 0 where there is none.
     """
 
     def __init__(self, path):
@@ -34,7 +34,7 @@ class Witness:
             return 0
         return records if crc == crc32(pack("<I", records)) else 0
 
-    def prepare(self):
+    def make_folder(self):
         """Makes the folder: before the samples file, so that what falls back to the time of that
         file has the folder too."""
         try:
@@ -42,7 +42,7 @@ class Witness:
         except OSError:
             pass  # it is there, or cannot be
 
-    def note(self, records):
+    def write(self, records):
         """This many records are in the file now."""
         try:
             with open_file(self._path, "wb") as file:
@@ -51,7 +51,7 @@ class Witness:
             return
         self.records = records
 
-    def forget(self):
-        """The file will have fewer."""
+    def clear(self):
+        """Before a change after which the file has fewer."""
         discard(self._path)
         self.records = 0
