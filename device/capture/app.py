@@ -12,22 +12,19 @@ import asyncio
 import gc
 from time import ticks_diff, ticks_ms
 
-from drivers.touch import LIFT, PRESS
-
 from . import said, words
 from . import screen as colours
-from .countdown import Countdown
 from .draw_page import DrawPage
 from .layout import Layout, centre
+from .learning import Learning
 from .pen import Drawing
-from .raster import SIDE, Raster
+from .prediction import Prediction
 from .screen import brush_of
-from .stages import CHECK, LEARN, SAVE
+from .stages import LEARN, SAVE
+from .touch_input import TouchInput
 from .words import Refused, sentence
 
 POLL_MS = 10
-PREDICT_MS = 200  # at least, between two predictions while the finger is down
-DOUBLE_MS = 300  # a tap that soon at the same place is the second of a double tap
 TROUBLES = (ValueError, MemoryError, OSError, OverflowError)
 REFUSALS = (ValueError, OverflowError)  # FileChanged too; a tuple made when needed takes memory
 LITTLE_MEMORY = words.LITTLE_MEMORY, True, False
@@ -45,43 +42,25 @@ class App:
     def __init__(self, display, touch, recogniser, leds=(), button=None):
         self.screen = brush_of(display)
         self.recogniser = recogniser
-        self._touch, self._leds, self._button = touch, leds, button
-        self._raster, self._image = Raster(), bytearray(SIDE * SIDE)
+        self._touch, self._button = touch, button
         self.layout = self._new_layout()
         self.drawing = Drawing(
             self.screen, self.layout.draw()["field"], self.layout.pen, colours.INK
         )
-        self.verdict = None
+        self.prediction = Prediction(recogniser, self.drawing)
+        self.learning = Learning(recogniser, leds)
+        self.input = TouchInput(self, touch)
         self.counts = []
         self.doubtful = set()  # classes with drawings that look mislabelled
-        self.progress = None  # part of the learning that is done, 0 to 1; None: nobody waits
         self.notice = None  # (sentence, whether it warns, whether the next step is said behind it)
-        self.training = False  # whether layer 1 is trained too
-        self.seconds_left = None  # of the learning somebody waits for
         self._notices = list(recogniser.notices)
-        self._learning = self._countdown = None
-        self._stage = None  # of the learning under way
-        self._unsaved = False  # whether the network in use was not saved yet
-        # Whether it learns by itself after a change: not where drawings are gone, as a network of
-        # what is left would take the place of one that knew them all.
-        self._taught = not (recogniser.harmed and recogniser.network is not None)
-        self._predicting = None  # the prediction under way, a generator
-        self._due = False  # the drawing, or what knows it, changed since the last prediction
-        self._predicted = ticks_ms()
-        self._pause = PREDICT_MS
-        self._finger = self._held = None
-        self._over = self._quit = False
+        self._quit = False
         self._pressed_button = True  # one that was held before this listened is none of its own
-        self._now = getattr(
-            touch, "now", ticks_ms
-        )  # of the reports: those of a replay have theirs
-        self._x = self._y = 0  # where the last report was
-        self._once = None  # the place and time of a tap that a second one would undo
-        self._read = None, None  # the recogniser's state that the pages show
-        self._drawn = False  # a page was drawn whole since the last look at the touch controller
-        self._littered = False  # a page that is no more has left garbage
-        self._torn = False  # a page may be half drawn, for lack of memory
-        self._may_mend = True
+        self._shown = None, None  # the recogniser's state that the pages show
+        self._page_drawn = False  # a page was drawn whole since the last look at the controller
+        self._garbage = False  # a page that is no more has left some
+        self._half_drawn = False  # a page may be, for lack of memory
+        self._may_redraw = True
         # Made once: a bound method takes memory, and what is not guarded ends the application.
         self._steps = self._begin, self._poll, self._slice, self._refresh
         self._read_samples()
@@ -113,18 +92,18 @@ class App:
         self.paint(self.page.draw)
         self.screen.flush()
         self._pressed_button = True
-        self._finger = self._held = None
+        self.input.reset()
         drop = getattr(self._touch, "drop", None)
         if drop:
             drop()  # what was touched before there was something to touch
-        if self._taught:
-            self._learn_again()
+        if self.learning.automatic:
+            self.learning.learn()
 
     def end(self):
         """Nobody serves the screen any more: a training stops. For those as well whom Ctrl-C has
         thrown out of run()'s loop, where run() itself learns nothing of it."""
         self.screen.attach(None)
-        self._stop()
+        self.learning.stop()
 
     def quit(self):
         """Ends run()."""
@@ -135,26 +114,20 @@ class App:
         """Whether anything is under way that the reports so far have set off and a person waits
         for; not leave-one-out and saving, which go on meanwhile."""
         return (
-            self._stage == LEARN
-            or (self.training and self._stage == CHECK)
+            self.learning.is_waited_for
             or self.page.todo is not None
-            or ((self._predicting is not None or self._can_predict()) and not self.drawing.down)
+            or (self.prediction.pending and not self.drawing.down)
         )
 
     @property
     def settled(self):
         """Whether nothing at all is under way."""
-        return not self.busy and self._learning is None
+        return not self.busy and not self.learning.under_way
 
     @property
-    def is_learning(self):
-        """Whether it learns: until leave-one-out is known, too."""
-        return self._learning is not None and self._stage != SAVE
-
-    @property
-    def held(self):
-        """The control under the finger that pressed it, or None."""
-        return self._held if self._over else None
+    def verdict(self):
+        """The Verdict on the drawing in the field, or None."""
+        return self.prediction.verdict
 
     def where(self, name, number=None):
         """The middle (x, y) of a control on the screen. ValueError where there is none."""
@@ -171,117 +144,42 @@ class App:
     # ---- touch ----
 
     def _poll(self):
-        self._drawn = False
+        self._page_drawn = False
         reports = self._touch.read()
         for report in reports:
-            self._guarded(self._report, report)
+            self._guarded(self.input.report, report)
         if self._button:
             held = self._button()
-            if held and not self._pressed_button and self.progress is None:
-                self._may_mend = True
-                self._next_notice()
+            if held and not self._pressed_button and self.learning.progress is None:
+                self.touched()
                 self._guarded(self.train_or_stop)
             self._pressed_button = held
             reports = reports or held
         if reports:
             self._refresh()
 
-    def _report(self, report):
-        finger, event, x, y = report
-        page = self.page
-        if event == PRESS:
-            if self._finger == finger:  # an error has cost its lift
-                self._slide_off(page)
-                self._release()
-            if self._finger is None:
-                self._finger = finger
-                self._x, self._y = x, y
-                if self._is_second_tap(x, y):
-                    return
-                self._may_mend = True
-                self._next_notice()
-                if not self._leave():
-                    self._press(page.hit(x, y), x, y)
-        elif finger == self._finger:  # a second finger changes nothing
-            self._x, self._y = x, y
-            try:
-                self._follow(page, x, y)
-            finally:
-                if event == LIFT:
-                    self._release()
+    def touched(self):
+        """A person is there: what was said has been read."""
+        self._may_redraw = True
+        self._next_notice()
 
-    def once(self):
-        """The tap that is handled now has done something after which another control lies there:
-        the second tap of a double tap does nothing."""
-        self._once = self._x, self._y, self._now()
-
-    def _is_second_tap(self, x, y):
-        once, self._once = self._once, None
-        if once is None:
-            return False
-        near = self.layout.touch // 2
-        return (
-            abs(x - once[0]) < near
-            and abs(y - once[1]) < near
-            and 0 <= ticks_diff(self._now(), once[2]) < DOUBLE_MS
-        )
-
-    def _follow(self, page, x, y):
-        if self._held == "field":
-            self._draw_on(x, y)
-        elif self._held:
-            over = page.hit(x, y) == self._held
-            if over != self._over:
-                self._over = over
-                self.paint(page.control, self._held, over)
-
-    def _slide_off(self, page):
-        """The finger is no longer over what it pressed."""
-        if self._over and self._held != "field" and self._held in page.controls:
-            self.paint(page.control, self._held, False)
-        self._over = False
-
-    def _press(self, held, x, y):
-        self._held, self._over = held, True
-        if held == "field":
-            first = not self.drawing
-            if self.drawing.full:
-                self.say("That is enough ink: tap its class, or Clear.", True)
-                self._held = None
-                return
-            self.drawing.press(x, y)
-            if first:
-                self.paint(self.page.draw_drawing)
-            self._due = True
-        elif held:
-            self.paint(self.page.control, held, True)
-
-    def _draw_on(self, x, y):
-        if self.drawing.move(x, y):
-            self._due = True
-            if self.drawing.full:
-                self.say("That is enough ink: tap its class, or Clear.", True)
-
-    def _release(self):
-        held, over = self._held, self._over
-        self._finger = self._held = None
-        if held == "field":
-            self.drawing.lift()
-        elif held and over:
-            page = self.page
-            try:
-                name, _, number = held.partition(" ")
-                page.tap(name, int(number) if number else None)
-            finally:
-                if page is self.page and held in page.controls:
-                    self.paint(page.control, held, False)
+    def leave_stale_page(self):
+        """Shows the first page, where the one on the screen shows what is no more; whether it
+        did."""
+        version, in_use = self.recogniser.state
+        if self._shown[0] != version or self._shown[1] is not in_use:
+            self._read_samples()  # an error has kept it from being done
+        left = not self.page.fits()
+        if left:
+            self.home()
+        return left
 
     # ---- what the pages ask for ----
 
     def go(self, page):
         """Shows another page."""
         self.page = page
-        self._drawn = self._littered = True
+        self._page_drawn = self._garbage = True
         self.paint(page.draw)
 
     def first_page(self):
@@ -321,44 +219,36 @@ class App:
 
     def capture(self, label):
         """Keeps the drawing as one of class `label`."""
-        self._predict_anew()  # it shares raster and image
-        self._raster.draw(self.drawing.strokes, self._image)
-        self.edit(self.recogniser.add, self._image, label)
+        self.edit(self.recogniser.add, self.prediction.image(), label)
         try:
-            self.once()
+            self.input.ignore_second_tap()
             self.clear()
             if self.warning():
                 return
             self.say("Kept as “%s”." % self.recogniser.names[label], False, True)
         except MemoryError:
-            self._torn = True
+            self._half_drawn = True
             self.notice = KEPT
-
-    def why_no_training(self):
-        """None, or why Train is off."""
-        recogniser = self.recogniser
-        if recogniser.trained and not recogniser.stale:
-            return "nothing has changed since it was trained"
-        return recogniser.obstacle()
 
     def train_or_stop(self):
         """Begins to train layer 1 on the drawings there are, or stops it."""
-        if self.training:
-            self._stop()
+        learning = self.learning
+        if learning.training:
+            learning.stop()
             self.say("Training stopped.", False, True)
-            self._learn_again()
+            learning.learn()
             return
-        why = self.why_no_training()
+        why = learning.why_no_training()
         if why:
             raise Refused(why)
-        self._stop()
-        self._learn(True)
-        self.once()
+        learning.stop()
+        learning.train()
+        self.input.ignore_second_tap()
 
     def edit(self, change, *args):
         """Changes the samples by one of the recogniser's methods; then learns anew if anything
         was learnt before. Returns where the change was made, be it with trouble."""
-        self._stop()
+        self.learning.stop()
         samples, trouble = self.recogniser.samples, None
         before = samples.version
         try:
@@ -369,8 +259,8 @@ class App:
         try:
             made = samples.version != before
             self._read_samples()
-            if self._taught:
-                self._learn_again()
+            if self.learning.automatic:
+                self.learning.learn()
         except TROUBLES as error:
             trouble = trouble or error
             made = self._whether_made(samples, before)
@@ -380,7 +270,7 @@ class App:
             try:
                 self.say("It is done, but there was trouble: %s" % sentence(trouble, ""), True)
             except MemoryError:
-                self._torn = True
+                self._half_drawn = True
                 self.notice = DONE
 
     def _whether_made(self, samples, before):
@@ -424,125 +314,44 @@ class App:
     def _slice(self):
         """One piece of each thing to be done; False where there is nothing, or where fingers come
         first."""
-        if self._drawn:
+        if self._page_drawn:
             return False
-        if self._littered:
-            self._littered = False
+        if self._garbage:
+            self._garbage = False
             gc.collect()
             return True
         worked = self.page.step()
-        if self._predicting is not None:
-            self._predict()
-            worked = True
-        elif self._can_predict():
-            waited = ticks_diff(ticks_ms(), self._predicted)
-            if not self.drawing.down or waited >= self._pause:
-                self._due = False
-                self._predicting = self._prediction()
-                worked = True
-        if self._learning is not None:
+        worked = self.prediction.step() or worked
+        if self.learning.under_way:
             self._learn_on()
             worked = True
         return worked
 
-    def _can_predict(self):
-        if not self._due or self.recogniser.network is None:
-            return False
-        return bool(self.drawing) and not self.drawing.is_dot
-
-    def _predict(self):
-        """One slice of the prediction under way: reports come in between."""
-        predicting = self._predicting
-        try:
-            next(predicting)
-        except StopIteration:
-            self._predicting = None
-        except BaseException:
-            self._predicting = self.verdict = None
-            raise
-
-    def _prediction(self):
-        begun = ticks_ms()
-        verdict = None
-        try:
-            yield from self._raster.steps(self.drawing.strokes, self._image)
-        except ValueError:
-            pass  # a dot is nothing yet
-        else:
-            yield
-            verdict = self.recogniser.predict(self._image)
-        self.verdict = verdict
-        self._predicted = ticks_ms()
-        # A slow board looks less often: strokes come first.
-        self._pause = max(PREDICT_MS, 2 * ticks_diff(self._predicted, begun))
-
-    def _predict_anew(self):
-        """What was drawn, or what knows it, changed other than by a finger in the field."""
-        self._predicting = None
-        self._due = True
-
-    def _learn_again(self):
-        recogniser = self.recogniser
-        to_do = recogniser.stale or recogniser.unsaved or self._unsaved
-        if to_do and recogniser.obstacle() is None:
-            self._learn()
-
-    def _learn(self, training=False):
-        recogniser = self.recogniser
-        learning = recogniser.train() if training else recogniser.learn()
-        countdown = Countdown(ticks_ms())
-        self._countdown, self.seconds_left, self.training = countdown, None, training
-        self._stage, self.progress = LEARN, 0.0
-        self._learning = learning
-        self._light(True)
-
     def _learn_on(self):
-        try:
-            stage, done = next(self._learning)
-            if stage != self._stage:
-                if self._stage == LEARN:
-                    # The network is there and of use.
-                    self._unsaved = True
+        learning = self.learning
+        before = learning.stage
+        begun = learning.step()
+        if begun is not None:
+            try:
+                if before == LEARN:
                     self._read_samples()
-                self._stage = stage
-                if stage == CHECK and self.training:
-                    self._countdown = Countdown(ticks_ms())
-                elif stage == SAVE:
+                if begun == SAVE:
                     self._say_learnt()
-            waits = stage == LEARN or (stage == CHECK and self.training)
-            self.progress = done if waits else None
-            self.seconds_left = self._countdown.left(done, ticks_ms()) if waits else None
-        except StopIteration:
-            self._stop()
-            self._unsaved = False
-            self._taught = True
-        except BaseException:
-            self._stop()
-            raise
+            except BaseException:
+                learning.stop()
+                raise
 
     def _say_learnt(self):
         """Leave-one-out is done: what it found is shown, and after a training what it gained."""
         self._read_samples()
-        if self.training and not self.warning():
-            all = sum(self.counts)
-            before, after = [int(part * all + 0.5) for part in self.recogniser.gain]
-            text = "Trained. Self-test: %d of %d, before %d." % (after, all, before)
+        learning = self.learning
+        if learning.training and not self.warning():
+            count = sum(self.counts)
+            before, after = [int(part * count + 0.5) for part in self.recogniser.gain]
+            text = "Trained. Self-test: %d of %d, before %d." % (after, count, before)
             self.say(text, False, True)
-        self.training = False
+        learning.training = False
         self.page.learnt()
-
-    def _stop(self):
-        """Ends the training, if there is one."""
-        learning, self._learning = self._learning, None
-        if learning is not None:
-            learning.close()
-            self.progress = self.seconds_left = self._stage = None
-            self.training = False
-            self._light(False)
-
-    def _light(self, on):
-        for led in self._leds[:1]:
-            (led.on if on else led.off)()
 
     def _read_samples(self):
         """What the pages show of the samples."""
@@ -552,10 +361,8 @@ class App:
         self.doubtful = recogniser.classes_in_doubt()
         if self.layout.classes != len(recogniser.names):
             self.layout = self._new_layout()
-        if recogniser.network is None:
-            self.verdict = None
-        self._predict_anew()
-        self._read = state
+        self.prediction.restart()
+        self._shown = state
 
     def _new_layout(self):
         return Layout(self.screen.width, self.screen.height, len(self.recogniser.names))
@@ -565,31 +372,18 @@ class App:
         try:
             draw(*args)
         except MemoryError:
-            self._torn = True
+            self._half_drawn = True
 
     def _redraw(self):
         """After a change of the drawing other than by a finger in the field."""
-        self._predict_anew()
-        if not self.drawing:
-            self.verdict = None
+        self.prediction.restart()
         if isinstance(self.page, DrawPage):
             self.paint(self.page.draw_drawing)
 
-    def _leave(self):
-        """Shows the first page, where the one on the screen shows what is no more; whether it
-        did."""
-        version, known = self.recogniser.state
-        if self._read[0] != version or self._read[1] is not known:
-            self._read_samples()  # an error has kept it from being done
-        left = not self.page.fits()
-        if left:
-            self.home()
-        return left
-
     def _refresh(self):
-        self._leave()
-        if self._torn and self._may_mend:
-            self._torn = self._may_mend = False
+        self.leave_stale_page()
+        if self._half_drawn and self._may_redraw:
+            self._half_drawn = self._may_redraw = False
             self.page.draw()
         self._guarded(self.page.update)
         self.screen.flush()
@@ -601,7 +395,7 @@ class App:
         except TROUBLES as error:
             try:
                 if isinstance(error, MemoryError):
-                    self._torn = True
+                    self._half_drawn = True
                     gc.collect()
                 self.say(sentence(error), True)
             except MemoryError:

@@ -151,7 +151,7 @@ class ClassPage(Page):
         if len(app.recogniser.names) < 2:
             raise Refused("the last class stays: there must be one")
         name, count = app.recogniser.names[self.number], len(self.samples)
-        app.once()
+        app.input.ignore_second_tap()
         app.edit(app.recogniser.remove_class, self.number)
         app.home()
         gone = "Removed “%s”" % name

@@ -73,9 +73,9 @@ class DrawPage(Page):
         if name == "clear":
             return "Clear", PLAIN if app.drawing else OFF
         if name == "train":
-            if app.training:
+            if app.learning.training:
                 return "Stop", PLAIN
-            off = app.why_no_training()
+            off = app.learning.why_no_training()
             return "Train", OFF if off else PRIMARY if app.recogniser.stale else PLAIN
         full = self.layout.classes == MOST_CLASSES
         wide = self.controls[name][2] > self.screen.main.width("+ Class") + 8
@@ -136,7 +136,7 @@ class DrawPage(Page):
         if headline != self._headline:
             self._draw_headline(headline)
         self.draw_progress()
-        held = app.held
+        held = app.input.held
         for number in range(self.layout.classes):
             if self._faces.get(number) != self._class_face(number):
                 self.draw_class(number, held == "class %d" % number)
@@ -205,7 +205,7 @@ class DrawPage(Page):
         elif name == "add_class":
             if self.layout.classes == MOST_CLASSES:
                 raise Refused("there are %d classes, the most there can be" % MOST_CLASSES)
-            app.once()
+            app.input.ignore_second_tap()
             app.go(KeyboardPage(app, app.first_page))
         elif name == "verdict":
             if said.can_check(app):

@@ -59,7 +59,7 @@ class Page:
         self.draw_progress()
 
     def draw_progress(self):
-        done = self.app.progress
+        done = self.app.learning.progress
         width = self.progress_rect[2]
         length = -1 if done is None else int(done * width)
         if length != self._progress:

@@ -30,8 +30,9 @@ def message(app):
     if app.notice:
         text, warns, goes_on = app.notice
         return (text + " " + next_step(app) if goes_on else text), warns
-    if app.progress is not None and not app.drawing:
-        left, doing = app.seconds_left, "Training" if app.training else "Learning"
+    learning = app.learning
+    if learning.progress is not None and not app.drawing:
+        left, doing = learning.seconds_left, "Training" if learning.training else "Learning"
         return doing + ("…" if left is None else ": %d s left" % left), False
     return next_step(app), False
 
@@ -88,7 +89,7 @@ def panel(app):
 def standing(app):
     """One or two lines on how good it is."""
     recogniser, count = app.recogniser, sum(app.counts)
-    if app.is_learning and (recogniser.network is None or not recogniser.is_checked):
+    if app.learning.is_learning and (recogniser.network is None or not recogniser.is_checked):
         return ("Learning…", room(count))
     if recogniser.network is None:
         if not count:

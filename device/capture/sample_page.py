@@ -74,7 +74,7 @@ class SamplePage(Page):
         if name == "back":
             self.back()
         elif name == "delete":
-            app.once()
+            app.input.ignore_second_tap()
             app.edit(recogniser.delete, self.sample)
             self.back()
             app.say("Deleted a drawing of “%s”." % recogniser.names[self.number])
@@ -87,7 +87,7 @@ class SamplePage(Page):
         """Gives the drawing to another class."""
         app, recogniser = self.app, self.app.recogniser
         if label != self.number:
-            app.once()
+            app.input.ignore_second_tap()
             app.edit(recogniser.relabel, self.sample, label)
         self.back()
         if label != self.number:

@@ -351,12 +351,12 @@ def test_training_is_stopped_by_the_same_button():
         x, y = user.app.where("train")
         user.press(x, y)
         user.lift(x, y)
-        while user.app.progress != 0.5:
+        while user.app.learning.progress != 0.5:
             await asyncio.sleep_ms(1)
         await user.settled_but_for_training()
         assert message(user).startswith("Training") and user.app.busy
         await user.tap("train")
-        assert user.recogniser.network is not None and user.app.progress is None
+        assert user.recogniser.network is not None and user.app.learning.progress is None
         assert message(user).startswith("Training stopped. ")
         user.recogniser.train = train
         await user.tap("train")
@@ -381,13 +381,13 @@ def test_one_draws_on_while_it_learns():
         await user.tap("clear")
         user.press(x, y)
         user.lift(x, y)
-        while user.app.progress != 0.5:
+        while user.app.learning.progress != 0.5:
             await asyncio.sleep_ms(1)
         left, top, _, _ = field(user)
         user.stroke([left + 50, top + 50, left + 200, top + 60, left + 120, top + 220])
         while user.app.verdict is None:
             await asyncio.sleep_ms(1)
-        assert len(user.app.drawing.strokes) == 1 and user.app.progress == 0.5
+        assert len(user.app.drawing.strokes) == 1 and user.app.learning.progress == 0.5
         await user.tap("train")
 
     on_screen(script)
@@ -523,7 +523,7 @@ def test_a_button_held_from_before_starts_no_training():
     async def script(user):
         await user.teach(0, 0, 1, 20)
         await user.settle_all()
-        before = user.app.training, user.recogniser.trained
+        before = user.app.learning.training, user.recogniser.trained
         assert before == (False, False)
         button.held = False
         await asyncio.sleep_ms(10)
@@ -599,7 +599,7 @@ def test_ctrl_c_while_the_tasks_sleep_ends_them_and_the_training():
         except KeyboardInterrupt:
             pass
         assert attached == [app, None]
-        assert not app.training and app.progress is None
+        assert not app.learning.training and app.learning.progress is None
         before = reads
         asyncio.run(later())
         assert reads == before, "an application that has ended is served"
@@ -672,10 +672,8 @@ def test_nobody_waits_for_leave_one_out_and_saving():
         def watched():
             for stage, done in learn():
                 yield stage, done
-                app = user.app
-                said.append(
-                    (stage, app.message()[0], app.progress, app.busy, app.recogniser.stale)
-                )
+                app, progress = user.app, user.app.learning.progress
+                said.append((stage, app.message()[0], progress, app.busy, app.recogniser.stale))
 
         user.recogniser.learn = watched
         await user.teach(0, 0, 1, 9)
@@ -974,17 +972,22 @@ def test_main_says_on_the_screen_what_has_ended_it():
 def test_what_is_raised_while_it_runs_is_said_and_it_goes_on():
     async def script(user):
         app = user.app
-        for place in ("_predict", "_draw_on", "_learn_on", "_press"):
+        for part, place in (
+            (app.prediction, "step"),
+            (app.input, "_draw_on"),
+            (app.learning, "step"),
+            (app.input, "_press"),
+        ):
             for error in (MemoryError(), OSError(5), ValueError("no"), OverflowError()):
-                method = getattr(app, place)
+                method = getattr(part, place)
 
                 def fails(*args, error=error):
                     raise error
 
-                setattr(app, place, fails)
+                setattr(part, place, fails)
                 await user.draw(0)
                 await user.tap("train")
-                setattr(app, place, method)
+                setattr(part, place, method)
                 app.clear()
                 await user.settle()
         before = app.counts[0]

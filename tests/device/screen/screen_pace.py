@@ -5,7 +5,7 @@ prediction.
     pace NAME most instructions
 """
 
-import capture.app
+import capture.prediction
 from board_m7 import instructions
 from boards import here
 from boards.headless import MemoryDisplay
@@ -50,8 +50,8 @@ async def script(user):
     display.begin()
     await user.tap("train")
     print("pace training", display.most)
-    report, predict = Timed(app._report), Timed(app._predict)
-    app._report, app._predict = report, predict
+    report, predict = Timed(app.input.report), Timed(app.prediction.step)
+    app.input.report, app.prediction.step = report, predict
     await user.draw(1, 5, 8)
     await user.draw(2, 5, 8)
     print("pace report", report.most)
@@ -63,5 +63,5 @@ async def script(user):
 
 
 EACH = 21  # of three classes: with 15 copies each nearly all the room there is
-capture.app.PREDICT_MS = 0
+capture.prediction.PAUSE_MS = 0
 User("", display=Watched(), arena=here().arena).run(script)
