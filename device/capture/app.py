@@ -12,9 +12,10 @@ import asyncio
 import gc
 from time import ticks_diff, ticks_ms
 
-from . import said, words
+from . import errors, messages
 from . import screen as colours
 from .draw_page import DrawPage
+from .errors import Refused, sentence
 from .layout import Layout, centre
 from .learning import Learning
 from .pen import Drawing
@@ -22,12 +23,11 @@ from .prediction import Prediction
 from .screen import brush_of
 from .stages import LEARN, SAVE
 from .touch_input import TouchInput
-from .words import Refused, sentence
 
 POLL_MS = 10
 TROUBLES = (ValueError, MemoryError, OSError, OverflowError)
 REFUSALS = (ValueError, OverflowError)  # FileChanged too; a tuple made when needed takes memory
-LITTLE_MEMORY = words.LITTLE_MEMORY, True, False
+LITTLE_MEMORY = errors.LITTLE_MEMORY, True, False
 KEPT = "Kept.", False, True
 DONE = "It is done, but there was not enough memory to go on.", True, False
 UNKNOWN = "Not enough memory: see whether it was kept.", True, False
@@ -51,7 +51,7 @@ class App:
         self.learning = Learning(recogniser, leds)
         self.input = TouchInput(self, touch)
         self.counts = []
-        self.doubtful = set()  # classes with drawings that look mislabelled
+        self.suspect_classes = set()  # classes with drawings that look mislabelled
         self.notice = None  # (sentence, whether it warns, whether the next step is said behind it)
         self._notices = list(recogniser.notices)
         self._quit = False
@@ -295,7 +295,7 @@ class App:
 
     def message(self):
         """(the sentence on top, whether it warns), where there is no verdict."""
-        return said.message(self)
+        return messages.message(self)
 
     def warning(self):
         """The warning that stands, or ""."""
@@ -358,7 +358,7 @@ class App:
         recogniser = self.recogniser
         state = recogniser.state
         self.counts = recogniser.counts()
-        self.doubtful = recogniser.classes_in_doubt()
+        self.suspect_classes = recogniser.suspect_classes()
         if self.layout.classes != len(recogniser.names):
             self.layout = self._new_layout()
         self.prediction.restart()

@@ -18,7 +18,7 @@ class CheckPage(Page):
     def __init__(self, app, turn=0):
         super().__init__(app, app.layout.check())
         recogniser = app.recogniser
-        labels, taken = recogniser.samples.labels, recogniser.taken_for
+        labels, taken = recogniser.samples.labels, recogniser.loo_classes
         self.taken = taken
         known = range(len(labels) if taken else 0)
         self.samples = [i for i in known if taken[i] != labels[i]]

@@ -4,10 +4,11 @@ from uff import FormatError
 
 from . import screen as colours
 from . import widgets
+from .errors import Refused
 from .keyboard_page import KeyboardPage
 from .page import Page
 from .sample_page import SamplePage
-from .words import Refused, counted
+from .words import counted
 
 HINT = "Tap a drawing to change it"
 

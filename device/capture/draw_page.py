@@ -1,15 +1,15 @@
 """The first page: draw, teach, train, see what is recognised."""
 
-from . import said, widgets
+from . import messages, widgets
 from . import screen as colours
 from .check_page import CheckPage
 from .class_page import ClassPage
+from .errors import Refused
 from .keyboard_page import KeyboardPage
 from .layout import MOST_CLASSES
 from .network_in_use import UNLIKE
 from .page import Page
 from .widgets import OFF, PLAIN, PRIMARY
-from .words import Refused
 
 
 class DrawPage(Page):
@@ -45,7 +45,7 @@ class DrawPage(Page):
 
     def hit(self, x, y):
         name = super().hit(x, y)
-        return None if name == "verdict" and not said.can_check(self.app) else name
+        return None if name == "verdict" and not messages.can_check(self.app) else name
 
     # ---- its parts ----
 
@@ -92,7 +92,7 @@ class DrawPage(Page):
     def _class_face(self, number):
         app, verdict = self.app, self.app.verdict
         best = verdict is not None and verdict.label == number and verdict.why != UNLIKE
-        return app.counts[number], number in app.doubtful, best, verdict is not None
+        return app.counts[number], number in app.suspect_classes, best, verdict is not None
 
     def _draw_bar(self, number, pressed=False):
         verdict = self.app.verdict
@@ -124,7 +124,7 @@ class DrawPage(Page):
         if self.app.drawing:
             self.app.drawing.draw()
             return
-        self._hint = hint = said.hint(self.app)
+        self._hint = hint = messages.hint(self.app)
         x, y, width, height = self.field
         pad = self.layout.radius
         rect = x + pad, y, width - 2 * pad, height
@@ -132,7 +132,7 @@ class DrawPage(Page):
 
     def update(self):
         app = self.app
-        headline = said.headline(app)
+        headline = messages.headline(app)
         if headline != self._headline:
             self._draw_headline(headline)
         self.draw_progress()
@@ -142,12 +142,12 @@ class DrawPage(Page):
                 self.draw_class(number, held == "class %d" % number)
             else:
                 self._draw_bar(number, held == "class %d" % number)
-        if self._panel != said.panel(app):
+        if self._panel != messages.panel(app):
             self._draw_panel(held == "verdict")
         for name in ("undo", "clear", "train", "add_class"):
             if self._faces.get(name) != self._face(name):
                 self.control(name, held == name)
-        if not app.drawing and self._hint != said.hint(app):
+        if not app.drawing and self._hint != messages.hint(app):
             self.draw_field()
 
     def _draw_headline(self, headline):
@@ -157,20 +157,20 @@ class DrawPage(Page):
         tall = self.progress_rect[1]
         screen.fill((0, 0, screen.width, tall), colours.BACK)
         kind, text, tail = headline
-        if kind == said.MESSAGE or kind == said.WARNING:
-            if kind == said.WARNING:
+        if kind == messages.MESSAGE or kind == messages.WARNING:
+            if kind == messages.WARNING:
                 size = screen.small.height
                 screen.badge("!", x, (tall - size) // 2, size, colours.BACK)
                 x += size + 10
                 width -= size + 10
-            colour = colours.AMBER if kind == said.WARNING else colours.TEXT
+            colour = colours.AMBER if kind == messages.WARNING else colours.TEXT
             screen.paragraph(text, (x, 0, width, tall), colour, colours.BACK)
         else:
-            widgets.verdict(screen, (x, 0, width, tall), text, kind == said.SURE, tail)
+            widgets.verdict(screen, (x, 0, width, tall), text, kind == messages.SURE, tail)
 
     def _draw_panel(self, pressed):
         app, screen = self.app, self.screen
-        self._panel = panel = said.panel(app)
+        self._panel = panel = messages.panel(app)
         rect = x, y, width, height = self.places["verdict"]
         pad = self.layout.radius
         lines, nearest, can_check = panel
@@ -208,7 +208,7 @@ class DrawPage(Page):
             app.input.ignore_second_tap()
             app.go(KeyboardPage(app, app.first_page))
         elif name == "verdict":
-            if said.can_check(app):
+            if messages.can_check(app):
                 app.go(CheckPage(app))
         elif app.drawing:
             app.capture(number)

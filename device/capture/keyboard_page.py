@@ -2,9 +2,9 @@
 
 from . import screen as colours
 from . import widgets
+from .errors import Refused
 from .layout import KEYS, SIGNS
 from .page import Page
-from .words import Refused
 
 LONGEST_NAME = 12  # characters
 

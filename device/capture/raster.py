@@ -12,7 +12,7 @@ from math import sqrt
 
 import framebuf
 
-from .words import Refused
+from .errors import Refused
 
 SIDE = 28
 FINE = 8  # fine pixels a pixel

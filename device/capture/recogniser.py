@@ -15,10 +15,11 @@ import gc
 
 from uff import FormatError, LabelEmbedding
 from uff.arena import HeapArena
-from uff.files import discard, exists
+from uff.files import discard
 from uff.model import save_steps
 
 from . import model_note, rules
+from .errors import NotSaved, OutOfMemory, Refused
 from .layer1 import Layer1, firmware_layer1, load_for_undo, save_for_undo, train_steps
 from .learner import Learner
 from .network_in_use import NetworkInUse, if_usable, judge, with_class, without_class
@@ -26,7 +27,6 @@ from .raster import SIDE
 from .stages import LAYER_1, LEARN, SAVE
 from .storage import Storage
 from .training_set import TrainingSet
-from .words import NotSaved, Refused, TooMuch
 
 ENOMEM = 12
 ALL = 65535  # more than drawings there can be
@@ -51,7 +51,6 @@ class Recogniser:
         self.gain = None  # leave-one-out accuracies before and after the last training of layer 1
         self.notices = storage.notices
         network = storage.open_network()
-        self._had_network = network is not None or exists(storage.model_path)
         self.samples = storage.open_drawings(network)
         self.harmed, self.fresh = storage.harmed, storage.fresh
         if network:
@@ -140,7 +139,7 @@ class Recogniser:
         """Numbers of the drawings that look mislabelled."""
         return [] if self.stale else list(self._in_use.suspects)
 
-    def classes_in_doubt(self):
+    def suspect_classes(self):
         """Numbers of the classes with drawings that look mislabelled."""
         suspects = self.suspects
         if not suspects:
@@ -152,11 +151,6 @@ class Recogniser:
     def stale(self):
         """Whether drawings or classes have changed since the network was trained."""
         return self._in_use is None or self._in_use.version != self._look()[0]
-
-    @property
-    def wants_training(self):
-        """Whether there was a network, and it is not that of these drawings."""
-        return self._had_network and self.stale
 
     def add(self, image, label):
         """Adds a drawing (uint8, 784). OSError where the disk is full."""
@@ -292,7 +286,7 @@ class Recogniser:
         return not self.stale and in_use.checked and in_use.network.loo_labels is not None
 
     @property
-    def taken_for(self):
+    def loo_classes(self):
         """For each drawing the number of the class that it is taken for when it is left out with
         its copies; None before that is known, and where drawings have changed since."""
         in_use = self._in_use
@@ -342,13 +336,12 @@ class Recogniser:
                 raise Refused("the drawings have changed: it learns them anew")
         except MemoryError:
             self._learner.drop()
-            raise TooMuch("%d drawings want more memory: delete some" % len(training_set))
+            raise OutOfMemory("%d drawings want more memory: delete some" % len(training_set))
         except BaseException:
             if self._learner.made and self._learner.network is None:
                 self._in_use = None  # its rows have moved
             raise
         network, classes = self._learner.network, tuple(training_set.classes)
-        self._had_network = True
         in_use = self._in_use = NetworkInUse(network, classes, None, (), version, False)
         yield LEARN, 1.0
         least, suspects = yield from self._learner.check_steps(training_set)

@@ -6,9 +6,9 @@ import sys
 
 from . import screen as colours
 from .app import TROUBLES, App
+from .errors import sentence
 from .recogniser import Recogniser
 from .screen import brush_of
-from .words import sentence
 
 
 def start(board):

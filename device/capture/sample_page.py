@@ -3,7 +3,7 @@
 from . import screen as colours
 from . import widgets
 from .page import Page
-from .words import a
+from .words import with_article
 
 
 class SamplePage(Page):
@@ -15,7 +15,7 @@ class SamplePage(Page):
         recogniser = app.recogniser
         self.sample, self._back = sample, back
         self.number = recogniser.samples.labels[sample]
-        taken = recogniser.taken_for
+        taken = recogniser.loo_classes
         # The class that it looks like, where that is another one.
         self.likely = taken[sample] if taken and taken[sample] != self.number else None
         names = ["back", "delete"]
@@ -38,7 +38,7 @@ class SamplePage(Page):
         x, y, width, height = self.places["note"]
         colour, text = colours.DIM, "This is what the board sees: 28 by 28 points."
         if self.likely is not None:
-            text = "Without it, the board would take it for %s." % a(names[self.likely])
+            text = "Without it, the board would take it for %s." % with_article(names[self.likely])
             colour = colours.TEXT
         if self.sample in app.recogniser.suspects:
             size = screen.small.height
@@ -59,7 +59,7 @@ class SamplePage(Page):
         elif name == "relabel":
             self.button(name, "Other class", pressed)
         else:
-            name_of = a(self.app.recogniser.names[self.likely])
+            name_of = with_article(self.app.recogniser.names[self.likely])
             self.button(name, "Make it " + name_of, pressed, widgets.PRIMARY)
 
     def learnt(self):
@@ -91,7 +91,7 @@ class SamplePage(Page):
             app.edit(recogniser.relabel, self.sample, label)
         self.back()
         if label != self.number:
-            app.say("It is %s now." % a(recogniser.names[label]))
+            app.say("It is %s now." % with_article(recogniser.names[label]))
 
 
 class ChoosePage(Page):

@@ -18,11 +18,12 @@ from uff.files import discard, exists, open_file, rename, replace, sync
 from uff.model import load
 
 from . import rules
+from .errors import OutOfMemory, Refused
 from .model_note import is_network_of
 from .raster import SIDE
 from .record_count import RecordCount
 from .storage import LAYER, MODEL, SAMPLES
-from .words import Refused, TooMuch, counted
+from .words import counted
 
 PIECE = 3072  # bytes that are sent at once
 ARRIVED = ".in"
@@ -145,7 +146,7 @@ def _load(path):
     except FormatError:
         raise Refused("this is no network, or it is damaged")
     except MemoryError:
-        raise TooMuch("there is not enough memory for this network")
+        raise OutOfMemory("there is not enough memory for this network")
     if network.name != rules.NETWORK or (network.embedding.height, network.embedding.width) != (
         SIDE,
         SIDE,

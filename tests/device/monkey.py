@@ -8,10 +8,10 @@ its seed and from what the application shows when it looks.
 import asyncio
 
 from capture.app import TROUBLES, App
+from capture.errors import Refused
 from capture.layout import centre
 from capture.recogniser import Recogniser
 from capture.running import serve
-from capture.words import Refused
 from drivers.touch import CONTACT, LIFT, PRESS, Touch
 
 from uff.arena import HeapArena

@@ -2,8 +2,8 @@
 
 from array import array
 
+from capture.errors import Refused
 from capture.raster import DOT, PEN, SIDE, Raster
-from capture.words import Refused
 from uff_checks import Random, raises, run
 
 raster = Raster()

@@ -6,9 +6,9 @@ from array import array
 from struct import pack
 
 import uff_checks as checks
+from capture.errors import NotSaved, OutOfMemory, Refused
 from capture.raster import SIDE, Raster
 from capture.recogniser import Recogniser
-from capture.words import NotSaved, Refused, TooMuch
 from uff_checks import (
     RamDisk,
     Random,
@@ -83,7 +83,7 @@ def learn(found):
 def test_a_new_store_has_three_classes_and_says_what_it_wants():
     found = recogniser(scratch())
     assert found.names == ["1", "2", "3"] and found.counts() == [0, 0, 0]
-    assert found.network is None and found.accuracy is None and not found.wants_training
+    assert found.network is None and found.accuracy is None
     assert found.obstacle() == "draw something for each class"
     raises(Refused, "draw something for each class", list, found.learn())
     raises(Refused, "learnt nothing yet", found.predict, shape(0, 1))
@@ -140,7 +140,7 @@ def test_deleting_relabelling_and_removing_leave_no_trace():
     learn(found)
     assert found.predict(shape(3, 50)).label == 3
     found.remove_class(3)
-    assert found.wants_training and found.predict(shape(3, 50)).label < 3
+    assert found.stale and found.predict(shape(3, 50)).label < 3
     assert all(found.predict(shape(kind, 50)).label == kind for kind in range(3))
     learn(found)
     assert contents(path) == want
@@ -196,7 +196,7 @@ def test_beside_the_network_of_the_application_before_it_learns_anew():
     found = recogniser(folder)
     said = "The network is of another version of the application: it learns your drawings anew."
     assert found.notices == [said] and not found.harmed
-    assert found.network is None and found.wants_training and found.counts() == [4, 4, 4]
+    assert found.network is None and found.stale and found.counts() == [4, 4, 4]
     learn(found)
     assert contents(path) == want and recogniser(folder).notices == []
     umount()
@@ -303,7 +303,7 @@ def test_a_model_of_other_drawings_goes_on_until_it_has_learnt_anew():
     ):
         change(Dataset.open(folder + "/drawings.uffs"))
         found = recogniser(folder)
-        assert found.stale and found.wants_training and found.suspects == []
+        assert found.stale and found.suspects == []
         known = [name for name in found.names if name in "123"]
         for kind in range(3):
             verdict = found.predict(shape(kind, 60))
@@ -323,7 +323,7 @@ def test_a_model_whose_classes_are_not_here_is_not_used():
         samples.name_class(number, name)
     samples.append(shape(0, 1), 0)
     found = recogniser(folder)
-    assert found.network is None and found.wants_training
+    assert found.network is None and found.stale
     learn(found)
     assert recogniser(folder).network.names == ["a", "b", "3"]
     umount()
@@ -349,7 +349,7 @@ def test_a_damaged_model_is_named_and_learnt_anew():
     whole[200] ^= 1
     write(path, whole)
     found = recogniser(folder)
-    assert found.network is None and found.wants_training and not found.harmed
+    assert found.network is None and found.stale and not found.harmed
     said = "The file of the network is damaged: it learns your drawings anew."
     assert found.notices == [said]
     assert found.counts() == [4, 4, 4]
@@ -513,7 +513,7 @@ def test_a_full_disk_costs_the_file_of_the_network_alone():
     assert not found.stale and found.network.info.images == 13
     assert contents(folder + "/drawings.uffm") == before
     again = recogniser(folder)
-    assert again.wants_training and again.predict(shape(1, 50)).label == 1
+    assert again.stale and again.predict(shape(1, 50)).label == 1
     umount()
 
 
@@ -581,7 +581,7 @@ def test_a_training_given_up_leaves_the_old_model():
             next(steps)
         steps.close()
         assert contents(path) == old and not exists(path + ".new")
-        assert recogniser(folder).wants_training
+        assert recogniser(folder).stale
     umount()
 
 
@@ -672,7 +672,7 @@ def test_memory_that_does_not_suffice_is_said_and_costs_nothing():
     folder = scratch()
     filled(folder)
     found = Recogniser(folder + "/", Small())
-    raises(TooMuch, "12 drawings want", list, found.learn())
+    raises(OutOfMemory, "12 drawings want", list, found.learn())
     assert found.network is None and found.counts() == [4, 4, 4]
     umount()
 

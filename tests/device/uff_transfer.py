@@ -5,9 +5,9 @@ from binascii import b2a_base64
 
 import capture.transfer as transfer
 import uff_checks as checks
+from capture.errors import Refused
 from capture.recogniser import Recogniser
 from capture.storage import MODEL, SAMPLES, forget
-from capture.words import Refused
 from uff_checks import Random, contents, exists, run, write
 
 from uff import Dataset, Options

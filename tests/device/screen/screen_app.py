@@ -632,7 +632,7 @@ def test_what_looks_mislabelled_is_marked():
             await user.teach(kind, kind, 8)
         await user.teach(1, 2, 1, 40)
         await user.tap("train")
-        assert user.recogniser.suspects == [24] and user.app.doubtful == {2}
+        assert user.recogniser.suspects == [24] and user.app.suspect_classes == {2}
         await user.tap("class", 2)
         await user.tap("thumbnail", 0)
         assert user.app.page.sample == 24

@@ -2,7 +2,7 @@
 
 from . import rules
 from .network_in_use import UNLIKE
-from .words import a, counted, whole
+from .words import as_sentence, counted, with_article
 
 ENOUGH = 3  # drawings of a class from which on it is time to try it
 
@@ -16,11 +16,11 @@ def headline(app):
     if notice is None and verdict is not None:
         names = app.recogniser.names
         if verdict.sure:
-            return SURE, "It is " + a(names[verdict.label]), "sure"
+            return SURE, "It is " + with_article(names[verdict.label]), "sure"
         if verdict.why == UNLIKE:
             return NOT_SURE, "", "Unlike anything drawn"
-        other = a(names[verdict.other])
-        return NOT_SURE, "%s or %s" % (a(names[verdict.label]), other), "not sure"
+        other = with_article(names[verdict.other])
+        return NOT_SURE, "%s or %s" % (with_article(names[verdict.label]), other), "not sure"
     text, warns = message(app)
     return WARNING if warns else MESSAGE, text, ""
 
@@ -48,12 +48,12 @@ def next_step(app):
             return "Now tap its class."
         return "Tap its class to teach it, or Clear."
     if not min(counts):
-        return whole("draw " + a(names[counts.index(0)]))
+        return as_sentence("draw " + with_article(names[counts.index(0)]))
     why = recogniser.obstacle()
     if why:
-        return whole(why)
-    if app.doubtful:
-        return whole("check the “!” in " + names[min(app.doubtful)])
+        return as_sentence(why)
+    if app.suspect_classes:
+        return as_sentence("check the “!” in " + names[min(app.suspect_classes)])
     few = min(counts)
     if few < ENOUGH:
         return "Draw another %s, or one to try it." % names[counts.index(few)]
@@ -65,7 +65,8 @@ def hint(app):
     few = min(app.counts)
     if app.recogniser.network is not None and few:
         return "Draw here."
-    return "Draw %s here, then tap its class." % a(app.recogniser.names[app.counts.index(few)])
+    name = app.recogniser.names[app.counts.index(few)]
+    return "Draw %s here, then tap its class." % with_article(name)
 
 
 def can_check(app):
@@ -78,32 +79,32 @@ def panel(app):
     """(lines, (drawing, caption) or None, whether a tap shows the self-test)."""
     verdict = app.verdict
     if verdict is None:
-        return standing(app), None, can_check(app)
+        return accuracy_lines(app), None, can_check(app)
     nearest, recogniser = verdict.nearest, app.recogniser
     if nearest is None or recogniser.stale or verdict.why == UNLIKE:
         return (next_step(app),), None, False
     label = recogniser.samples.labels[nearest]
-    return (next_step(app),), (nearest, ("nearest:", a(recogniser.names[label]))), False
+    return (next_step(app),), (nearest, ("nearest:", with_article(recogniser.names[label]))), False
 
 
-def standing(app):
+def accuracy_lines(app):
     """One or two lines on how good it is."""
     recogniser, count = app.recogniser, sum(app.counts)
     if app.learning.is_learning and (recogniser.network is None or not recogniser.is_checked):
-        return ("Learning…", room(count))
+        return ("Learning…", room_line(count))
     if recogniser.network is None:
         if not count:
             return ("No drawings yet", "Three to five of each are enough")
-        return (counted(count), room(count))
+        return (counted(count), room_line(count))
     if recogniser.stale:
         return ("Changed since training: train again",)
     if recogniser.accuracy is None:
-        return (counted(count) + " learnt", room(count))
+        return (counted(count) + " learnt", room_line(count))
     known = int(recogniser.accuracy * count + 0.5)
-    return ("Self-test: %d of %d" % (known, count), room(count))
+    return ("Self-test: %d of %d" % (known, count), room_line(count))
 
 
-def room(count):
+def room_line(count):
     """How many copies fit with so many drawings, before there are more."""
     copies, most = rules.room_of(max(count, 1))
     if not copies:
