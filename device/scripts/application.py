@@ -3,7 +3,8 @@
 With job.json {"replay": "x.ufft"} the touches come from that file instead, as fast as the board
 takes them, on the board's screen or, where there is none, in memory; then the script reports what
 the application came to. Such a replay keeps its files apart (replay-drawings.uffs and .uffm) and
-begins without drawings. With {"record": "x.ufft"} it writes down what a person does.
+begins without drawings. With {"record": "x.ufft"} it writes down what a person does. With
+{"hand": 12} a machine touches the board's panel as in a replay, and lifts a finger twelve times.
 """
 
 import asyncio
@@ -18,12 +19,13 @@ from capture import running
 from capture.recogniser import Recogniser
 from capture.storage import MODEL, SAMPLES, forget
 from capture.touch_recording import Recorder, Replay
-from drivers.touch import PRESS
+from drivers.touch import LIFT, PRESS
 
 from uff import job
 
 JOB = {
     "replay": None,  # a file of touches to replay
+    "hand": None,  # so many lifts of a hand that touches the panel: what it does is a replay
     "record": None,  # a file to write touches into
     # what the names of the files begin with; else replay- for a replay, the board's folder for a
     # person
@@ -59,23 +61,56 @@ class Guesses:
             self.noted.append((verdict.label, verdict.sure, margin))
 
 
+class Hand:
+    """A touch object that knows when a hand has lifted its fingers so many times: a replay through
+    the board's own controller."""
+
+    def __init__(self, touch, count):
+        self._touch, self.count, self._left = touch, count, count
+
+    @property
+    def ended(self):
+        return self._left <= 0
+
+    @property
+    def done(self):
+        return 1 - self._left / self.count if self.count else 1.0
+
+    def read(self):
+        reports = self._touch.read()
+        for report in reports:
+            if report.event == LIFT:
+                self._left -= 1
+        return reports
+
+
 def capture():
     asked = job.Job(**JOB)
     board = here()
     display = board.display
     files = asked.files
-    if asked.replay is None:
-        if display is None or board.touch is None:
-            raise ValueError(
-                "application: %s has no touchscreen; want a recording to replay in job.json"
-                % board.name
-            )
+    by_hand = asked.hand is not None
+    replayed = by_hand or asked.replay is not None
+    if (by_hand or not replayed) and (display is None or board.touch is None):
+        raise ValueError(
+            "application: %s has no touchscreen; want a recording to replay in job.json"
+            % board.name
+        )
+    if not replayed:
         files = board.folder if files is None else files
         touch = board.touch
     else:
         display = display or MemoryDisplay(asked.width, asked.height)
         files = "replay-" if files is None else files
-        replay = Replay(asked.replay, display.width, display.height)
+        if by_hand:
+            if (display.width, display.height) != (asked.width, asked.height):
+                raise ValueError(
+                    "application: touches of a screen of %d x %d, this one has %d x %d"
+                    % (asked.width, asked.height, display.width, display.height)
+                )
+            replay = Hand(board.touch, asked.hand)
+        else:
+            replay = Replay(asked.replay, display.width, display.height)
         if not asked.keep:
             forget(files)
         touch = guesses = Guesses(replay)
@@ -86,18 +121,21 @@ def capture():
         recogniser = Recogniser(files, board.arena)
         app = application.App(display, touch, recogniser, board.leds, board.button)
         started = time.ticks_ms()
-        if asked.replay is None:
+        if not replayed:
             print("Draw on the screen of %s. Ctrl-C here ends it." % board.name)
             serve(app)
         else:
-            print(
-                "Replaying %d touches of %d s on %s."
-                % (replay.count, replay.lasts_ms // 1000, board.name)
-            )
             guesses.app = app
-            replay.hold = lambda: app.busy
+            if by_hand:
+                print("A hand touches the screen of %s, %d times." % (board.name, replay.count))
+            else:
+                print(
+                    "Replaying %d touches of %d s on %s."
+                    % (replay.count, replay.lasts_ms // 1000, board.name)
+                )
+                replay.hold = lambda: app.busy
             try:
-                asyncio.run(follow(app, replay, asked.real_time))
+                asyncio.run(follow(app, replay, by_hand or asked.real_time))
             finally:
                 running.end(app)
             guesses.note()
@@ -105,7 +143,7 @@ def capture():
     finally:
         if recorder is not None:
             recorder.close()
-    report(recogniser, files, seconds, recorder, guesses.noted if asked.replay else None)
+    report(recogniser, files, seconds, recorder, guesses.noted if replayed else None)
 
 
 def serve(app):

@@ -27,6 +27,7 @@ uint8_t *memory_at(uint32_t address, uint32_t size);
 uint32_t memory_word(uint32_t address); // 0 where there is none
 void memory_sdram(bool ready);          // an SDRAM that was not initialised is not there
 bool memory_sdram_ready(void);
+bool memory_holds_programs(uint32_t address);
 
 // ---- symbols.c: names for addresses ----
 
@@ -38,9 +39,11 @@ void symbols_place(uint32_t address, char *text, size_t size); // "function (fil
 
 extern uint64_t cycles;         // instructions done, and those that a sleep would have taken
 extern uint64_t instructions;   // done
-extern uint32_t instruction_at; // address of the one that runs
+extern uint32_t instruction_at; // the one that runs, as far as known: at least its block's first
 
 void cpu_open(bool strict);
+uc_hook cpu_watch(uint32_t begin, uint32_t last); // accesses there, where nothing lies, are violations
+void cpu_unwatch(uc_hook hook);
 void cpu_reset(void);
 void cpu_reset_line(void); // somebody pressed the reset button
 int cpu_run(void); // until the bench ends; its exit status
@@ -51,6 +54,11 @@ void cpu_clock_changed(void);     // of the processor
 void cpu_deadline(uint64_t cycle); // stop there, to see to what is due
 uint64_t cycles_from_ns(uint64_t ns);
 uint64_t cpu_hertz(void);
+uint32_t cpu_general(unsigned number); // a register, 0 to 15
+unsigned cpu_in_it(void); // instructions of an IT block that come next
+void cpu_at_instruction(void); // in a hook of the emulator that knows where it is: it is instruction_at
+void cpu_hook_ends(void);       // such a hook of a load or store is done
+const struct block *cpu_block(void); // that runs; NULL: none
 
 // ---- core.c: NVIC, SysTick, SCB, MPU, DWT: the registers at 0xe0000000 ----
 
@@ -81,6 +89,7 @@ void bus_add(model_t *model, unsigned peripheral); // peripheral: of bench_clock
 #define ALWAYS UINT32_MAX
 void bus_reset(bool power);
 void bus_advance(void);
+void bus_find_instruction(void); // the one that reads or writes a register now, if one does, is instruction_at
 void bus_coverage(FILE *file);
 
 // ---- board.c: which models there are, and how they hang together ----
@@ -91,17 +100,34 @@ void board_close(void);
 bool board_fault(const char *name); // before board_open(). False: there is no such fault
 void board_list_faults(FILE *file);
 void board_cut_at(uint64_t write); // power fails in that program or erasure of the flash, counted from 1
+uint64_t board_writes(void); // programs and erasures of the flash, and writes of its registers, so far
 bool board_lost_power(void);
 void board_after_demo(void);       // the processor was reset while ST's demo ran
 void board_written(model_t *model); // a register of it
 void board_reset(bool power);
 
-// ---- checks.c: what an instruction is, and what it may not do ----
+// ---- blocks.c: what the emulator executes at once ----
 
-enum { PLAIN = 0, UNKNOWN = 1, IN_IT = 2, SLEEPS = 4, ALIGNED = 8 };
-uint8_t check_decode(uint32_t address); // flags of the instruction there, but for IN_IT
-unsigned check_it_length(uint32_t address);
-void check_alignment(uint32_t address);
+// An access that wants a multiple of four, whose base register the block leaves alone before it, or behind it.
+enum { BLOCK_UNKNOWN, BLOCK_BEGIN, BLOCK_END };
+struct block_site {
+    uint16_t offset; // from the block's address
+    uint8_t base, when;
+};
+struct block {
+    uint32_t address, bytes, count; // of instructions
+    uint32_t next, site_count;
+    const struct block_site *sites;
+};
+const struct block *block_at(uint32_t address, uint32_t bytes); // valid until the next call
+unsigned block_behind(const struct block *block, uint32_t address); // instructions of it behind that one
+uint32_t block_access(const struct block *block, uint32_t address, bool write); // the instruction that makes it
+void block_report(void);
+bool block_must_be_aligned(uint32_t address); // does the instruction there want a multiple of four?
+
+// ---- checks.c: what a program may not do ----
+
+void check_alignment(uint32_t instruction, const char *what, uint32_t address); // it uses none, or leaves none as its base
 void check_strict_open(void);
 void check_stack(void);
 void check_memory_written(uint32_t address, uint32_t bytes); // by a device or the bench

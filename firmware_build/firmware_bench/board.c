@@ -158,6 +158,10 @@ void board_cut_at(uint64_t write) {
     nor_options.cut_at = write;
 }
 
+uint64_t board_writes(void) {
+    return nor_operations();
+}
+
 bool board_lost_power(void) {
     return nor_is_off();
 }

@@ -66,9 +66,17 @@ static struct place *find(uint32_t address, unsigned size, const char *what) {
     return place;
 }
 
-static uint64_t on_read(uc_engine *engine, uint64_t offset, unsigned size, void *base) {
-    (void)engine;
-    const uint32_t address = (uint32_t)(uintptr_t)base + (uint32_t)offset;
+// The access under way, for a violation's place: within a block the emulator does not say where it is.
+static uint32_t accessed;
+static enum { NO_ACCESS, READING, WRITING } under_way;
+
+void bus_find_instruction(void) {
+    if (under_way != NO_ACCESS && cpu_block()) {
+        instruction_at = block_access(cpu_block(), accessed, under_way == WRITING);
+    }
+}
+
+static uint32_t read_register(uint32_t address, unsigned size) {
     if (address >= 0xe0000000u) {
         return core_read(address, size);
     }
@@ -82,11 +90,9 @@ static uint64_t on_read(uc_engine *engine, uint64_t offset, unsigned size, void 
     return place->model->read ? place->model->read(place->model, at - at % size, size) : 0;
 }
 
-static void on_write(uc_engine *engine, uint64_t offset, unsigned size, uint64_t value, void *base) {
-    (void)engine;
-    const uint32_t address = (uint32_t)(uintptr_t)base + (uint32_t)offset;
+static void write_register(uint32_t address, unsigned size, uint32_t value) {
     if (address >= 0xe0000000u) {
-        core_write(address, size, (uint32_t)value);
+        core_write(address, size, value);
         return;
     }
     struct place *place = find(address, size, "write");
@@ -96,9 +102,26 @@ static void on_write(uc_engine *engine, uint64_t offset, unsigned size, uint64_t
     const uint32_t at = address - place->model->base;
     place->touched[at / 4] |= 2;
     if (place->model->write) {
-        place->model->write(place->model, at - at % size, size, (uint32_t)value);
+        place->model->write(place->model, at - at % size, size, value);
         board_written(place->model);
     }
+}
+
+static uint64_t on_read(uc_engine *engine, uint64_t offset, unsigned size, void *base) {
+    (void)engine;
+    accessed = (uint32_t)(uintptr_t)base + (uint32_t)offset;
+    under_way = READING;
+    const uint32_t value = read_register(accessed, size);
+    under_way = NO_ACCESS;
+    return value;
+}
+
+static void on_write(uc_engine *engine, uint64_t offset, unsigned size, uint64_t value, void *base) {
+    (void)engine;
+    accessed = (uint32_t)(uintptr_t)base + (uint32_t)offset;
+    under_way = WRITING;
+    write_register(accessed, size, (uint32_t)value);
+    under_way = NO_ACCESS;
 }
 
 void bus_open(void) {

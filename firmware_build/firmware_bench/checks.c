@@ -1,79 +1,14 @@
-// What each instruction may not do. The decoder knows what the checks need of Thumb-2 (ARMv7-M manual DDI 0403E, A5).
+// What a program may not do with its stack and, where it is strictly watched, with each load and store.
 #include "bench.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static uint32_t half(uint32_t address) {
-    const uint8_t *place = memory_at(address, 2);
-    return place ? (uint32_t)(place[0] | place[1] << 8) : 0;
-}
-
-unsigned check_it_length(uint32_t address) {
-    const uint32_t first = half(address), mask = first & 15;
-    if ((first & 0xff00) != 0xbf00 || mask == 0) {
-        return 0;
-    }
-    return mask & 1 ? 4 : mask & 2 ? 3 : mask & 4 ? 2 : 1;
-}
-
-// An access that faults where its address is no multiple of four, whatever CCR.UNALIGN_TRP says (A3.2.1): LDM, STM, LDRD,
-// STRD, LDREX, VLDR, VSTR, VLDM. By SP or PC they are aligned.
-static bool must_be_aligned(uint32_t first, uint32_t second) {
-    if ((first & 0xf000) == 0xc000) { // LDM, STM of 16 bits
-        return true;
-    }
-    if ((first & 0xf800) < 0xe800) {
-        return false;
-    }
-    const uint32_t base = first & 15;
-    if (base == 13 || base == 15) {
-        return false;
-    }
-    if ((first & 0xfe40) == 0xe800) { // LDM, STM
-        return true;
-    }
-    if ((first & 0xfe40) == 0xe840) { // LDRD, STRD, exclusives
-        return (first & 0x0120) != 0 || (first & 0x0050) == 0x0040;
-    }
-    if ((first & 0xee00) == 0xec00 && (second & 0x0e00) == 0x0a00) { // VLDR, VSTR, VLDM, VSTM, not VMOV of two
-        return (first & 0x01e0) != 0x0040;
-    }
-    return false;
-}
-
-uint8_t check_decode(uint32_t address) {
-    const uint32_t first = half(address);
-    if (first == 0xbf30) { // WFI
-        return SLEEPS;
-    }
-    return must_be_aligned(first, half(address + 2)) ? ALIGNED : PLAIN;
-}
-
-static uint32_t general(unsigned number) {
-    static const int names[16] = {UC_ARM_REG_R0, UC_ARM_REG_R1, UC_ARM_REG_R2, UC_ARM_REG_R3, UC_ARM_REG_R4,
-        UC_ARM_REG_R5, UC_ARM_REG_R6, UC_ARM_REG_R7, UC_ARM_REG_R8, UC_ARM_REG_R9, UC_ARM_REG_R10, UC_ARM_REG_R11,
-        UC_ARM_REG_R12, UC_ARM_REG_SP, UC_ARM_REG_LR, UC_ARM_REG_PC};
-    uint32_t value = 0;
-    uc_reg_read(uc, names[number], &value);
-    return value;
-}
-
-void check_alignment(uint32_t address) {
-    const uint32_t first = half(address), second = half(address + 2);
-    // Offsets are multiples of four, but in a LDREXB or LDREXH, which are not asked here.
-    uint32_t base = general((first & 0xf000) == 0xc000 ? first >> 8 & 7 : first & 15);
-    if ((first & 0xfff0) == 0xe8d0 || (first & 0xfff0) == 0xe8c0) {
-        const uint32_t kind = second >> 4 & 15; // table branch, LDREXB, LDREXH
-        if (kind != 7) {
-            return;
-        }
-        base &= 7;
-    }
-    if (base & 3) {
-        bench_violation("an instruction (%04x %04x) that wants words uses 0x%08x", (unsigned)first, (unsigned)second,
-            (unsigned)base);
-    }
+void check_alignment(uint32_t instruction, const char *what, uint32_t address) {
+    instruction_at = instruction;
+    const uint32_t words = memory_word(instruction);
+    bench_violation("an instruction (%04x %04x) that wants words %s 0x%08x", (unsigned)(words & 0xffff),
+        (unsigned)(words >> 16), what, (unsigned)address);
 }
 
 // ---- the stack: how deep, and not deeper ----
@@ -148,11 +83,11 @@ void check_memory_written(uint32_t address, uint32_t bytes) {
     }
 }
 
-static void on_access(uc_engine *engine, uc_mem_type type, uint64_t where, int size, int64_t value, void *data) {
-    (void)engine, (void)value, (void)data;
-    const uint32_t address = (uint32_t)where, bytes = (uint32_t)size;
-    const bool write = type == UC_MEM_WRITE;
+static void check_access(uint32_t address, uint32_t bytes, bool write) {
     const char *what = write ? "write" : "read";
+    if (address & 3 && bytes >= 4 && block_must_be_aligned(instruction_at)) {
+        check_alignment(instruction_at, "uses", address);
+    }
     if (!core_allows(address, write, false)) {
         bench_violation("%s of %u bytes at 0x%08x, which the MPU forbids", what, (unsigned)bytes, (unsigned)address);
     }
@@ -176,6 +111,13 @@ static void on_access(uc_engine *engine, uc_mem_type type, uint64_t where, int s
             return;
         }
     }
+}
+
+static void on_access(uc_engine *engine, uc_mem_type type, uint64_t where, int size, int64_t value, void *data) {
+    (void)engine, (void)value, (void)data;
+    cpu_at_instruction();
+    check_access((uint32_t)where, (uint32_t)size, type == UC_MEM_WRITE);
+    cpu_hook_ends();
 }
 
 void check_strict_open(void) {

@@ -1,8 +1,11 @@
 // The processor: Unicorn executes Thumb; time, exceptions and sleep are made here.
 //
-// Unicorn has neither NVIC nor exception frames for a Cortex-M. So emulation stops at the first instruction (outside an IT
-// block) after something is due; then the frame is pushed by hand, as the ARMv7-M manual (DDI 0403E, B1.5.6 to B1.5.8) says.
-// Lazy stacking of the FPU's registers is not modelled: they are pushed at once, which no program can tell.
+// Unicorn has neither NVIC nor exception frames for a Cortex-M. So emulation stops at the first block of instructions (outside
+// an IT block) after something is due; then the frame is pushed by hand, as the ARMv7-M manual (DDI 0403E, B1.5.6 to B1.5.8)
+// says. Lazy stacking of the FPU's registers is not modelled: they are pushed at once, which no program can tell.
+//
+// A hook at each block counts its instructions when it begins; one at each instruction costs half the speed. What writes to
+// PRIMASK, BASEPRI or CONTROL, and an ISB, ends a block, so that what it lets in comes behind it.
 #include "bench.h"
 
 #include <string.h>
@@ -11,17 +14,18 @@ uc_engine *uc;
 uint64_t cycles, instructions;
 uint32_t instruction_at;
 
-enum stop { STOP_NONE, STOP_DUE, STOP_SLEEP, STOP_SVC, STOP_RETURN, STOP_FAULT };
+enum stop { STOP_NONE, STOP_DUE, STOP_SVC, STOP_RETURN, STOP_FAULT };
 static enum stop stopped;
-static uint32_t fault_cfsr, fault_address;
+static uint32_t fault_cfsr, fault_address, fault_at;
 static uint32_t return_value; // EXC_RETURN
 static uint64_t deadline;
 static bool attend;
 static bool ended;
 static int end_status;
 
-static uint8_t flags[FLASH_BYTES / 2]; // of the instruction at each half word of the flash
-static unsigned it_left;
+enum { PAGE_BITS = 10 }; // the smallest of the emulator
+
+static const struct block *block; // that runs, or has just done so
 
 // ---- time ----
 
@@ -97,7 +101,35 @@ static void put(int reg, uint32_t value) {
     uc_reg_write(uc, reg, &value);
 }
 
-// ---- every instruction ----
+uint32_t cpu_general(unsigned number) {
+    static const int names[16] = {UC_ARM_REG_R0, UC_ARM_REG_R1, UC_ARM_REG_R2, UC_ARM_REG_R3, UC_ARM_REG_R4,
+        UC_ARM_REG_R5, UC_ARM_REG_R6, UC_ARM_REG_R7, UC_ARM_REG_R8, UC_ARM_REG_R9, UC_ARM_REG_R10, UC_ARM_REG_R11,
+        UC_ARM_REG_R12, UC_ARM_REG_SP, UC_ARM_REG_LR, UC_ARM_REG_PC};
+    return get(names[number]);
+}
+
+unsigned cpu_in_it(void) {
+    const uint32_t xpsr = get(UC_ARM_REG_XPSR), state = (xpsr >> 8 & 0xfc) | (xpsr >> 25 & 3);
+    return state & 1 ? 4 : state & 2 ? 3 : state & 4 ? 2 : state & 8 ? 1 : 0; // B1.4.2, ITSTATE
+}
+
+const struct block *cpu_block(void) {
+    return block;
+}
+
+void cpu_at_instruction(void) {
+    instruction_at = get(UC_ARM_REG_PC);
+}
+
+// Unicorn (2.1.4) brings PC and IT state up to date before it calls a hook of a load or store, or of a page, and goes on. But
+// within a block it holds the IT state to be 0, and the block behind would begin in an IT block that is none.
+void cpu_hook_ends(void) {
+    if (cpu_in_it()) {
+        put(UC_ARM_REG_EPSR, 0x01000000u);
+    }
+}
+
+// ---- every block ----
 
 static int masked_below(void) {
     if (get(UC_ARM_REG_FAULTMASK) & 1) {
@@ -120,72 +152,101 @@ static void halt(enum stop why) {
     uc_emu_stop(uc);
 }
 
-static void __attribute__((noinline)) look(uint32_t address, uint8_t what) {
-    if (what & UNKNOWN) {
-        what = (uint8_t)((what & IN_IT) | check_decode(address));
-        const unsigned length = check_it_length(address);
-        if (length) {
-            it_left = length;
+static void check_sites(unsigned when) {
+    for (unsigned i = 0; i < block->site_count; i++) {
+        const struct block_site site = block->sites[i];
+        if (site.when == when && cpu_general(site.base) & 3) {
+            check_alignment(block->address + site.offset, when == BLOCK_BEGIN ? "uses" : "leaves", cpu_general(site.base));
         }
-        if (address - FLASH_BASE < FLASH_BYTES) {
-            uint8_t *place = &flags[(address - FLASH_BASE) / 2];
-            // An IT marks those behind it, 16 or 32 bits each.
-            uint32_t next = address + 2;
-            for (unsigned i = 0; i < length && next - FLASH_BASE < FLASH_BYTES; i++) {
-                flags[(next - FLASH_BASE) / 2] |= IN_IT;
-                next += (memory_word(next) & 0xf800) >= 0xe800 ? 4 : 2;
-            }
-            *place = what;
-            it_left = 0;
-        } else if (length == 0 && it_left) {
-            it_left--;
-            what |= IN_IT;
-        }
-    }
-    if (what & ALIGNED) {
-        check_alignment(address);
-    }
-    if (what & IN_IT) {
-        return;
-    }
-    if (cycles > deadline || (attend && (attend = core_any_pending()) && ready())) {
-        cycles--;
-        instructions--;
-        halt(STOP_DUE);
-    } else if (what & SLEEPS) {
-        halt(STOP_SLEEP);
     }
 }
 
-static void on_instruction(uc_engine *engine, uint64_t address, uint32_t size, void *data) {
-    (void)engine, (void)size, (void)data;
-    cycles++;
-    instructions++;
+// The block that ran has come to its end.
+static void block_ends(void) {
+    if (block && block->site_count) {
+        check_sites(BLOCK_END);
+    }
+    block = NULL;
+}
+
+static void on_block(uc_engine *engine, uint64_t address, uint32_t size, void *data) {
+    (void)engine, (void)data;
+    if (stopped != STOP_NONE) {
+        return; // a store in an IT block has failed, and the emulator ends here only
+    }
+    block_ends();
     instruction_at = (uint32_t)address;
-    const uint32_t offset = (uint32_t)address - FLASH_BASE;
-    const uint8_t what = offset < FLASH_BYTES ? flags[offset / 2] : UNKNOWN;
-    if (__builtin_expect((what & ~IN_IT) || cycles > deadline || attend, 0)) {
-        look((uint32_t)address, what);
+    if (__builtin_expect(cycles >= deadline || attend, 0)) {
+        if ((cycles >= deadline || ((attend = core_any_pending()) && ready())) && !cpu_in_it()) {
+            halt(STOP_DUE);
+            return;
+        }
+    }
+    block = block_at((uint32_t)address, size);
+    cycles += block->count;
+    instructions += block->count;
+    if (block->site_count) {
+        check_sites(BLOCK_BEGIN);
+        instruction_at = (uint32_t)address;
     }
 }
 
+// At instruction_at. What the block has behind it is not executed.
 static void fault(uint32_t cfsr, uint32_t address) {
+    if (block) {
+        const unsigned behind = block_behind(block, instruction_at);
+        cycles -= behind;
+        instructions -= behind;
+        block = NULL;
+    }
+    fault_at = instruction_at;
     fault_cfsr = cfsr;
     fault_address = address;
     stopped = STOP_FAULT;
 }
 
+static void no_program(uint32_t address) {
+    bench_violation("execution at 0x%08x, where no program lies", (unsigned)address);
+    fault(1u << 8, 0); // BFSR.IBUSERR
+}
+
+// Which page may do what. The emulator writes slowly where programs may lie, so a page holds some from its first fetch on.
+static bool on_page(uc_engine *engine, uint64_t page, uc_mem_type type, uc_tlb_entry *entry, void *data) {
+    static uint8_t fetched[1 << (32 - PAGE_BITS - 3)];
+    (void)engine, (void)data;
+    uint8_t *place = &fetched[page >> (PAGE_BITS + 3)];
+    const uint8_t bit = (uint8_t)(1u << (page >> PAGE_BITS & 7));
+    if (type == UC_MEM_FETCH && memory_at((uint32_t)page, 1) && !memory_holds_programs((uint32_t)page)) {
+        block_ends();
+        no_program((uint32_t)page);
+        return false;
+    }
+    if (type == UC_MEM_FETCH) {
+        *place |= bit;
+    } else {
+        cpu_hook_ends();
+    }
+    entry->paddr = page;
+    entry->perms = *place & bit ? UC_PROT_ALL : UC_PROT_READ | UC_PROT_WRITE;
+    return true;
+}
+
 static void on_exception(uc_engine *engine, uint32_t number, void *data) {
     (void)engine, (void)data;
     // Numbers of the emulator (its EXCP_ constants).
+    if (number == 2) {
+        stopped = STOP_SVC;
+        uc_emu_stop(uc);
+        return;
+    }
+    if (number == 8) { // a branch to EXC_RETURN
+        return_value = get(UC_ARM_REG_PC) | 1;
+        stopped = STOP_RETURN;
+        uc_emu_stop(uc);
+        return;
+    }
+    cpu_at_instruction();
     switch (number) {
-        case 2:
-            stopped = STOP_SVC;
-            break;
-        case 8: // a branch to EXC_RETURN
-            return_value = get(UC_ARM_REG_PC) | 1;
-            stopped = STOP_RETURN;
-            break;
         case 7:
             bench_violation("a breakpoint");
             fault(1u << 31, 0); // HFSR.DEBUGEVT
@@ -205,16 +266,22 @@ static void on_exception(uc_engine *engine, uint32_t number, void *data) {
 static bool on_bad_access(uc_engine *engine, uc_mem_type type, uint64_t where, int size, int64_t value, void *data) {
     (void)engine, (void)data;
     const uint32_t address = (uint32_t)where;
+    if (stopped != STOP_NONE) {
+        return false; // one in the same IT block has failed
+    }
+    if (type == UC_MEM_FETCH_UNMAPPED) {
+        block_ends(); // by a branch; instruction_at is its first instruction
+    } else {
+        cpu_at_instruction();
+    }
     switch (type) {
         case UC_MEM_FETCH_UNMAPPED:
-        case UC_MEM_FETCH_PROT:
             if (address >= 0xffffff00u) {
                 return_value = address | 1;
                 stopped = STOP_RETURN;
                 return false;
             }
-            bench_violation("execution at 0x%08x, where no program lies", (unsigned)address);
-            fault(1u << 8, 0); // BFSR.IBUSERR
+            no_program(address);
             return false;
         case UC_MEM_WRITE_PROT:
             bench_violation("write of %d bytes at 0x%08x, which is %s", size, (unsigned)address,
@@ -314,7 +381,7 @@ static void leave(void) {
         put(UC_ARM_REG_FPSCR, stack_word(frame + 96));
     }
     const uint32_t pc = stack_word(frame + 24);
-    put(UC_ARM_REG_XPSR, (xpsr & ~0x200u) | 0x01000000u);
+    put(UC_ARM_REG_XPSR_NZCVQG, (xpsr & ~0x200u) | 0x01000000u);
     put(UC_ARM_REG_SP, frame + bytes + (xpsr & 0x200 ? 4 : 0));
     const uint32_t control = get(UC_ARM_REG_CONTROL);
     put(UC_ARM_REG_CONTROL, floats ? control | 4 : control & ~4u);
@@ -380,21 +447,37 @@ static bool reset_wanted(void) {
     return reset_line || board_lost_power() || core_reset_wanted();
 }
 
+// Where such a hook is, the emulator writes slowly, so there is none where memory is.
+uc_hook cpu_watch(uint32_t begin, uint32_t last) {
+    uc_hook hook;
+    const uc_err error = uc_hook_add(uc, &hook, UC_HOOK_MEM_INVALID, (void *)on_bad_access, NULL, begin, last);
+    if (error != UC_ERR_OK) {
+        fail("accesses at 0x%08x cannot be watched: %s", (unsigned)begin, uc_strerror(error));
+    }
+    return hook;
+}
+
+void cpu_unwatch(uc_hook hook) {
+    uc_hook_del(uc, hook);
+}
+
 void cpu_open(bool strict) {
-    memset(flags, UNKNOWN, sizeof(flags));
     uc_err error = uc_open(UC_ARCH_ARM, UC_MODE_THUMB | UC_MODE_MCLASS, &uc);
     if (error == UC_ERR_OK) {
         error = uc_ctl_set_cpu_model(uc, UC_CPU_ARM_CORTEX_M7);
     }
     uc_hook hook;
     if (error == UC_ERR_OK) {
-        error = uc_hook_add(uc, &hook, UC_HOOK_CODE, (void *)on_instruction, NULL, 1, 0);
+        error = uc_hook_add(uc, &hook, UC_HOOK_BLOCK, (void *)on_block, NULL, 1, 0);
+    }
+    if (error == UC_ERR_OK) {
+        error = uc_ctl_tlb_mode(uc, UC_TLB_VIRTUAL);
+    }
+    if (error == UC_ERR_OK) {
+        error = uc_hook_add(uc, &hook, UC_HOOK_TLB_FILL, (void *)on_page, NULL, 1, 0);
     }
     if (error == UC_ERR_OK) {
         error = uc_hook_add(uc, &hook, UC_HOOK_INTR, (void *)on_exception, NULL, 1, 0);
-    }
-    if (error == UC_ERR_OK) {
-        error = uc_hook_add(uc, &hook, UC_HOOK_MEM_INVALID, (void *)on_bad_access, NULL, 1, 0);
     }
     if (error != UC_ERR_OK) {
         fail("the emulator does not start: %s", uc_strerror(error));
@@ -467,12 +550,9 @@ int cpu_run(void) {
         attend = core_any_pending();
         stopped = STOP_NONE;
         const uc_err error = uc_emu_start(uc, get(UC_ARM_REG_PC) | 1, 0xf0000000u, 0, 0);
+        block_ends();
         switch (stopped) {
             case STOP_DUE:
-                break;
-            case STOP_SLEEP:
-                put(UC_ARM_REG_PC, (instruction_at + 2) | 1);
-                sleep_until_due();
                 break;
             case STOP_SVC:
                 core_take(11);
@@ -482,13 +562,18 @@ int cpu_run(void) {
                 leave();
                 break;
             case STOP_FAULT:
-                take_fault(instruction_at);
+                take_fault(fault_at);
                 break;
             case STOP_NONE:
+                if (error == UC_ERR_OK) { // a WFI
+                    sleep_until_due();
+                    break;
+                }
                 if (error == UC_ERR_INSN_INVALID) {
+                    cpu_at_instruction();
                     bench_violation("an undefined instruction");
                     fault(1u << 16, 0); // UFSR.UNDEFINSTR
-                    take_fault(instruction_at);
+                    take_fault(fault_at);
                     break;
                 }
                 fail("the emulator stopped at 0x%08x: %s", (unsigned)get(UC_ARM_REG_PC), uc_strerror(error));

@@ -27,6 +27,7 @@ static struct bank banks[] = {
 enum { FLASH = 1, SYSTEM = 2, SDRAM = 8, BANKS = sizeof(banks) / sizeof(banks[0]) };
 
 static bool sdram_ready;
+static uc_hook no_sdram; // what watches its addresses while it is not ready
 
 static void map(const struct bank *bank) {
     const uc_err error = uc_mem_map_ptr(uc, bank->base, bank->bytes, bank->rights, bank->memory);
@@ -46,6 +47,17 @@ void memory_map(void) {
             map(bank);
         }
     }
+    uint32_t gap = 0;
+    for (unsigned i = 0; i < BANKS; i++) { // they stand in the order of their addresses
+        if (banks[i].rights & UC_PROT_WRITE) {
+            if (banks[i].base > gap) {
+                cpu_watch(gap, banks[i].base - 1);
+            }
+            gap = banks[i].base + banks[i].bytes;
+        }
+    }
+    cpu_watch(gap, 0xffffffffu);
+    no_sdram = cpu_watch(SDRAM_BASE, SDRAM_BASE + SDRAM_BYTES - 1);
     memset(banks[FLASH].memory, 0xff, FLASH_BYTES);
     memset(banks[SYSTEM].memory, 0xff, banks[SYSTEM].bytes);
     // Unique device id (RM0399 64.1) and flash size in kB (64.2).
@@ -81,6 +93,15 @@ uint8_t *memory_at(uint32_t address, uint32_t size) {
     return NULL;
 }
 
+bool memory_holds_programs(uint32_t address) {
+    for (unsigned i = 0; i < BANKS; i++) {
+        if (address - banks[i].base < banks[i].bytes) {
+            return banks[i].rights & UC_PROT_EXEC;
+        }
+    }
+    return false;
+}
+
 uint32_t memory_word(uint32_t address) {
     const uint8_t *place = memory_at(address, 4);
     uint32_t word = 0;
@@ -100,8 +121,10 @@ void memory_sdram(bool ready) {
     }
     sdram_ready = ready;
     if (ready) {
+        cpu_unwatch(no_sdram);
         map(&banks[SDRAM]);
     } else {
+        no_sdram = cpu_watch(SDRAM_BASE, SDRAM_BASE + SDRAM_BYTES - 1);
         uc_mem_unmap(uc, SDRAM_BASE, SDRAM_BYTES);
     }
 }

@@ -57,6 +57,7 @@ void bench_violation(const char *format, ...) {
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
     violations++;
+    bus_find_instruction();
     for (unsigned i = 0; i < said_count; i++) {
         if (said[i].at == instruction_at && strcmp(said[i].text, text) == 0) {
             return;

@@ -7,22 +7,21 @@ from __future__ import annotations
 import select
 import socket
 import subprocess
-from collections import deque
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Self
 
 from uff_host.errors import DeviceError
+from uff_host.formats.touch_recording import LIFT, PRESS
 from uff_host.patience import Patience
 from uff_host.targets.emulator import dying_with_parent
 from uff_host.targets.firmware import bench_program
 from uff_host.virtual_board import wire
 from uff_host.virtual_board.framebuffer import Rectangle
+from uff_host.virtual_board.hand import Hand
 from uff_host.virtual_board.hardware import Hardware
 
 SILENCE_S = 240.0  # of the bench's own computing, without anything that was waited for
-PRESS, LIFT, CONTACT = 0, 1, 2
-REST = 30  # reads of the controller without a frame, after which nothing is under way
 
 
 class BenchBoard:
@@ -37,9 +36,7 @@ class BenchBoard:
         self.said = ""
         self.reports: list[str] = []  # lines of the bench
         self.parts: list[Rectangle] = []  # of the screen, as they came
-        self.reads = 0  # of the touch controller
-        self._hand: deque[tuple[int, int, int]] = deque()
-        self._quiet = 0  # reads since the last frame
+        self.hand = Hand(self.hardware)
         self._wires, its_wires = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._console, its_console = socket.socketpair()
         with its_wires, its_console:
@@ -123,31 +120,23 @@ class BenchBoard:
     def touches(self, reports: Iterable[tuple[int, int, int]]) -> None:
         """Let a finger do this, one after the other: event, x, y. Each stays until the board has
         seen it; after a lift it is waited until nothing on the screen changes any more."""
-        for event, x, y in reports:
-            self._hand.append((event, x, y))
-            if event == PRESS:  # the driver reports it when it has seen it twice
-                self._hand.append((CONTACT, x, y))
-        self.until(lambda: not self._hand and self.rests, "the end of the touches")
+        self.hand.follow((1, *report) for report in reports)
+        self.until(lambda: self.hand.done, "the end of the touches")
 
     def tap(self, x: int, y: int) -> None:
         """A short touch."""
         self.touches([(PRESS, x, y), (LIFT, x, y)])
 
-    @property
-    def rests(self) -> bool:
-        """Nothing is under way: no finger, no frames, no learning (the first light)."""
-        return self._quiet >= REST and not self.hardware.leds[0]
-
     def settle(self) -> None:
         """Let it run until it rests, the application being up."""
-        self._quiet = 0
-        self.until(lambda: self.rests, "rest")
+        self.hand.quiet = 0
+        self.until(lambda: self.hand.rests, "rest")
 
     # ---- the inside ----
 
     def _frame(self, part: Rectangle, answers: bool) -> None:
         self.parts.append(part)
-        self._quiet = 0
+        self.hand.frame(part, answers)
 
     def _turn(self, wait_s: float) -> bool:
         """One look at what comes; False: the bench has ended."""
@@ -160,10 +149,7 @@ class BenchBoard:
                     if not data:
                         return False
                     packet = wire.decode(data)
-                    if isinstance(packet, wire.Read) and packet.register == 2:
-                        self.reads += 1
-                        self._quiet += 1
-                        self._move()
+                    self.hand.sees(packet)
                     answer = self.hardware.take(packet)
                     if answer:
                         self._wires.send(answer)
@@ -176,21 +162,3 @@ class BenchBoard:
                 if line:
                     self.reports.append(line.rstrip("\n"))
         return True
-
-    def _move(self) -> None:
-        """The finger's next step, where the controller has seen the one before and, after a lift,
-        the application is done with it."""
-        touch = self.hardware.touch
-        if not self._hand or touch.waits():
-            return
-        event, x, y = self._hand[0]
-        if event == PRESS:
-            if not self.rests:
-                return
-            touch.press(1, x, y)
-        elif event == LIFT:
-            touch.lift(1)
-        else:
-            touch.move(1, x, y)
-        self._quiet = 0
-        self._hand.popleft()

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
+from firmware_bench.power_cuts import LISTENS
 
 from uff_host import patience
 from uff_host.targets.firmware import bench_program
@@ -40,10 +41,6 @@ def build() -> Path:
         done = patience.run([*command, f"OUT={out}", f"MICROPYTHON_DIR={MICROPYTHON_DIR}"], 900)
     assert done.returncode == 0, done.stdout + done.stderr
     return out / "STM32H747I_DISCO" / "firmware.elf"
-
-
-# A start takes what came before its REPL listens.
-LISTENS = "\r" * 300
 
 
 def power_on(

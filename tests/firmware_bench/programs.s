@@ -171,6 +171,105 @@ again:
 .if PROGRAM == 13
     udf #0
 .endif
+.if PROGRAM == 16               @ the base is known behind the access alone
+    ldr r0, =0x20000001
+    ldmia r0, {r1, r2}
+    mov r1, r0
+.endif
+.if PROGRAM == 17               @ nor behind it: told with --strict alone; where the condition fails there is none
+    ldr r0, =0x20000002
+    movs r1, #1
+    itt eq
+    ldrdeq r1, r2, [r0]
+    moveq r0, r1
+    ldr r0, =0x20000002
+    ldrd r0, r1, [r0]
+.endif
+.if PROGRAM == 18               @ the second of two accesses is the one
+    ldr r0, =0x58024400
+    ldr r1, [r0]
+    ldr r0, =0x40000800
+    str r1, [r0, #4]
+.endif
+.if PROGRAM == 19               @ a load in an IT block, then another block
+    open_line
+    mov r5, #1
+    ldr r0, =0x20000100
+    str r5, [r0]
+    cmp r5, #1
+    ite eq
+    ldreq r6, [r0]
+    movne r6, #5
+    cmp r5, #7
+    b further
+further:
+    add r5, r5, r6
+    give r5
+.endif
+.if PROGRAM == 20               @ a thousand rounds of four instructions take 4000 clocks, give or take a block: DWT_CYCCNT
+    open_line
+    ldr r0, =0xe0001000
+    mov r1, #1
+    str r1, [r0]
+    mov r2, #1000
+    ldr r3, [r0, #4]
+round:
+    adds r6, r6, #1
+    subs r2, r2, #1
+    nop
+    bne round
+    ldr r4, [r0, #4]
+    subs r4, r4, r3
+    ldr r2, =3980
+    subs r4, r4, r2
+    mov r5, #0
+    cmp r4, #40
+    it lo
+    movlo r5, #1
+    give r5
+.endif
+.if PROGRAM == 21               @ PI12, low, lights the first LED; PC13 is the button
+    open_line
+    ldr r0, =0x580244e0         @ RCC_AHB4ENR: GPIOC, GPIOI
+    mov r1, #0x104
+    str r1, [r0]
+    ldr r1, [r0]
+    ldr r2, =0x58022000         @ GPIOI
+    mov r1, #0x10000000
+    str r1, [r2, #0x18]         @ BSRR: low
+    ldr r1, =0xfdffffff
+    str r1, [r2]                @ MODER: PI12 is an output
+    mov r1, #0x1000
+    str r1, [r2, #0x18]         @ BSRR: high
+    ldr r2, =0x58020800         @ GPIOC
+    ldr r1, =0xf3ffffff
+    str r1, [r2]
+    ldr r5, [r2, #0x10]
+    ubfx r5, r5, #13, #1
+    give r5
+.endif
+.if PROGRAM == 22               @ a program in RAM that is written over after it ran
+    open_line
+    ldr r0, =0x20000200
+    ldr r1, =0x47702501         @ movs r5, #1; bx lr
+    str r1, [r0]
+    push {lr}
+    add r4, r0, #1
+    blx r4
+    mov r6, r5
+    ldr r1, =0x47702503         @ movs r5, #3; bx lr
+    str r1, [r0]
+    dsb
+    isb
+    blx r4
+    pop {lr}
+    give r6
+    give r5
+.endif
+.if PROGRAM == 23
+    ldr r0, =0x30000001
+    bx r0
+.endif
 .if PROGRAM == 15               @ says something and computes for ever
     open_line
     mov r5, #7

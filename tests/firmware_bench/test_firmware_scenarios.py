@@ -12,8 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from firmware_bench import power_cuts
 from firmware_bench.bench_board import BenchBoard
-from firmware_bench.image import LISTENS, TOP, needs_image, power_on
+from firmware_bench.image import TOP, needs_image, power_on
+from firmware_bench.power_cuts import LISTENS
 from PIL import Image
 
 from uff_host import patience
@@ -207,63 +209,16 @@ def test_the_board_behind_the_page_keeps_its_flash(image: Path, tmp_path: Path) 
 
 # ---- power ----
 
-# Keeps drawings and says each that is accepted; at a start says first what it finds.
-KEEPER = """
-from uff import Dataset, files
-path = "d.uffs"
-data = Dataset.open(path) if files.exists(path) else Dataset.create(path, 28, 28, ["a", "b"])
-def sound(i):
-    return bytes(data[i]) == bytes([i]) * 784 and data.labels[i] == i % 2
-bad = [i for i in range(len(data)) if not sound(i)]
-print("found", len(data), bad, data.damaged)
-for i in range(len(data), 12):
-    data.append(bytes([i]) * 784, i % 2)
-    print("kept", i + 1)
-"""
-
-
-@pytest.fixture(scope="module")
-def keeper(image: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """What the bench keeps of a flash whose main.py is KEEPER."""
-    folder = tmp_path_factory.mktemp("keeper")
-    flash = folder / "flash"
-    write = [f"f = open('main.py', 'w'); f.write({KEEPER!r}); f.close()", LIFE]
-    done = power_on(image, folder, write, "--flash", str(flash))
-    assert said(done)[-1] == "alive"
-    with flash.open("rb") as file:
-        return file.read(FLASH_BYTES)
-
-
-def cut(image: Path, keeper: bytes, folder: Path, write: int) -> tuple[int, int, bool]:
-    """Drawings accepted before power fails in that write to the flash, and found after it; and
-    whether power failed at all.
-    """
-    flash = folder / "flash"
-    power_on(image, folder, [], "--seconds", "0.0001", "--flash", str(flash))
-    with flash.open("r+b") as file:
-        file.write(keeper)
-    done = power_on(image, folder, [], "--flash", str(flash), "--cut", str(write))
-    assert broke_no_rule(done), done.stderr
-    told = [line.split(None, 2) for line in said(done) if line.startswith(("found", "kept"))]
-    starts = [i for i, words in enumerate(told) if words[0] == "found"]
-    failed = "power: lost" in done.stderr
-    assert done.stdout.count("MicroPython v") == 1, done.stdout  # KEEPER ends once
-    assert told[-1] == ["kept", "12"], done.stdout
-    accepted = int(told[starts[-1] - 1][1]) if starts[-1] > 0 else 0
-    found = told[starts[-1]]
-    assert found[2] == "[] 0", found  # none of another content, none damaged
-    return accepted, int(found[1]), failed
-
 
 @needs_image
-@pytest.mark.parametrize("write", [1, 2, 5, 9, 14, 20])
 def test_power_that_fails_in_a_write_costs_no_accepted_drawing(
-    image: Path, keeper: bytes, tmp_path: Path, write: int
+    image: Path, tmp_path: Path
 ) -> None:
-    """Drawings are kept one after the other; then it is back, and the same program goes on."""
-    accepted, found, failed = cut(image, keeper, tmp_path, write)
-    assert failed
-    assert accepted <= found <= accepted + 1
+    """Drawings are kept and learnt one after the other, then it trains; power fails in a few of
+    the writes, and the same program goes on. `power_cuts.py` takes all of them."""
+    tried = list(power_cuts.campaign(image, tmp_path, places=6))
+    assert len(tried) >= 6
+    assert all(what == "" for _, what in tried), tried
 
 
 @needs_image

@@ -9,18 +9,20 @@ from pathlib import Path
 from uff_host import files
 from uff_host.cli.argument_types import Parser, add_on
 from uff_host.console import screen
+from uff_host.errors import DataError
 from uff_host.formats.samples import read_samples
 from uff_host.formats.touch_recording import read_recording
 from uff_host.handwriting.lesson import MODEL, SAMPLES, read_answers, replay, score
-from uff_host.targets.base import naming
-from uff_host.targets.connect import connect
+from uff_host.targets.base import Target, naming
+from uff_host.targets.connect import FIRMWARE, connect
 
 
 def arguments(command: Parser) -> None:
     """The arguments of `uff replay`."""
     command.explain(
         "Runs the capture application on a target and gives it the touches of a recording, as "
-        "fast as it takes them. The drawings of the board's owner stay untouched.",
+        "fast as it takes them; on the firmware bench a hand touches the screen. The drawings of "
+        "the board's owner stay untouched.",
         ("uff replay digits.ufft", "in MicroPython on this machine"),
         ("uff replay digits.ufft --on m7 --samples d.uffs --model d.uffm", "on the emulated "
          "Cortex-M7, and keep what it drew and learnt"),
@@ -46,10 +48,12 @@ def do(options: argparse.Namespace) -> None:
     answers = read_answers(options.recording)
     if options.start:
         read_samples(options.start)
+    if options.real_time and options.on.startswith(FIRMWARE):
+        raise DataError("--real-time does not go with --on firmware:ELF, where a hand touches.")
     job = {"real_time": options.real_time, "width": recording.width, "height": recording.height}
     with (
         naming({"recording.ufft": options.recording, SAMPLES: options.start}),
-        connect(options.on) as target,
+        _target(options.on) as target,
         screen.progress_bar(console, f"Replaying on {target.name}") as on_progress,
     ):
         result = replay(
@@ -77,5 +81,14 @@ def do(options: argparse.Namespace) -> None:
         files.write_bytes(options.json, json.dumps(result).encode())
 
 
+def _target(on: str) -> Target:
+    """By name; the board's image has a hand at its screen."""
+    if on.startswith(FIRMWARE):
+        from uff_host.virtual_board.touched_firmware import TouchedFirmware
+
+        return TouchedFirmware(Path(on.removeprefix(FIRMWARE)))
+    return connect(on)
+
+
 def _whose(on: str) -> str:
-    return " (of the emulator)" if on == "m7" else ""
+    return " (of the emulator)" if on == "m7" or on.startswith(FIRMWARE) else ""

@@ -75,7 +75,8 @@ def replay(
     job: dict[str, Any] | None = None,
     on_progress: OnProgress = progress.ignore,
 ) -> Result:
-    """Replay a recording file in the application on a target; what application.py reports.
+    """Replay a recording file in the application on a target; what application.py reports. Where
+    the target lends a hand, that touches its screen; elsewhere the touches come from the file.
 
     Args:
         target: Where.
@@ -87,12 +88,15 @@ def replay(
     Raises:
         DeviceError: The target fails, or refuses the recording.
     """
-    target.put(recording, "recording.ufft", on_progress)
-    asked = {"replay": "recording.ufft", **(job or {})}
+    asked = dict(job or {})
     if start is not None:
         target.put(start, SAMPLES, on_progress)
         asked["keep"] = True
-    return target.run("application.py", asked, on_progress)
+    with target.hand(recording) as told:
+        if not told:
+            target.put(recording, "recording.ufft", on_progress)
+            told = {"replay": "recording.ufft"}
+        return target.run("application.py", told | asked, on_progress)
 
 
 def answers_path(recording: Path) -> Path:

@@ -47,6 +47,13 @@ class Target(ABC):
             DeviceError: It could not start, reported an error, went silent, or gave no result.
         """
 
+    @contextlib.contextmanager
+    def hand(self, recording: Path) -> Iterator[dict[str, Any]]:
+        """Within the block a hand touches the target's screen as in a touch recording, where there
+        is one; what device/scripts/application.py is to be told of it, {} where there is none.
+        """
+        yield {}
+
     def close(self) -> None:
         """Give back what the target holds."""
         return

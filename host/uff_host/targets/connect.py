@@ -9,6 +9,7 @@ from uff_host.errors import DeviceError
 from uff_host.targets.base import Target
 
 NAMES = ("unix", "web", "m7", "firmware:ELF", "a serial port like /dev/ttyACM0")
+FIRMWARE = "firmware:"  # what the name of the board's image begins with
 SCRIPTS_HEAP = 4 << 20  # of the emulated M7: their arrays have the arena, the other 12 MB
 
 
@@ -30,10 +31,10 @@ def connect(name: str, on_line: Callable[[str], None] = lambda line: None) -> Ta
         from uff_host.targets.qemu import QemuTarget
 
         return QemuTarget(on_line=on_line, heap_bytes=SCRIPTS_HEAP)
-    if name.startswith("firmware:"):
+    if name.startswith(FIRMWARE):
         from uff_host.targets.firmware import FirmwareTarget
 
-        return FirmwareTarget(Path(name.removeprefix("firmware:")), on_line=on_line)
+        return FirmwareTarget(Path(name.removeprefix(FIRMWARE)), on_line=on_line)
     if name.startswith(("/", "COM")):
         from uff_host.targets.serial import SerialTarget
 

@@ -55,6 +55,10 @@ class EmulatorTarget(SerialTarget):
     def _command(self) -> list[str]:
         """What starts the emulator in its folder; it prints the name of its pty."""
 
+    def _inherited(self) -> list[int]:
+        """Descriptors that the emulator gets; asked after _command()."""
+        return []
+
     @property
     def process_id(self) -> int:
         """Of the emulator, for who wants to kill it."""
@@ -74,6 +78,7 @@ class EmulatorTarget(SerialTarget):
         try:
             self._process = subprocess.Popen(
                 dying_with_parent(self._command()),
+                pass_fds=self._inherited(),
                 cwd=self._folder,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,

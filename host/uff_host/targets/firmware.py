@@ -50,7 +50,12 @@ class FirmwareTarget(EmulatorTarget):
 
     def _command(self) -> list[str]:
         log = str(self._log.resolve()) if self._log else "violations.log"
-        return [str(self._bench), "--pty", "--panel", "nt35510", "--log", log, str(self._firmware)]
+        words = ["--pty", "--panel", "nt35510", *self._pins(), "--log", log]
+        return [str(self._bench), *words, str(self._firmware)]
+
+    def _pins(self) -> list[str]:
+        """Options of the bench that say what hangs on the board's pins: nothing."""
+        return []
 
 
 def bench_and_image(bench: Path | None, image: Path) -> tuple[Path, Path]:

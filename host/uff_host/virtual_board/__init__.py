@@ -5,6 +5,8 @@ framebuffer.py         the screen
 ft6x06_model.py        the touch controller
 latency_statistics.py  frames and latencies
 hardware.py            these together: what the device's packets do, what fingers do
+hand.py                a hand that touches as the device sees it
+touched_firmware.py    the firmware bench as a target, with such a hand
 process.py             a process with a console and wires, which the board is
 device.py              that of MicroPython, started again when it ends
 bench.py               or that of the firmware bench, which runs the board's own image
