@@ -4,10 +4,12 @@ of the STM32H747I-DISCO where upstream's sources are, as in tests/firmware/test_
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import select
 import shutil
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,10 +22,13 @@ from firmware_bench.image import needs_bench, needs_image
 from uff_host import patience
 from uff_host.cli import main
 from uff_host.errors import DeviceError
+from uff_host.formats.touch_recording import TouchRecording, write_recording
 from uff_host.handwriting import lesson
 from uff_host.targets.connect import connect
 from uff_host.targets.firmware import FirmwareTarget, bench_program
 from uff_host.targets.unix import UnixTarget
+from uff_host.virtual_board import wire
+from uff_host.virtual_board.hardware import Hardware
 
 HERE = Path(__file__).resolve().parent
 TOP = HERE.parents[1]
@@ -63,22 +68,80 @@ def test_exceptions_sleep_and_the_serial_line(tmp_path: Path) -> None:
     assert "\nregisters: USART1 3: 0w cw 28w\n" in done.stderr
 
 
+@needs_bench
+@needs_compiler
+@pytest.mark.parametrize("options", [[], ["--strict"]], ids=["", "strict"])
+def test_a_load_in_an_it_block_leaves_no_condition_behind(
+    tmp_path: Path, options: list[str]
+) -> None:
+    """Unicorn's hooks of loads and stores do; see cpu_hook_ends()."""
+    done = run_program(tmp_path, 19, *options)
+    assert (done.stdout, done.returncode) == ("2", 0), done.stderr
+
+
+@needs_bench
+@needs_compiler
+def test_an_instruction_takes_a_clock(tmp_path: Path) -> None:
+    done = run_program(tmp_path, 20)
+    assert (done.stdout, done.returncode) == ("1", 0), done.stderr
+
+
+@needs_bench
+@needs_compiler
+def test_a_program_in_ram_is_what_was_written_there_last(tmp_path: Path) -> None:
+    done = run_program(tmp_path, 22)
+    assert (done.stdout, done.returncode) == ("13", 0), done.stderr
+
+
+@needs_bench
+@needs_compiler
+@pytest.mark.parametrize("held", [False, True])
+def test_pins_light_leds_and_feel_the_button(tmp_path: Path, held: bool) -> None:
+    ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    hardware = Hardware(800, 480, own_time=True)
+    hardware.button = held
+    seen: list[bool] = []
+    hardware.on_leds = lambda: seen.append(hardware.leds[0])
+    command = [str(bench_program()), "--wires", str(its.fileno()), "--seconds", "0.01"]
+    with (
+        ours,
+        subprocess.Popen(
+            [*command, str(program(tmp_path, 21))],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            pass_fds=[its.fileno()],
+        ) as bench,
+    ):
+        its.close()
+        while data := ours.recv(wire.PACKET_BYTES):
+            answer = hardware.take(wire.decode(data))
+            if answer:
+                ours.send(answer)
+        assert bench.stdout is not None
+        assert bench.stdout.read() == (b"1" if held else b"0")
+    assert seen == [True, False]
+
+
 BROKEN = {
     1: "read of 4 bytes at 0x60000000, where nothing lies",
     2: "write of 4 bytes at 0xd0000000, in an SDRAM that is not initialised",
     3: "write of 4 bytes at 0x08000400, which is flash",
     4: "read of GPIOA at 0x58020000, which has no clock",
-    6: "that wants words uses 0x20000002",
-    7: "that wants words uses 0x20000001",
-    8: "that wants words uses 0x20000002",
+    6: "that wants words leaves 0x20000002",
+    7: "that wants words leaves 0x20000001",
+    8: "that wants words leaves 0x2000000a",
     9: "the stack has used up all its 1024 bytes",
     12: "read of 4 bytes at 0x40000800, where no peripheral of the bench is",
     13: "an undefined instruction",
+    16: "that wants words leaves 0x20000001",
+    23: "execution at 0x30000000, where no program lies",
+    18: "write of 4 bytes at 0x40000804, where no peripheral of the bench is",
 }
 BROKEN_STRICT = {
     5: "unaligned read of 4 bytes at 0x58024402, which is device memory",
     10: "read of 4 bytes at 0x24001000, which nobody has written",
     11: "write of 4 bytes at 0x24000100, which the MPU forbids",
+    17: "an instruction (e9d0 0100) that wants words uses 0x20000002",
 }
 
 
@@ -273,6 +336,38 @@ def test_a_session_replayed_leaves_the_bytes_of_unix(
                 target.get(name, tmp_path / "x")
                 kept.append((tmp_path / "x").read_bytes())
     assert kept[:2] == kept[2:]
+
+
+@needs_image
+@pytest.mark.slow
+def test_uff_replay_touches_the_screen_and_comes_to_the_bytes_of_unix(
+    image: Path, tmp_path: Path
+) -> None:
+    """A hand at the touch controller's model; the drawings are recognised as in the file's."""
+    recording = tmp_path / "two.ufft"
+    told = ["lesson", str(recording), "--characters", "12", "--examples", "2", "--ask", "1"]
+    assert main.main(told) == 0
+    kept = []
+    for on in ("unix", f"firmware:{image}"):
+        files = [tmp_path / name for name in ("x.uffs", "x.uffm", "x.json")]
+        told = ["replay", str(recording), "--on", on]
+        for option, path in zip(("--samples", "--model", "--json"), files, strict=True):
+            told += [option, str(path)]
+        assert main.main(told) == 0
+        report = json.loads(files[2].read_text())
+        kept.append([path.read_bytes() for path in files[:2]] + [report["guesses"]])
+    assert kept[0] == kept[1]
+    assert kept[0][2] != []
+
+
+def test_a_hand_does_not_take_as_long_as_the_person(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recording = tmp_path / "x.ufft"
+    write_recording(recording, TouchRecording(800, 480, []))
+    told = ["replay", str(recording), "--on", "firmware:x.elf", "--real-time"]
+    assert main.main(told) != 0
+    assert "--real-time does not go with --on firmware:ELF" in capsys.readouterr().err
 
 
 # Of upstream: a soft reset switches off what was never on (ports/stm32/main.c, soft_reset_exit).
