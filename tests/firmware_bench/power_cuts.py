@@ -29,7 +29,10 @@ from uff_host.targets.firmware import bench_program
 
 LISTENS = "\r" * 300  # a start takes what came before its REPL listens
 DRAWINGS = 8
-WHAT = "the power fails in a program or erasure of the flash: the board's image keeps drawings and trains"
+WHAT = (
+    "the power fails in a program or erasure of the flash: the board's image keeps drawings and "
+    "trains"
+)
 
 # Says what it finds, each drawing that is accepted, and its files at the end.
 PROGRAM = f"""
