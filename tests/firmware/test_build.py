@@ -350,15 +350,33 @@ def make_unix(*options: str) -> str:
     return done.stdout
 
 
+def found(variable: str) -> str:
+    """What make in the checkout has found: a folder, or nothing."""
+    text = (BUILD / "build/found.mk").read_text()
+    return re.findall(f"^{variable} = (.*)$", text, re.MULTILINE)[0]
+
+
 def make_in(out: Path) -> str:
     # -O0: half the time, and nothing here depends on it.
-    return make_unix(f"OUT={out}", "COPT=-O0")
+    sources = (f"MICROPYTHON_DIR={found('MICROPYTHON')}", f"ULAB_DIR={found('ULAB')}")
+    return make_unix(f"OUT={out}", "COPT=-O0", *sources)
 
 
 @pytest.fixture(scope="module")
 def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where these tests build: the checkout's own firmware is in use by others meanwhile."""
-    return tmp_path_factory.mktemp("build") / "out"
+    """Where these tests build, beginning with what `make unix` has built: the checkout's own
+    firmware is in use by others meanwhile."""
+    out = tmp_path_factory.mktemp("build") / "out"
+    make_unix()
+    shutil.copytree(BUILD / "build/unix", out / "unix")
+    for dependencies in out.rglob("*.P"):  # they name each object by its whole path
+        text = dependencies.read_text()
+        dependencies.write_text(text.replace(str(BUILD / "build"), str(out)))
+    # As do these what is found in a source.
+    here, there = (str(path).replace("/", "__") for path in (BUILD / "build", out))
+    for path in [*(out / "unix/genhdr").rglob(f"{here}__*")]:
+        path.rename(path.with_name(path.name.replace(here, there)))
+    return out
 
 
 @pytest.fixture
@@ -418,13 +436,31 @@ def test_firmware_has_what_the_device_code_uses(built: Path) -> None:
     assert done.stdout.splitlines()[-1] == "uff/__init__.py"
 
 
+SMALL_PORT = """all: $(BUILD)/micropython
+$(BUILD)/micropython:
+\tls $(USER_C_MODULES) >$@
+"""
+
+
+def test_ulab_comes_and_goes(world: World, tmp_path: Path) -> None:
+    """In a port that lists the modules it is given: what make begins anew."""
+    tree, ulab, out = tmp_path / "small", tmp_path / "ulab", tmp_path / "out"
+    write(tree / "py/mpconfig.h", "")
+    write(tree / "ports/unix/Makefile", SMALL_PORT)
+    write(ulab / "code/micropython.mk", "")
+    # No upstream to ask: whether this machine has a network must not matter.
+    commit = load("fetch").read_sources(BUILD / "sources.mk")["ULAB_COMMIT"]
+    write(world.cache / f"sources/ulab-{commit[:12]}.failed", "")
+    for given, does in ((ulab, "built"), (ulab, "is up to date"), ("", "built"), (ulab, "built")):
+        line = make_unix(f"OUT={out}", f"MICROPYTHON_DIR={tree}", f"ULAB_DIR={given}")
+        assert line.endswith(f" {does} ({'with' if given else 'without'} ulab)\n")
+        modules = (out / "unix/micropython").read_text().split()
+        assert modules == (["ridge", "ulab"] if given else ["ridge"])
+
+
 @pytest.mark.slow
-def test_ulab_comes_and_goes_and_given_sources_stay_untouched(
-    built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    found = (built.parent / "found.mk").read_text()
-    tree = Path(re.findall("^MICROPYTHON = (.*)$", found, re.MULTILINE)[0])
-    ulab = tmp_path / "ulab"
+def test_a_firmware_has_ulab_and_given_sources_stay_untouched(tmp_path: Path) -> None:
+    tree, ulab = Path(found("MICROPYTHON")), tmp_path / "ulab"
     write(
         ulab / "code/ulab.c",
         '#include "py/obj.h"\n'
@@ -440,21 +476,12 @@ def test_ulab_comes_and_goes_and_given_sources_stay_untouched(
         files = (path for folder in (tree, ulab) for path in folder.rglob("*"))
         return {path: path.stat().st_mtime_ns for path in files}
 
-    def has_ulab(ulab_dir: Path | str) -> bool:
-        # -O0: half the time, and nothing here depends on it.
-        options = (f"OUT={tmp_path}/out", f"MICROPYTHON_DIR={tree}", f"ULAB_DIR={ulab_dir}")
-        line = make_unix(*options, "COPT=-O0")
-        assert f"({'with' if ulab_dir else 'without'} ulab)" in line
-        command = [str(tmp_path / "out/unix/micropython"), "-c", "import ulab"]
-        return subprocess.run(command, capture_output=True, check=False).returncode == 0
-
-    # No upstream to ask: whether this machine has a network must not matter.
-    commit = load("fetch").read_sources(BUILD / "sources.mk")["ULAB_COMMIT"]
-    write(tmp_path / f"cache/sources/ulab-{commit[:12]}.failed", "")
-    monkeypatch.setenv("UFF_CACHE", str(tmp_path / "cache"))
     before = listing()
-    assert has_ulab(ulab)
-    assert not has_ulab("")
+    out = tmp_path / "out"
+    options = (f"OUT={out}", f"MICROPYTHON_DIR={tree}", f"ULAB_DIR={ulab}", "COPT=-O0")
+    assert " built (with ulab)" in make_unix(*options)
+    command = [str(out / "unix/micropython"), "-c", "import ulab"]
+    assert subprocess.run(command, check=False).returncode == 0
     assert listing() == before
 
 
