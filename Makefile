@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 
 include firmware_build/sources.mk
 
-.PHONY: help setup tools firmware-bench cnn dask flower arm-compiler arm-tools core-tools sources firmware deploy unix unix-faults unix-sanitized m7 m7-bench mpy unix-stock m7-stock m7-repl m7-run web web-serve demo repl board pictures browser-tools axe test test-fast faults fuzz table cost bench chart docs sphinx stubs lint check release clean
+.PHONY: help setup tools firmware-bench cnn dask flower arm-compiler arm-tools core-tools sources firmware deploy unix unix-faults unix-sanitized m7 m7-bench mpy unix-stock m7-stock m7-repl m7-run web web-serve demo repl board pictures browser-tools axe test test-fast test-long faults fuzz table cost bench chart docs sphinx stubs lint check release clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -239,6 +239,9 @@ docs: $(SPHINX) ## Build the documentation's site: docs/build/index.html
 faults: $(READY) unix-faults ## Break everything on purpose (SEED=1, EVERY=1) and count what was lost
 	@$(BIN)/python tests/campaigns/faults.py $(SEED:%=--seed %) $(EVERY:%=--every %)
 
+# A file's tests share what they build and start; in the order of tests/conftest.py, the longest first.
+BY_FILE := --dist loadfile --no-loadscope-reorder
+
 test: check unix unix-sanitized unix-faults ## Build all, check style, spelling and types, run all tests
 	@if $(MAKE) --no-print-directory arm-tools; then $(MAKE) --no-print-directory m7 m7-bench; \
 	else echo "test: no tools for the Cortex-M7: the tests test_m7_* are skipped" >&2; fi
@@ -250,10 +253,13 @@ test: check unix unix-sanitized unix-faults ## Build all, check style, spelling 
 	@$(MAKE) --no-print-directory sphinx || echo "test: no Sphinx: the test that builds the documentation is skipped" >&2
 	@$(MAKE) --no-print-directory browser-tools || echo "test: no browsers: the tests test_board_page.py, test_web_page.py and test_page_* are skipped" >&2
 	@$(MAKE) --no-print-directory axe || echo "test: no axe-core, see above: the tests test_page_axe.py are skipped" >&2
-	@$(BIN)/pytest tests -n auto --dist loadfile
+	@$(BIN)/pytest tests -n auto $(BY_FILE)
 
 test-fast: $(READY) unix unix-sanitized unix-faults ## Run the tests that need no emulator, browser or other build
-	@$(BIN)/pytest tests -n auto --dist loadfile -m "not slow"
+	@$(BIN)/pytest tests -n auto $(BY_FILE) -m "not slow"
+
+test-long: $(READY) unix unix-faults m7 ## Run the longer forms of tests: more writers, more of the emulated Cortex-M7
+	@$(BIN)/pytest tests -n auto $(BY_FILE) --long
 
 lint: $(READY)
 	@$(BIN)/ruff check -q --output-format=concise

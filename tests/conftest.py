@@ -60,11 +60,46 @@ SLOW = (
 )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+# What takes longest, beginning with the longest: with the others behind it no process works alone
+# at the end.
+FIRST = (
+    "firmware/test_mpy.py",
+    "emulated_m7/test_m7_device.py",
+    "device/test_capture_screen.py",
+    "campaigns/test_faults.py",
+    "device/test_replay.py",
+    "host/test_convolutional.py",
+    "web/test_web_same_bytes.py",
+    "firmware/test_build.py",
+    "fuzz/test_fuzz.py",
+    "firmware_bench/test_models.py",
+    "core/test_core.py",
+    "host/test_digits_study.py",
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="run the tests marked long and no others")
+
+
+def place(item: pytest.Item) -> str:
+    """The file, as seen from this folder."""
+    return item.path.relative_to(TESTS).as_posix()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
-        place = item.path.relative_to(TESTS)
-        if any(place.is_relative_to(slow) for slow in SLOW):
+        if any(Path(place(item)).is_relative_to(slow) for slow in SLOW):
             item.add_marker(pytest.mark.slow)
+    wanted = config.getoption("--long")
+    kept, left_out = list[pytest.Item](), list[pytest.Item]()
+    for item in items:
+        is_long = item.get_closest_marker("long") is not None
+        (kept if is_long == wanted else left_out).append(item)
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+    order = {name: number for number, name in enumerate(FIRST)}
+    items[:] = sorted(kept, key=lambda item: order.get(place(item), len(FIRST)))
 
 
 # How long an example takes says how busy the machine is.
