@@ -8,13 +8,13 @@ import pytest
 
 # How many times fewer places than `make faults` tries.
 FEWER = {
-    "allocations": 40,
-    "allocations_in_the_application": 60,
-    "shortage": 40,
-    "shortage_in_the_application": 40,
-    "interrupts": 60,
-    "interrupts_in_the_application": 60,
-    "image_by_image": 1,
+    "allocations": 80,
+    "allocations_in_the_application": 120,
+    "shortage": 80,
+    "shortage_in_the_application": 80,
+    "interrupts": 120,
+    "interrupts_in_the_application": 120,
+    "image_by_image": 3,
     "power_cuts": 10,
     "bad_blocks": 20,
     "stuck_blocks": 40,
