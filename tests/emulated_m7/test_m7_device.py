@@ -38,23 +38,11 @@ def board():
         yield target
 
 
-@pytest.mark.parametrize(
-    "script",
-    [
-        pytest.param(script, id=script.stem)
-        for script in SCRIPTS
-        if script.stem not in HELPERS + DRIVEN + TOO_LARGE
-    ],
-)
-def test_a_device_script_says_on_m7_what_it_says_on_unix(script, board, run_device, tmp_path):
-    text = script.read_text()
-    lines: list[str] = []
-    error = board.execute(text, script.name, lines.append)
-    assert not error, "\n".join([*lines, error])
-    if "run(globals())" in text:
-        judged = [line for line in lines if line.startswith(("ok ", "SKIP ", "FAIL "))]
-        assert len(judged) == text.count("\ndef test_"), "\n".join(lines)
-        assert not [line for line in judged if line.startswith("FAIL")], "\n".join(lines)
-    else:
+@m7.each_script([one for one in SCRIPTS if one.stem not in HELPERS + DRIVEN + TOO_LARGE])
+def test_a_device_script_says_on_m7_what_it_says_on_unix(
+    script, names, board, run_device, tmp_path
+):
+    lines = m7.said_by(board, script, names)
+    if not names:
         unix = run_device(script, tmp_path)
         assert lines == unix.stdout.splitlines()

@@ -46,7 +46,8 @@ def scripts() -> list[Path]:
 
 
 SCRIPTS = [pytest.param(path, id=path.stem) for path in scripts()]
-ON_M7 = [p for p in SCRIPTS if p.id not in ("uff_plan", "uff_power", "uff_samples")]  # no arrays
+NO_ARRAYS = ("uff_plan", "uff_power", "uff_samples")
+ON_M7 = [path for path in scripts() if path.stem not in NO_ARRAYS]
 
 
 def need(*tools: str, on: str = "") -> None:
@@ -274,26 +275,15 @@ def board(m7_stock: Path) -> Iterator[QemuTarget]:
         yield target
 
 
-def on_board(target: QemuTarget, script: Path) -> list[str]:
-    lines: list[str] = []
-    error = target.execute(script.read_text(), script.name, lines.append)
-    assert not error, "\n".join([*lines, error])
-    return lines
-
-
-@pytest.mark.parametrize("script", ON_M7)
+@m7.each_script(ON_M7)
 def test_a_device_script_says_on_stock_m7_what_it_says_on_unix(
-    script: Path, board: QemuTarget, run_device: Callable, tmp_path: Path
+    script: Path, names: list[str], board: QemuTarget, run_device: Callable, tmp_path: Path
 ) -> None:
-    lines = on_board(board, script)
-    if "run(globals())" in script.read_text():
-        said = judged("\n".join(lines))
-        assert "FAIL" not in "\n".join(said)
-        assert len(said) == script.read_text().count("\ndef test_")
-        if script.stem == "ridge_kernels":
-            assert not any(line.startswith("SKIP") for line in said)  # both sets are there
-    else:
+    lines = m7.said_by(board, script, names)
+    if not names:
         assert lines == run_device(script, tmp_path).stdout.splitlines()
+    if script.stem == "ridge_kernels":
+        assert not any(line.startswith("SKIP") for line in lines)  # both sets are there
 
 
 def test_the_module_for_double_precision_gives_the_same_bits(
@@ -304,7 +294,7 @@ def test_the_module_for_double_precision_gives_the_same_bits(
         for name in ("uff_checks", "ridge_calls", "ridge_values"):
             target.put(DEVICE_TESTS / f"{name}.py", f"{name}.py")
         values = DEVICE_TESTS / "ridge_values.py"
-        assert on_board(target, values) == run_device(values, tmp_path).stdout.splitlines()
+        assert m7.said_by(target, values, []) == run_device(values, tmp_path).stdout.splitlines()
 
 
 def test_the_native_module_costs_hardly_more_than_the_one_built_in(m7_stock: Path) -> None:

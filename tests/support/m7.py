@@ -48,6 +48,57 @@ def started(image: Path | None = None, **options: Any) -> Iterator[QemuTarget]:
         yield target
 
 
+# Left to `make test-long` on an emulator: what says nothing of the machine (exhaustive trials of
+# files, plans that are computed alone, forms of one network after the other), by script. The whole
+# scripts run on unix.
+LONG: dict[str, tuple[str, ...]] = {
+    "uff_layers": ("test_memory_is_what_the_plan_says",),
+    "uff_plan": ("test_memory_of_each_form_is_what_the_plan_says",),
+    "uff_samples": ("test_any_flipped_bit_is_refused_or_costs_one_record",),
+}
+
+
+def tests_of(script: Path) -> list[str]:
+    """The names of the tests of a device script; none where it is no script of tests."""
+    text = script.read_text()
+    return re.findall(r"^def (test_\w+)\(", text, re.MULTILINE) if "run(globals())" in text else []
+
+
+def short(script: Path) -> list[str]:
+    """The tests of a device script that an emulator runs in `make test`."""
+    names, long = tests_of(script), LONG.get(script.stem, ())
+    assert set(long) <= set(names), (script, long)
+    return [name for name in names if name not in long]
+
+
+def each_script(scripts: list[Path]) -> pytest.MarkDecorator:
+    """Parametrizes `script` and `names`, the tests of it that run: in `make test` those of
+    short(), and once more all where these are fewer."""
+    found = []
+    for script in scripts:
+        few = short(script)
+        found.append(pytest.param(script, few, id=script.stem))
+        if script.stem in LONG:
+            all_names, id = tests_of(script), f"{script.stem}-all"
+            found.append(pytest.param(script, all_names, id=id, marks=pytest.mark.long))
+    return pytest.mark.parametrize(("script", "names"), found)
+
+
+def said_by(target: QemuTarget, script: Path, names: list[str]) -> list[str]:
+    """The lines of a device script, run with these of its tests, none of which failed and none of
+    which is missing."""
+    lines: list[str] = []
+    # In its first line, so that the script has the line numbers of its file but for one.
+    only = f"import sys; sys.argv[:] = {['', *names]}\n"
+    error = target.execute(only + script.read_text(), script.name, lines.append)
+    assert not error, "\n".join([*lines, error])
+    if names:
+        judged = [line for line in lines if line.startswith(("ok ", "SKIP ", "FAIL "))]
+        assert [line for line in judged if line.startswith("FAIL")] == [], "\n".join(lines)
+        assert [line.split()[1] for line in judged] == sorted(names), "\n".join(lines)
+    return lines
+
+
 def kill(target: QemuTarget) -> None:
     """A power cut."""
     os.kill(target.process_id, signal.SIGKILL)
