@@ -22,7 +22,7 @@ class Transcript(Screen):
         self._tell = tell
         self._app = None
         self._texts = []  # (x, y, text, colour) of each line, x and y of its middle
-        self._told = ""
+        self._sent = ""
 
     def attach(self, app):
         """This application serves the screen, or none (None)."""
@@ -49,12 +49,12 @@ class Transcript(Screen):
     def flush(self):
         super().flush()
         try:
-            told = json.dumps(self._all())
+            state = json.dumps(self._all())
         except MemoryError:
             return  # the next change tells it
-        if told != self._told:
-            self._tell(told)
-            self._told = told  # not before: Ctrl-C may have kept it from being told
+        if state != self._sent:
+            self._tell(state)
+            self._sent = state  # not before: Ctrl-C may have kept it from being sent
 
     def _all(self):
         page = self._app.page if self._app else None

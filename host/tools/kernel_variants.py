@@ -147,9 +147,9 @@ def learnt(
         square.astype(np.float64) + STRENGTH**2 + ridge * np.eye(n)
     )
     counts = np.bincount(labels, minlength=k)
-    told = np.eye(k)[labels] * (n / (k * counts)) / k
-    alpha = inverse @ told
-    left_out = told - alpha / np.diag(inverse)[:, None]
+    targets = np.eye(k)[labels] * (n / (k * counts)) / k
+    alpha = inverse @ targets
+    left_out = targets - alpha / np.diag(inverse)[:, None]
     share = STRENGTH**2 / (STRENGTH**2 * n + ridge) * n / k
     v = share * (np.eye(k) - 1 / k) + STRENGTH**2 * alpha.sum(axis=0)[:, None]
     good = (np.maximum((asked @ alpha)[:, :, None] + v, 0) ** 2).sum(axis=1)

@@ -174,13 +174,13 @@ def read_json(path: Path) -> Any:
         raise ValueError(f"{path} is nested too deep") from None
 
 
-def read_as_told(path: Path, head: int, told: Callable[[bytes], int]) -> bytes:
+def read_sized(path: Path, head: int, size_of: Callable[[bytes], int]) -> bytes:
     """A file or pipe that begins with its size.
 
     Args:
         path: The file.
         head: Bytes that the size can be read from; a shorter file is all there is.
-        told: The size of the file, from these bytes.
+        size_of: The size of the file, from these bytes.
 
     Raises:
         FormatError: There is more than the head says.
@@ -190,7 +190,7 @@ def read_as_told(path: Path, head: int, told: Callable[[bytes], int]) -> bytes:
         first = stream.read(head)
         if len(first) < head:
             return first
-        size = told(first)
+        size = size_of(first)
         return _take(stream, first, size, path, "that its header tells of")
 
 

@@ -142,8 +142,8 @@ def holders(pty: str) -> list[int]:
             for link in (folder / "fd").iterdir():
                 with contextlib.suppress(OSError):
                     if link.readlink().name == "ptmx":
-                        told = (folder / "fdinfo" / link.name).read_text()
-                        if re.search(rf"^tty-index:\s*{number[1]}$", told, re.MULTILINE):
+                        info = (folder / "fdinfo" / link.name).read_text()
+                        if re.search(rf"^tty-index:\s*{number[1]}$", info, re.MULTILINE):
                             found.append(int(folder.name))
     return [process for process in found if process != os.getpid()]
 

@@ -524,7 +524,7 @@ def test_deploy_wants_a_board() -> None:
 # ---- writing it to a board ----
 
 
-class Desk:
+class FakeHost:
     """A machine's USB, mounts and programs, and a build."""
 
     def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -565,55 +565,57 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    return Desk(tmp_path, monkeypatch)
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
+    return FakeHost(tmp_path, monkeypatch)
 
 
-def test_no_st_link_gives_a_sentence(desk: Desk) -> None:
-    desk.plug("0483", "5740")  # MicroPython's own USB: no ST-LINK
-    desk.plug("1366", "0105")
-    desk.install("st-flash")
+def test_no_st_link_gives_a_sentence(host: FakeHost) -> None:
+    host.plug("0483", "5740")  # MicroPython's own USB: no ST-LINK
+    host.plug("1366", "0105")
+    host.install("st-flash")
     with pytest.raises(SystemExit, match=r"deploy: no ST-LINK is on USB; connect .* CN2"):
-        desk.run()
-    assert desk.called() == ""
+        host.run()
+    assert host.called() == ""
 
 
-def test_board_without_a_way_to_write_gives_a_sentence(desk: Desk) -> None:
-    desk.plug()
+def test_board_without_a_way_to_write_gives_a_sentence(host: FakeHost) -> None:
+    host.plug()
     with pytest.raises(SystemExit, match="neither st-flash nor openocd nor STM32_Programmer_CLI"):
-        desk.run()
+        host.run()
 
 
-def test_firmware_is_dragged_to_the_drive(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
-    desk.plug()
-    desk.install("st-flash")
-    desk.mount("NODE_F401RE")
-    drive = desk.mount()
-    desk.run()
+def test_firmware_is_dragged_to_the_drive(
+    host: FakeHost, capsys: pytest.CaptureFixture[str]
+) -> None:
+    host.plug()
+    host.install("st-flash")
+    host.mount("NODE_F401RE")
+    drive = host.mount()
+    host.run()
     assert (drive / "firmware.bin").read_text() == "image"
-    assert desk.called() == ""
+    assert host.called() == ""
     said = capsys.readouterr().out
-    assert f"deploy: cp {desk.build}/firmware.bin {drive}/\n" in said
+    assert f"deploy: cp {host.build}/firmware.bin {drive}/\n" in said
     assert said.endswith("deploy: written, the board starts\n")
 
 
-def test_drive_s_complaint_is_passed_on(desk: Desk) -> None:
-    desk.plug()
-    write(desk.mount() / "FAIL.TXT", "The interface firmware FAILED to\r\nreset/halt\r\n")
+def test_drive_s_complaint_is_passed_on(host: FakeHost) -> None:
+    host.plug()
+    write(host.mount() / "FAIL.TXT", "The interface firmware FAILED to\r\nreset/halt\r\n")
     with pytest.raises(SystemExit, match="the ST-LINK says: The interface firmware FAILED to res"):
-        desk.run()
+        host.run()
 
 
-def test_drive_of_another_board_is_not_written_to(desk: Desk) -> None:
-    desk.plug()
-    drive = desk.mount("NODE_F401RE")
+def test_drive_of_another_board_is_not_written_to(host: FakeHost) -> None:
+    host.plug()
+    drive = host.mount("NODE_F401RE")
     with pytest.raises(SystemExit, match="no drive DIS_H747XI is mounted"):
-        desk.run("--method", "drag")
+        host.run("--method", "drag")
     assert not (drive / "firmware.bin").exists()
-    desk.run("--volume", str(drive))
+    host.run("--volume", str(drive))
     assert (drive / "firmware.bin").exists()
     with pytest.raises(SystemExit, match=r"VOLUME=.*: no drive of an ST-LINK, it has no DETAILS"):
-        desk.run("--volume", str(desk.root))
+        host.run("--volume", str(host.root))
 
 
 COMMANDS = {
@@ -634,45 +636,45 @@ COMMANDS = {
 
 @pytest.mark.parametrize("method", COMMANDS)
 def test_tool_is_shown_and_run(
-    desk: Desk, method: str, capsys: pytest.CaptureFixture[str]
+    host: FakeHost, method: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    desk.plug()
+    host.plug()
     tool, words = COMMANDS[method]
     with pytest.raises(SystemExit, match=f"deploy: {tool} is not installed"):
-        desk.run("--method", method)
-    desk.install(tool)
+        host.run("--method", method)
+    host.install(tool)
     for options in ((), ("--method", method)):
-        desk.run(*options)
-    assert desk.called() == f"{words.format(desk.build)}\n" * 2
+        host.run(*options)
+    assert host.called() == f"{words.format(host.build)}\n" * 2
     said = capsys.readouterr().out.replace("'", "")
-    assert f"deploy: {desk.bin}/{words.format(desk.build)}\n" in said
+    assert f"deploy: {host.bin}/{words.format(host.build)}\n" in said
 
 
 def test_first_tool_at_hand_is_taken_and_look_only_says_which(
-    desk: Desk, capsys: pytest.CaptureFixture[str]
+    host: FakeHost, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    desk.plug()
+    host.plug()
     for tool in ("STM32_Programmer_CLI", "openocd", "st-flash"):
-        desk.install(tool)
-        desk.run("--look")
+        host.install(tool)
+        host.run("--look")
     said = re.findall(r"^deploy: by (\S+),", capsys.readouterr().out, re.MULTILINE)
     assert said == ["cubeprogrammer", "openocd", "st-flash"]
-    assert desk.called() == ""
+    assert host.called() == ""
 
 
-def test_failed_tool_gives_a_sentence(desk: Desk) -> None:
-    desk.plug()
-    desk.install("st-flash", status=3)
+def test_failed_tool_gives_a_sentence(host: FakeHost) -> None:
+    host.plug()
+    host.install("st-flash", status=3)
     with pytest.raises(SystemExit, match="deploy: st-flash ended with status 3"):
-        desk.run()
+        host.run()
 
 
-def test_firmware_that_is_not_built_gives_a_sentence(desk: Desk) -> None:
-    desk.plug()
-    desk.install("st-flash")
-    (desk.build / "firmware.hex").unlink()
+def test_firmware_that_is_not_built_gives_a_sentence(host: FakeHost) -> None:
+    host.plug()
+    host.install("st-flash")
+    (host.build / "firmware.hex").unlink()
     with pytest.raises(SystemExit, match="is not there; first: make firmware BOARD=STM32H747I_D"):
-        desk.run()
+        host.run()
 
 
 # ---- the size report ----

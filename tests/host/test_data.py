@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from uff_host.datasets import fashion_mnist, own_images, shapes, splits
-from uff_host.datasets.pixels import How
+from uff_host.datasets.pixels import ImportOptions
 from uff_host.errors import DataError
 from uff_host.formats import idx
 from uff_host.formats.samples import read_samples
@@ -268,7 +268,7 @@ def test_ink_can_be_inverted_and_transparent_parts_are_paper(tmp_path):
     clear.putpixel((3, 2), (0, 0, 0, 255))
     for name in "ab":
         save(tmp_path / "set" / name / "x.png", clear)
-    image = own_images.read(tmp_path / "set", how=How(invert=True)).images[0][0]
+    image = own_images.read(tmp_path / "set", how=ImportOptions(invert=True)).images[0][0]
     assert image[2, 3] == 255
     assert int(image.sum()) == 255
 
@@ -302,7 +302,7 @@ def test_a_bad_folder_is_a_sentence(folder, tmp_path):
     with pytest.raises(DataError, match="2 to 16"):
         own_images.read(tmp_path / "many")
     with pytest.raises(DataError, match="4 to 255"):
-        own_images.read(folder, how=How(3, 28))
+        own_images.read(folder, how=ImportOptions(3, 28))
 
 
 def npz(tmp_path: Path, **arrays) -> Path:

@@ -42,7 +42,7 @@ def board(i: int, layer1: bool = False) -> Sums:
 @pytest.mark.parametrize("layer1", [False, True])
 def test_what_is_sent_is_what_comes(layer1):
     sent = board(3, layer1)
-    came = federated.sums_of(federated.arrays_of(sent), federated.told_of(sent), "Node 1")
+    came = federated.sums_of(federated.arrays_of(sent), federated.metadata_of(sent), "Node 1")
     assert came.setting.difference(sent.setting) is None
     assert came.sha256() == sent.sha256() and came.names() == sent.names()
     assert [came.classes[n].numbers for n in came.names()] == [
@@ -63,7 +63,7 @@ def test_the_sum_is_exact_in_any_order_and_has_the_parts_of_a_merge(tmp_path):
 
 def test_what_is_no_sum_is_refused_and_named():
     sound = board(0)
-    arrays, told = federated.arrays_of(sound), federated.told_of(sound)
+    arrays, metadata = federated.arrays_of(sound), federated.metadata_of(sound)
     for changed, part in (
         ({"gram": arrays["gram"].astype(np.float64)}, "gram is float64"),
         ({"gram": arrays["gram"][1:]}, "wanted int64"),
@@ -71,7 +71,7 @@ def test_what_is_no_sum_is_refused_and_named():
         ({"sums": -arrays["sums"]}, "never added"),
     ):
         with pytest.raises(DataError, match=f"Node 7.*{part}"):
-            federated.sums_of(arrays | changed, told, "Node 7")
+            federated.sums_of(arrays | changed, metadata, "Node 7")
     lies: tuple[tuple[dict[str, Any], str], ...] = (
         ({"names": ["a", "a"]}, "cannot be"),
         ({"names": ["a"]}, "wanted int64"),
@@ -79,7 +79,7 @@ def test_what_is_no_sum_is_refused_and_named():
     )
     for lie, part in lies:
         with pytest.raises(DataError, match=f"Node 7.*{part}"):
-            federated.sums_of(arrays, told | lie, "Node 7")
+            federated.sums_of(arrays, metadata | lie, "Node 7")
     with pytest.raises(DataError, match="hold the same learning"):
         federated.total([("Node 1", sound), ("Node 2", sound)])
     with pytest.raises(DataError, match="No client"):

@@ -17,7 +17,7 @@ from PIL import Image
 
 from uff_host import files
 from uff_host.datasets import own_images, pixels
-from uff_host.datasets.pixels import How
+from uff_host.datasets.pixels import ImportOptions
 from uff_host.errors import DataError
 from uff_host.formats.samples import read_samples
 
@@ -44,7 +44,7 @@ def test_the_arrays_of_scikit_learn_are_read(tmp_path):
         frame=None,  # an object, which is not looked at
         DESCR="about it",
     )
-    for how in (How(8, 8, shape=(8, 8)), How(8, 8)):
+    for how in (ImportOptions(8, 8, shape=(8, 8)), ImportOptions(8, 8)):
         found = own_images.read(path, how=how)
         assert found.names == ["3", "8"]
         wanted = np.floor(data[1] * 255 / 16 + 0.5)
@@ -52,7 +52,7 @@ def test_the_arrays_of_scikit_learn_are_read(tmp_path):
         assert "0 to 16 were made 0 to 255" in found.notes[-1]
         assert len(found.notes) == (1 if how.shape else 2)  # a shape that was guessed is told
     with pytest.raises(DataError, match="rows of 64 pixels are no images of 8x9"):
-        own_images.read(path, how=How(shape=(8, 9)))
+        own_images.read(path, how=ImportOptions(shape=(8, 9)))
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,9 @@ def test_a_pixel_brighter_than_white_is_a_sentence():
 )
 def test_labels_may_be_texts_or_any_numbers(tmp_path, labels, names):
     images = np.arange(4 * 16, dtype=np.uint8).reshape(4, 4, 4) + 190
-    found = own_images.read(npz(tmp_path, images=images, labels=np.array(labels)), how=How(4, 4))
+    found = own_images.read(
+        npz(tmp_path, images=images, labels=np.array(labels)), how=ImportOptions(4, 4)
+    )
     assert found.names == names
     texts = [label.decode() if isinstance(label, bytes) else label for label in labels]
     for image, label in zip(images, np.ravel(texts), strict=True):
@@ -106,14 +108,14 @@ def test_labels_may_be_texts_or_any_numbers(tmp_path, labels, names):
 def test_options_that_say_nothing_are_refused(tmp_path):
     path = npz(tmp_path, images=np.zeros((2, 4, 4)), labels=[0, 1])
     for source, how in (
-        (tmp_path, How(shape=(4, 4))),
-        (tmp_path, How(white=3)),
-        (path, How(label_column="first")),
+        (tmp_path, ImportOptions(shape=(4, 4))),
+        (tmp_path, ImportOptions(white=3)),
+        (path, ImportOptions(label_column="first")),
     ):
         with pytest.raises(DataError, match="says nothing about"):
             own_images.read(source, how=how)
     with pytest.raises(DataError, match="the images are 4x4, not 5x5"):
-        own_images.read(path, how=How(shape=(5, 5)))
+        own_images.read(path, how=ImportOptions(shape=(5, 5)))
 
 
 def test_an_array_that_unpacks_to_too_much_is_not_unpacked(tmp_path, monkeypatch):
@@ -173,7 +175,7 @@ def test_a_table_is_read(tmp_path, head, row, column, divider):
     text = table([head, *rows] if head else rows, divider)
     for encoded in (text, "\ufeff" + text.replace("\n", "\r\n") + "\r\n"):
         path = write(tmp_path, encoded)
-        found = own_images.read(path, how=How(4, 4, shape=(4, 4), label_column=column))
+        found = own_images.read(path, how=ImportOptions(4, 4, shape=(4, 4), label_column=column))
         assert found.names == ["cat", "dog", "größe"]
         assert np.array_equal(found.images[1], IMAGES[[1, 3]])
         unnamed = ["the first column has no name"] if head and head[0] == "" else []
@@ -185,7 +187,7 @@ def test_a_table_of_numbers_without_names_must_say_where_labels_are(tmp_path):
     path = write(tmp_path, table(rows))
     with pytest.raises(DataError, match="--label-column first or last"):
         own_images.read(path)
-    found = own_images.read(path, how=How(4, 4, label_column="first"))
+    found = own_images.read(path, how=ImportOptions(4, 4, label_column="first"))
     assert found.names == ["0", "1"]
     assert np.array_equal(found.images[0], IMAGES[::2])
 
@@ -225,10 +227,10 @@ def test_a_table_in_another_encoding_or_a_column_that_is_not_there_is_a_sentence
         own_images.read(path)
     path.write_bytes(b"label,a,b,c,d\nx,1,2,3,4\n")
     with pytest.raises(DataError, match="no column 'kind'"):
-        own_images.read(path, how=How(label_column="kind"))
+        own_images.read(path, how=ImportOptions(label_column="kind"))
     path.write_bytes(b"x,1,2,4,3\n")
     with pytest.raises(DataError, match="'kind' is none"):
-        own_images.read(path, how=How(label_column="kind"))
+        own_images.read(path, how=ImportOptions(label_column="kind"))
 
 
 # ---- pictures ----
@@ -264,7 +266,7 @@ def folder_of(folder: Path, data: bytes, suffix: str) -> Path:
 )
 def test_photographs_and_other_pictures_are_read(tmp_path, suffix, kind, mode):
     path = folder_of(tmp_path, picture(kind, mode), suffix)
-    image = own_images.read(path, how=How(30, 40)).images[0][0]
+    image = own_images.read(path, how=ImportOptions(30, 40)).images[0][0]
     assert np.abs(image.astype(int) - np.linspace(10, 240, 40)).max() < 12
 
 
@@ -272,7 +274,7 @@ def test_a_photograph_is_turned_as_the_camera_says(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # turn it by a quarter to the right to see it as it was
     path = folder_of(tmp_path, picture("JPEG", exif=exif), ".jpg")
-    image = own_images.read(path, how=How(40, 30)).images[0][0]
+    image = own_images.read(path, how=ImportOptions(40, 30)).images[0][0]
     assert image[0].max() < 40
     assert image[-1].min() > 200
 
@@ -347,7 +349,7 @@ def test_a_damaged_picture_is_a_picture_or_a_sentence(tmp_path, kind):
     path = tmp_path / "x"
     for data in mutants(picture(kind, "RGB"), 150, kind):
         path.write_bytes(data)
-        judged(lambda: pixels.fit(pixels.open_picture(path), How()))
+        judged(lambda: pixels.fit(pixels.open_picture(path), ImportOptions()))
 
 
 def test_a_damaged_npz_is_an_npz_or_a_sentence(tmp_path):

@@ -133,7 +133,7 @@ class Page:
         self.socket = socket
         self.acknowledges = True
         self.pixels: Any = None
-        self.frames = self.stamps = self.heard = 0
+        self.frames = self.stamps = self.printed = 0
         self.text = ""
         self.said: dict[str, Any] = {}
         self.closed: int | None = None
@@ -147,9 +147,9 @@ class Page:
                 told = json.loads(message.data)
                 if "console" in told:
                     self.text += told.pop("console")
-                    self.heard += 1
+                    self.printed += 1
                     if self.acknowledges:
-                        await self.say(heard=self.heard)
+                        await self.say(printed=self.printed)
                 self.said |= told
                 if "hello" in told:
                     size = told["hello"]["height"], told["hello"]["width"]

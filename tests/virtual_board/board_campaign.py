@@ -35,7 +35,7 @@ import aiohttp
 from board import Board, Page, open_page
 
 from uff_host import patience
-from uff_host.virtual_board import gate, server
+from uff_host.virtual_board import connection_limit, server
 
 APP = Path(__file__).resolve().parents[1] / "device" / "board_draw.py"
 DESCRIPTORS = 1024
@@ -176,7 +176,7 @@ async def half_open(bench: Bench, count: int) -> int:
         if number % (count // 4) == count // 8:
             await bench.all_is_well()
     await bench.all_is_well()
-    if bench.descriptors() > 2 * gate.CONNECTIONS:
+    if bench.descriptors() > 2 * connection_limit.CONNECTIONS:
         bench.lose(f"{bench.descriptors()} descriptors are open")
     await closed(kept)
     return count
@@ -200,7 +200,7 @@ async def drips(bench: Bench, count: int) -> int:
     async with bench.losing("drip"):
         await asyncio.gather(*map(drip, range(count)))
         assert len(ended) == count
-        assert time.monotonic() - begun > gate.EXCHANGE_S / 2
+        assert time.monotonic() - begun > connection_limit.EXCHANGE_S / 2
     await closed(writer for _, writer in kept)
     await bench.all_is_well()
     return count
@@ -280,7 +280,7 @@ HOSTILE = [
     '{"drawn":-1}',
     '{"drawn":' + "9" * 400 + "}",
     '{"drawn":' + "9" * 5000 + "}",
-    '{"heard":' + "9" * 400 + "}",
+    '{"printed":' + "9" * 400 + "}",
     "[" * 30000,
     '{"touch":' + "[" * 30000,
     "[" * 30000 + "]" * 30000,
@@ -314,7 +314,7 @@ async def hostile_messages(bench: Bench, count: int) -> int:
         '{"drawn":1}',
         '{"touch":[[1,"press",10.5,20,1234.5],[1,"move",11,21,1240]],"stamp":7}',
         '{"button":false}',
-        '{"heard":3}',
+        '{"printed":3}',
     ]
     for number in range(count):
         if number < len(HOSTILE):
@@ -659,7 +659,7 @@ def run(fault: Fault, folder: Path, *, short: bool = False) -> Outcome:
     ends = ("", "Touch to frame: ", "The board is off. ")
     lines = [line for line in said.splitlines() if not line.startswith(ends[1:]) and line]
     losses += [f"in the terminal: {line}" for line in lines if line not in fault.said]
-    most = 1 + (time.monotonic() - begun) / server.TOLD_S
+    most = 1 + (time.monotonic() - begun) / server.REPEAT_S
     for line in fault.said:
         if not 1 <= lines.count(line) <= most:
             losses.append(f"in the terminal {lines.count(line)} times: {line}")

@@ -326,7 +326,7 @@ def test_fingers_that_are_up_take_no_memory(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_messages_are_what_pages_say() -> None:
     assert messages.read('{"drawn": 4}') == messages.Drawn(4)
-    assert messages.read('{"heard": 0}') == messages.Heard(0)
+    assert messages.read('{"printed": 0}') == messages.Printed(0)
     assert messages.read('{"keys": "µ\\u0003"}') == messages.Keys("µ\x03")
     assert messages.read('{"button": true}') == messages.Button(True)
     assert messages.read('{"reset": true}') == messages.Reset()
@@ -347,7 +347,7 @@ anything = st.recursive(
     ),
     max_leaves=8,
 )
-KEYS = st.sampled_from(["drawn", "heard", "touch", "stamp", "keys", "button", "reset"])
+KEYS = st.sampled_from(["drawn", "printed", "touch", "stamp", "keys", "button", "reset"])
 
 
 @given(st.dictionaries(KEYS, anything, max_size=3) | anything)

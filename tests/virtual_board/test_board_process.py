@@ -29,7 +29,7 @@ from PIL import Image
 from uff_host import patience
 from uff_host.errors import DeviceError
 from uff_host.patience import Patience
-from uff_host.virtual_board import gate, latency, process, running_board, server
+from uff_host.virtual_board import connection_limit, latency, process, running_board, server
 from uff_host.virtual_board.running_board import RunningBoard
 
 APP = DEVICE_TESTS / "board_draw.py"
@@ -548,7 +548,7 @@ def test_a_command_line_s_address_works_once(micropython: Path, tmp_path: Path) 
 def test_a_connection_that_takes_too_long_is_cut_and_a_page_is_not(
     micropython: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gate, "EXCHANGE_S", 1.0)
+    monkeypatch.setattr(connection_limit, "EXCHANGE_S", 1.0)
 
     async def work() -> None:
         async with serving(tmp_path) as (one, said), aiohttp.ClientSession() as client:

@@ -2,7 +2,7 @@ import { RunningBoard } from "../../firmware_build/web/js/running_board.js";
 
 // Runs code on a board with this disk; onSaid gets all that it has said so far, each time it says more.
 export async function run(module, disk, code, onSaid = () => {}) {
-  let said = "", heard = 0, board;
+  let said = "", printed = 0, board;
   await new Promise((resolve, reject) => {
     board = new RunningBoard({
       module, disk, width: 480, height: 272,
@@ -12,7 +12,7 @@ export async function run(module, disk, code, onSaid = () => {}) {
         onSaid(said);
         if (said.includes("\nEND")) resolve();
         if (said.includes("Traceback")) reject(new Error(said));
-        queueMicrotask(() => board.hear({ heard: ++heard }));
+        queueMicrotask(() => board.receive({ printed: ++printed }));
       },
       draw: () => {},
     });

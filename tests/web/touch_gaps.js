@@ -15,17 +15,17 @@ const delay = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 // Of this thread alone, which the board runs in; the compiler's are others.
 const spent = () => Number(readFileSync(`/proc/self/task/${process.pid}/schedstat`, "latin1").split(" ")[0]) / 1e6;
 
-let heard = 0, slept = 0, last = null, looks = 0, told = "", kept = new Set(), longest = { ms: 0 };
+let printed = 0, slept = 0, last = null, looks = 0, told = "", kept = new Set(), longest = { ms: 0 };
 const board = new RunningBoard({
   module: new WebAssembly.Module(readFileSync(wasm)),
   disk: new Disk(new Uint8Array(DISK_BYTES)),
   tell: (message) => {
-    if ("console" in message) queueMicrotask(() => board.hear({ heard: ++heard }));
+    if ("console" in message) queueMicrotask(() => board.receive({ printed: ++printed }));
     if ("screen" in message && message.screen) told = message.screen.texts.join(" ");
     const name = /Kept as “(.+?)”/.exec(told)?.[1];
     if (name) kept.add(name);
   },
-  draw: (buffer) => queueMicrotask(() => board.hear({ drawn: new DataView(buffer).getUint32(0, true) })),
+  draw: (buffer) => queueMicrotask(() => board.receive({ drawn: new DataView(buffer).getUint32(0, true) })),
 });
 const { wait } = board;
 board.wait = (ms) => {
@@ -55,7 +55,7 @@ const begun = performance.now() + 100;
 for (const [at, finger, event, x, y] of touches) {
   const early = begun + at - performance.now();
   if (early > 1) await delay(early);
-  board.hear({ touch: [[finger, HOWS[event], x, y, at]], stamp: 0 });
+  board.receive({ touch: [[finger, HOWS[event], x, y, at]], stamp: 0 });
 }
 await delay(SETTLES_MS);
 console.log(JSON.stringify({ looks, longest, kept: [...kept] }));

@@ -49,7 +49,7 @@ JOB = {
 }
 
 
-class Meter:
+class StageCounter:
     """Instructions of each stage. Looking at the heap between two stages is not counted.
 
     alloc: where the arrays come from, for the peak of memory: heap and arena.
@@ -95,7 +95,7 @@ class NoClock:
         return 0
 
 
-class Calls:
+class CountedRidge:
     """Stands in the place of the module ridge and counts inside its functions."""
 
     def __init__(self, module):
@@ -121,7 +121,7 @@ def cost():
     asked = job.Job(**JOB)
     calls = None
     if asked.calls and COUNTED:
-        calls = Calls(ridge)
+        calls = CountedRidge(ridge)
         for module in (
             uff.train,
             uff.embed,
@@ -137,9 +137,9 @@ def cost():
     before = ridge.kernels(asked.kernels) if asked.kernels else ridge.kernels()
     gc.collect()
     alloc = job.arena()()
-    meter = Meter(alloc)
+    counted = StageCounter(alloc)
     samples = Dataset.open(asked.samples)
-    meter("read samples")
+    counted("read samples")
     options = Options(
         network=asked.network,
         hidden=asked.hidden,
@@ -149,17 +149,17 @@ def cost():
         copies=asked.copies,
     )
     trainer = Trainer(samples, options, alloc)
-    meter.collect(trainer.plan.check)
+    counted.collect(trainer.plan.check)
     for stage, done in trainer.steps():
-        meter(stage, done)
-    meter(stage)
+        counted(stage, done)
+    counted(stage)
     ridge.kernels(before)
     if asked.model:
         model.save(trainer.network, asked.model)
     macs = {stage.name: stage.macs for stage in trainer.plan.stages}
     stages = [
         {"name": name, "instructions": count, "macs": macs.get(name, 0)}
-        for name, count in meter.stages
+        for name, count in counted.stages
     ]
     network = trainer.network
     if not COUNTED:
@@ -174,7 +174,7 @@ def cost():
         stages=stages,
         instructions=sum(stage["instructions"] for stage in stages) if COUNTED else None,
         macs=trainer.plan.macs,
-        peak_bytes=meter.peak,
+        peak_bytes=counted.peak,
         memory_bytes=trainer.plan.memory_bytes,
         calls=calls.counts if calls else None,
     )

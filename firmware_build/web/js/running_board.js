@@ -37,9 +37,9 @@ export class RunningBoard {
     };
     this.hardware.onLeds = () => this.tell({ leds: [...this.hardware.leds] });
     this.dirty = new DirtyRegion();
-    this.sent = this.drawn = 0; // numbers of frames
+    this.frames = this.drawn = 0; // numbers of the last frame sent and drawn
     this.text = "";
-    this.told = this.heard = 0; // and of pieces of console
+    this.texts = this.printed = 0; // and of the last piece of console
     this.stamp = this.answered = 0; // of the page's touches
     this.fingers = new Map(); // its pointers, and what the hardware calls them
     this.input = [];
@@ -63,11 +63,11 @@ export class RunningBoard {
 
   // What waits for the page, if it has drawn the frame before.
   frame() {
-    if (this.sent !== this.drawn || !this.dirty.parts.length) return;
+    if (this.frames !== this.drawn || !this.dirty.parts.length) return;
     const parts = this.dirty.take();
     const buffer = new ArrayBuffer(10 + parts.reduce((bytes, [, , w, h]) => bytes + 8 + 2 * w * h, 0));
     const view = new DataView(buffer);
-    view.setUint32(0, ++this.sent, true);
+    view.setUint32(0, ++this.frames, true);
     view.setUint32(4, this.answered, true);
     view.setUint16(8, parts.length, true);
     this.answered = 0;
@@ -86,24 +86,24 @@ export class RunningBoard {
 
   print(text) {
     this.text = (this.text + text).slice(-BACKLOG);
-    this.say();
+    this.sendConsole();
   }
 
-  say() {
-    if (!this.text || this.told !== this.heard) return;
-    this.told++;
+  sendConsole() {
+    if (!this.text || this.texts !== this.printed) return;
+    this.texts++;
     this.tell({ console: this.text });
     this.text = "";
   }
 
-  // What the page says.
-  hear(message) {
+  // A message of the page.
+  receive(message) {
     if ("drawn" in message) {
       this.drawn = message.drawn;
       this.frame();
-    } else if ("heard" in message) {
-      this.heard = message.heard;
-      this.say();
+    } else if ("printed" in message) {
+      this.printed = message.printed;
+      this.sendConsole();
     } else if ("touch" in message) {
       if (this.hardware.moveFingers(this.moves(message.touch))) this.stamp = message.stamp;
     } else if ("keys" in message) {

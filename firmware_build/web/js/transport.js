@@ -12,15 +12,15 @@ export function connect(page) {
   const missing = NEEDS.filter(([, there]) => !there()).map(([name]) => name);
   if (missing.length) {
     page.away(`This browser lacks ${missing.join(", ")}. Chrome or Edge from 98, Firefox from 114 and Safari from 16.4 have it.`);
-    return { say() {} };
+    return { send() {} };
   }
   const worker = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
   worker.onmessage = ({ data }) => {
     if (data instanceof ArrayBuffer) page.draw(data);
     else if ("open" in data) page.open();
     else if ("away" in data) page.away(data.away);
-    else page.hear(data);
+    else page.receive(data);
   };
   worker.onerror = (event) => page.away(`The board does not run here: ${event.message || "this browser has no module workers"}.`);
-  return { say: (message) => worker.postMessage(message) };
+  return { send: (message) => worker.postMessage(message) };
 }

@@ -7,7 +7,7 @@ const SOON_MS = 700; // within which a tab that is just closed lets go of the di
 let board = null;
 const early = []; // what the page says before the board is there
 
-self.onmessage = ({ data }) => (board ? board.hear(data) : early.push(data));
+self.onmessage = ({ data }) => (board ? board.receive(data) : early.push(data));
 
 const away = (sentence) => self.postMessage({ away: sentence });
 
@@ -60,7 +60,7 @@ async function start() {
   });
   self.postMessage({ open: true });
   board.open();
-  for (const message of early.splice(0)) board.hear(message);
+  for (const message of early.splice(0)) board.receive(message);
   await board.run();
 }
 

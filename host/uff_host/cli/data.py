@@ -19,7 +19,7 @@ from uff_host.cli.argument_types import (
 from uff_host.cli.samples_input import counted, read
 from uff_host.console import screen
 from uff_host.datasets import fashion_mnist, mnist_digits, own_images
-from uff_host.datasets.pixels import How
+from uff_host.datasets.pixels import ImportOptions
 from uff_host.errors import DataError
 from uff_host.formats.samples import Samples, write_samples
 
@@ -197,7 +197,9 @@ def do_import(options: argparse.Namespace) -> None:
         raise DataError("--test-images and --test-out belong together: give both or neither.")
     files.check_outputs(options.out, options.test_out, inputs=[options.source, options.labels])
     height, width = options.size
-    how = How(height, width, options.invert, options.shape, options.white, options.label_column)
+    how = ImportOptions(
+        height, width, options.invert, options.shape, options.white, options.label_column
+    )
     with screen.progress_bar(options.console, "Import") as on_progress:
         classes = own_images.read(options.source, options.labels, how, on_progress)
     for note in classes.notes:

@@ -176,8 +176,8 @@ def do(options: argparse.Namespace) -> None:
     console.print(reports.confusion(model.class_names, found.confusion))
     console.print(found.sentence())
     if options.json:
-        told = {"model": str(options.model), "samples": str(options.samples), "on": options.on}
-        _write(options.json, as_json(told | {"seconds": result["seconds"]} | asdict(found)))
+        record = {"model": str(options.model), "samples": str(options.samples), "on": options.on}
+        _write(options.json, as_json(record | {"seconds": result["seconds"]} | asdict(found)))
     if options.csv:
         _write(options.csv, as_csv(found))
     if options.plot:

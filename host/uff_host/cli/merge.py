@@ -115,11 +115,11 @@ def do(options: argparse.Namespace) -> None:
                 f"{sentence} --no-statistics writes weights alone, --at-least sets the number."
             )
     model = sums.model() if options.statistics_only else _solved(options, sums)
-    told = merged.write(options.model, model, options.receipt)
+    written = merged.write(options.model, model, options.receipt)
     options.console.print(reports.classes_of(sums))
     options.console.print(
         f"{sums.images} images of {len(sums.names())} classes from {len(merged.parts)} parts, "
-        f"sums {told.whole.sums}",
+        f"sums {written.whole.sums}",
         highlight=False,
         soft_wrap=True,
     )

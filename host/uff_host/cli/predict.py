@@ -17,7 +17,7 @@ from uff_host.cli.argument_types import Parser, add_on
 from uff_host.console import screen
 from uff_host.console.terminal import Terminal
 from uff_host.datasets import pixels
-from uff_host.datasets.pixels import How
+from uff_host.datasets.pixels import ImportOptions
 from uff_host.datasets.splits import Images
 from uff_host.formats.model import Model
 from uff_host.formats.model_file import read_model
@@ -105,7 +105,7 @@ def do(options: argparse.Namespace) -> None:
     console = Terminal(stderr=True) if options.json else options.console
     files.check_regular(options.model)
     model = read_model(options.model)
-    how = How(model.height, model.width, options.invert)
+    how = ImportOptions(model.height, model.width, options.invert)
     images = np.stack([pixels.fit(pixels.open_picture(path), how) for path in options.images])
     with (
         naming({"model.uffm": options.model}),
@@ -115,13 +115,13 @@ def do(options: argparse.Namespace) -> None:
         target.put(options.model, "model.uffm", on_progress)
         found = predict(target, model, images, [str(path) for path in options.images], on_progress)
     if options.json:
-        told = {
+        record = {
             "model": str(options.model),
             "on": options.on,
             "classes": model.class_names,
             "predictions": [asdict(one) for one in found],
         }
-        sys.stdout.write(json.dumps(told, ensure_ascii=False, indent=1) + "\n")
+        sys.stdout.write(json.dumps(record, ensure_ascii=False, indent=1) + "\n")
     else:
         rows = [
             (one.image, one.label, *(f"{part:.4f}" for part in (one.margin, *one.goodness)))

@@ -26,8 +26,8 @@ def arguments(command: Parser) -> None:
 
 def do(options: argparse.Namespace) -> None:
     """`uff receipt`"""
-    told = receipt_of(options.model)
+    found = receipt_of(options.model)
     if options.json:
-        sys.stdout.write(told.json())
+        sys.stdout.write(found.json())
         return
-    options.console.print(reports.receipt(told), highlight=False, soft_wrap=True)
+    options.console.print(reports.receipt(found), highlight=False, soft_wrap=True)

@@ -63,16 +63,16 @@ def classes_of(sums: Sums) -> Table:
     return table("Merged", ("class", "images"), rows)
 
 
-def receipt(told: Receipt) -> str:
+def receipt(found: Receipt) -> str:
     """A receipt for people, a line for each hash."""
     lines = [
-        f"model    {told.model}",
-        f"layer 1  {told.layer1 or 'none: the class layer sees the pixels'}",
-        f"sums     {told.whole.sums}  {_part(told.whole)}",
-        *(f"part     {part.sums}  {_part(part)}" for part in told.parts),
-        *(f"without  {part.sums}  {_part(part)}" for part in told.without),
+        f"model    {found.model}",
+        f"layer 1  {found.layer1 or 'none: the class layer sees the pixels'}",
+        f"sums     {found.whole.sums}  {_part(found.whole)}",
+        *(f"part     {part.sums}  {_part(part)}" for part in found.parts),
+        *(f"without  {part.sums}  {_part(part)}" for part in found.without),
     ]
-    if not told.parts:
+    if not found.parts:
         lines.append("It was not merged, or its receipt does not lie beside it.")
     return "\n".join(lines)
 

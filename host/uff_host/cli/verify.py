@@ -92,16 +92,16 @@ def _merged(options: argparse.Namespace, model: Model) -> int:
     if options.predictions or options.test or options.layer1:
         raise DataError("--predictions, --test and --layer1 are for a model and its own samples.")
     setting = Setting.of(model)
-    told = receipts.read(options.receipt) if options.receipt else None
+    receipt = receipts.read(options.receipt) if options.receipt else None
     sources = [read_source(path, setting) for path in options.sources]
     wanted = merged.total(sources)
     report = merged.verify(model, wanted, options.model)
-    if told:
+    if receipt:
         data = files.read_whole(options.model)
-        merged.check_receipt(told, data, wanted, sources, report)
+        merged.check_receipt(receipt, data, wanted, sources, report)
     for path in options.without:
-        merged.check_without(sources, read_source(path, setting), told, report)
-    if told and report.ok and not model.alone:
+        merged.check_without(sources, read_source(path, setting), receipt, report)
+    if receipt and report.ok and not model.alone:
         with (
             connect(options.on) as target,
             screen.progress_bar(options.console, f"Solving on {target.name}") as on_progress,
@@ -109,7 +109,9 @@ def _merged(options: argparse.Namespace, model: Model) -> int:
             again = solve(wanted, target, on_progress)
         if not model.has_statistics:
             again = without_statistics(again)
-        report.equal(f"bytes, solved anew ({options.on})", told.model, sha256(pack_model(again)))
+        report.equal(
+            f"bytes, solved anew ({options.on})", receipt.model, sha256(pack_model(again))
+        )
     return _said(options, report)
 
 

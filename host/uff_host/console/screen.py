@@ -56,8 +56,8 @@ class NumberTable(Table):
         heads, cells = self._texts()
         for name, *numbers in zip(*cells, strict=True):
             pairs = zip(heads[1:], numbers, strict=True)
-            told = (f"{head} {number}".strip() for head, number in pairs if number)
-            yield console.render_str(f"{name}: {', '.join(told)}", highlight=False)
+            figures = (f"{head} {number}".strip() for head, number in pairs if number)
+            yield console.render_str(f"{name}: {', '.join(figures)}", highlight=False)
         if self.caption:
             yield Text(str(self.caption))
 

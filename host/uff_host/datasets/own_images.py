@@ -24,7 +24,7 @@ from uff_host import files, progress
 from uff_host.datasets import pixels
 from uff_host.datasets.csv_images import SUFFIXES as TABLES
 from uff_host.datasets.csv_images import read_csv
-from uff_host.datasets.pixels import SUFFIXES, How
+from uff_host.datasets.pixels import SUFFIXES, ImportOptions
 from uff_host.datasets.splits import Images, by_hash, draw, interleave
 from uff_host.errors import DataError
 from uff_host.formats.idx import read_idx
@@ -33,7 +33,7 @@ from uff_host.progress import OnProgress, Steps
 
 # Names of arrays in an .npz: this project's, then scikit-learn's.
 IMAGES, LABELS, NAMES = ("images", "data"), ("labels", "target"), ("class_names", "target_names")
-TOLD = 5  # files that are named one by one
+LISTED = 5  # files that are named one by one
 
 
 @dataclass
@@ -78,7 +78,7 @@ class Classes:
 def read(
     source: Path,
     labels: Path | None = None,
-    how: How | None = None,
+    how: ImportOptions | None = None,
     on_progress: OnProgress = progress.ignore,
 ) -> Classes:
     """Read a folder of class folders, an .npz, a .csv, or an IDX pair.
@@ -89,7 +89,7 @@ def read(
         DataError: The source is not one of these, or its content cannot be used.
         OSError: A file cannot be read.
     """
-    how = how or How()
+    how = how or ImportOptions()
     how.check()
     if not source.exists():
         raise DataError(f"There is no {source}.")
@@ -113,7 +113,7 @@ def read(
     return from_npz(source, how, on_progress)
 
 
-def _unused(how: How, source: Path, *options: str) -> None:
+def _unused(how: ImportOptions, source: Path, *options: str) -> None:
     for name in options:
         if getattr(how, name) is not None:
             raise DataError(f"--{name.replace('_', '-')} says nothing about {source}.")
@@ -122,7 +122,9 @@ def _unused(how: How, source: Path, *options: str) -> None:
 # ---- a folder ----
 
 
-def from_folder(folder: Path, how: How, on_progress: OnProgress = progress.ignore) -> Classes:
+def from_folder(
+    folder: Path, how: ImportOptions, on_progress: OnProgress = progress.ignore
+) -> Classes:
     """Images of a folder that holds one folder for each class, named after it.
 
     Transparent parts count as white paper. Other files are told in the notes, hidden ones not.
@@ -170,15 +172,15 @@ def _is_picture(path: Path) -> bool:
 def _left_out(paths: Sequence[Path], why: str) -> list[str]:
     if not paths:
         return []
-    names = ", ".join(map(str, paths[:TOLD]))
-    more = f" and {len(paths) - TOLD} more" if len(paths) > TOLD else ""
+    names = ", ".join(map(str, paths[:LISTED]))
+    more = f" and {len(paths) - LISTED} more" if len(paths) > LISTED else ""
     return [f"Left out, {why}: {names}{more}."]
 
 
 # ---- arrays ----
 
 
-def from_npz(path: Path, how: How, on_progress: OnProgress = progress.ignore) -> Classes:
+def from_npz(path: Path, how: ImportOptions, on_progress: OnProgress = progress.ignore) -> Classes:
     """Images of a numpy file with the arrays `images` and `labels`, and `class_names` if wanted;
     or `data`, `target` and `target_names`.
 
@@ -314,7 +316,7 @@ def _from_arrays(
     labels: npt.NDArray[Any],
     names: Sequence[str] | None,
     what: str,
-    how: How,
+    how: ImportOptions,
     on_progress: OnProgress,
 ) -> Classes:
     images, about_shape = pixels.shaped(images, what, how)

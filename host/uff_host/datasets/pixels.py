@@ -22,7 +22,7 @@ WHITES = (1, 16, 255)  # of floats, of scikit-learn's digits, of bytes
 
 
 @dataclass
-class How:
+class ImportOptions:
     """How images are read.
 
     height, width: of the samples. invert: dark ink becomes bright. shape: of images that are rows
@@ -85,7 +85,7 @@ def _flat(image: Image.Image) -> Image.Image:
     return image.copy()
 
 
-def fit(image: Image.Image, how: How) -> Images:
+def fit(image: Image.Image, how: ImportOptions) -> Images:
     """Grey uint8 (height, width): area average when made smaller, bilinear when made larger."""
     grey = image.convert("L")
     if grey.size != (how.width, how.height):
@@ -97,7 +97,7 @@ def fit(image: Image.Image, how: How) -> Images:
 
 
 def shaped(
-    images: npt.NDArray[Any], what: str, how: How
+    images: npt.NDArray[Any], what: str, how: ImportOptions
 ) -> tuple[npt.NDArray[Any], Sequence[str]]:
     """Images (n, height, width) or (n, height, width, 3), and what to say about it.
 

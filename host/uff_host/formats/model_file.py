@@ -207,7 +207,7 @@ def read_bytes(path: Path) -> bytes:
         OSError: It cannot be read.
     """
     start = struct.calcsize(START)
-    return files.read_as_told(path, start, lambda head: _unpack_start(head, str(path))[1])
+    return files.read_sized(path, start, lambda head: _unpack_start(head, str(path))[1])
 
 
 def unpack_model(data: bytes, what: str = "model file") -> Model:

@@ -135,11 +135,11 @@ def read_recording(path: Path) -> TouchRecording:
         FormatError: It is damaged, or no recording.
         OSError: It cannot be read.
     """
-    data = files.read_as_told(path, struct.calcsize(HEADER), lambda head: _told(head, str(path)))
+    data = files.read_sized(path, struct.calcsize(HEADER), lambda head: _size_of(head, str(path)))
     return unpack_recording(data, str(path))
 
 
-def _told(head: bytes, what: str) -> int:
+def _size_of(head: bytes, what: str) -> int:
     """The size of the file that begins with these bytes."""
     if head[:4] != MAGIC:
         raise FormatError(

@@ -1,1 +1,1 @@
-"""Exact sums of what many boards have learnt: added, taken away, solved, and told in receipts."""
+"""Exact sums of what many boards have learnt: added, taken away, solved, listed in receipts."""

@@ -1,6 +1,6 @@
 """Exact sums as named arrays of integers, for any engine of federated learning to carry.
 
-One round: each client sends arrays_of() and told_of() its sums, the server adds them up by
+One round: each client sends arrays_of() and metadata_of() its sums, the server adds them up by
 total(). Nothing is weighted or averaged: an engine's usual strategy would divide, and end
 exactness.
 """
@@ -37,7 +37,7 @@ def arrays_of(sums: Sums) -> dict[str, Int64]:
     }
 
 
-def told_of(sums: Sums) -> dict[str, Any]:
+def metadata_of(sums: Sums) -> dict[str, Any]:
     """Names of the classes and the setting; layer1 is a file of the layer alone, or empty."""
     setting = sums.setting
     return {
@@ -51,7 +51,7 @@ def told_of(sums: Sums) -> dict[str, Any]:
     }
 
 
-def sums_of(arrays: Mapping[str, Any], told: Mapping[str, Any], what: str) -> Sums:
+def sums_of(arrays: Mapping[str, Any], metadata: Mapping[str, Any], what: str) -> Sums:
     """The sums that a client sent; `what` names it in sentences.
 
     Raises:
@@ -59,8 +59,8 @@ def sums_of(arrays: Mapping[str, Any], told: Mapping[str, Any], what: str) -> Su
         FormatError: Its layer 1 is damaged.
     """
     try:
-        names = [str(name) for name in told["names"]]
-        k, m = len(names), int(told["features"])
+        names = [str(name) for name in metadata["names"]]
+        k, m = len(names), int(metadata["features"])
         shapes = {"gram": (packed(m),), "sums": (k, m), "counts": (k,), "numbers": (k,)}
         for name, shape in shapes.items():
             array = arrays[name]
@@ -70,9 +70,9 @@ def sums_of(arrays: Mapping[str, Any], told: Mapping[str, Any], what: str) -> Su
                 )
         if not 1 <= k <= MAX_CLASSES or len(set(names)) < k or not 1 <= m <= MOST_FEATURES:
             raise DataError(f"{what}: {k} classes ({', '.join(names)}) of {m} features cannot be.")
-        layer1 = unpack_layer(told["layer1"], what) if told["layer1"] else None
-        sizes = int(told["height"]), int(told["width"])
-        setting = Setting(*sizes, layer1, m, float(told["ridge"]), float(told["strength"]))
+        layer1 = unpack_layer(metadata["layer1"], what) if metadata["layer1"] else None
+        sizes = int(metadata["height"]), int(metadata["width"])
+        setting = Setting(*sizes, layer1, m, float(metadata["ridge"]), float(metadata["strength"]))
         counts, numbers = arrays["counts"].tolist(), arrays["numbers"].tolist()
         classes = {
             name: OfClass(counts[c], numbers[c], arrays["sums"][c].copy())
@@ -92,9 +92,9 @@ def total(replies: Iterable[tuple[str, Sums]]) -> Merged:
         DataError: There is none, two do not belong together, or two sent the same learning.
     """
     found: Sums | None = None
-    first, told = "", []
+    first, listed = "", []
     for what, sums in replies:
-        told.append((what, Receipt("", sums.setting.layer1_sha256, Part.of(sums))))
+        listed.append((what, Receipt("", sums.setting.layer1_sha256, Part.of(sums))))
         if found is None:
             found, first = sums.plus(sums, 0), what
             continue
@@ -103,5 +103,5 @@ def total(replies: Iterable[tuple[str, Sums]]) -> Merged:
     if found is None:
         raise DataError("No client sent sums.")
     found.check("The sum")
-    parts, without = receipt.joined(told)
+    parts, without = receipt.joined(listed)
     return Merged(found, parts, without)

@@ -27,18 +27,18 @@ from flwr.serverapp import Grid, ServerApp
 from flwr.serverapp.strategy import Strategy
 
 from uff_host.errors import DataError
-from uff_host.merging.federated import arrays_of, sums_of, told_of, total
+from uff_host.merging.federated import arrays_of, metadata_of, sums_of, total
 from uff_host.merging.merge import Merged, read
 from uff_host.merging.sums import Sums
 
 WAIT_S = 0.5
-SUMS, TOLD = "sums", "told"
+SUMS, METADATA = "sums", "metadata"
 
 
 def records_of(sums: Sums) -> RecordDict:
     """What a client sends."""
     arrays = ArrayRecord({name: Array(data) for name, data in arrays_of(sums).items()})
-    return RecordDict({SUMS: arrays, TOLD: ConfigRecord(told_of(sums))})
+    return RecordDict({SUMS: arrays, METADATA: ConfigRecord(metadata_of(sums))})
 
 
 def client_app(file_of: Callable[[Context], Path]) -> ClientApp:
@@ -80,7 +80,7 @@ class ExactSum(Strategy):  # type: ignore[misc,unused-ignore]
             if reply.has_error():
                 raise DataError(f"{name} failed: {reply.error.reason}.")
             arrays = {key: array.numpy() for key, array in reply.content[SUMS].items()}
-            listed.append((name, sums_of(arrays, reply.content[TOLD], name)))
+            listed.append((name, sums_of(arrays, reply.content[METADATA], name)))
         if len(listed) != self.nodes:
             raise DataError(f"{len(listed)} of {self.nodes} nodes answered.")
         self.merged = total(listed)

@@ -1,4 +1,4 @@
-"""Files merged: read, added up, taken away, and told of in a receipt."""
+"""Files merged: read, added up, taken away, and written with a receipt."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ class Merged:
             DataError, OSError: A file cannot be written.
         """
         data = pack_model(model)
-        told = Receipt.of(data, self.sums, self.parts, self.without)
+        own = Receipt.of(data, self.sums, self.parts, self.without)
         files.write_bytes(path, data)
-        files.write_bytes(receipt_path or receipt.place(path), told.json().encode())
-        return told
+        files.write_bytes(receipt_path or receipt.place(path), own.json().encode())
+        return own
 
 
 def named(patterns: Iterable[str]) -> list[Path]:
@@ -147,7 +147,7 @@ def merge(
     """
     steps = Steps(len(paths) + len(removed), on_progress)
     found: Sums | None = None
-    told: list[tuple[str, Receipt]] = []
+    receipts: list[tuple[str, Receipt]] = []
     for i, path in enumerate([*paths, *removed]):
         part = read(path, found.setting if found else None)
         if ridge is not None:
@@ -155,15 +155,15 @@ def merge(
         if found is None:
             found = part.sums
         else:
-            exact.fit(told[0][0], found, part.name, part.sums)
+            exact.fit(receipts[0][0], found, part.name, part.sums)
             if i < len(paths):
                 found.add(part.sums)
             else:
                 found = found.plus(part.sums, -1)
-        told.append((part.name, part.receipt))
+        receipts.append((part.name, part.receipt))
         steps.next(path.name)
     if found is None:
         raise DataError("There is nothing to merge: name one file or more.")
     found.check("What is left" if removed else "The sum")
-    parts, without = receipt.joined(told[: len(paths)], told[len(paths) :], twice=twice)
+    parts, without = receipt.joined(receipts[: len(paths)], receipts[len(paths) :], twice=twice)
     return Merged(found, parts, without)

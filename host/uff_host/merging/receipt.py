@@ -56,11 +56,11 @@ class Receipt:
 
     def json(self) -> str:
         """The text of its file."""
-        told: dict[str, Any] = {"kind": KIND, "model": self.model, "layer1": self.layer1}
-        told |= asdict(self.whole)
-        told["parts"] = [asdict(part) for part in self.parts]
-        told["without"] = [asdict(part) for part in self.without]
-        return json.dumps(told, ensure_ascii=False, indent=1) + "\n"
+        record: dict[str, Any] = {"kind": KIND, "model": self.model, "layer1": self.layer1}
+        record |= asdict(self.whole)
+        record["parts"] = [asdict(part) for part in self.parts]
+        record["without"] = [asdict(part) for part in self.without]
+        return json.dumps(record, ensure_ascii=False, indent=1) + "\n"
 
 
 def place(model: Path) -> Path:
@@ -76,21 +76,21 @@ def read(path: Path) -> Receipt:
         OSError: It cannot be read.
     """
     try:
-        told = files.read_json(path)
-        if told["kind"] != KIND:
+        record = files.read_json(path)
+        if record["kind"] != KIND:
             raise ValueError
         parts, without = (
-            tuple(_part(each) for each in told[name]) for name in ("parts", "without")
+            tuple(_part(each) for each in record[name]) for name in ("parts", "without")
         )
-        layer1 = None if told["layer1"] is None else _hash(told["layer1"])
-        return Receipt(_hash(told["model"]), layer1, _part(told), parts, without)
+        layer1 = None if record["layer1"] is None else _hash(record["layer1"])
+        return Receipt(_hash(record["model"]), layer1, _part(record), parts, without)
     except (ValueError, TypeError, KeyError, AttributeError):
         raise FormatError(f"{path} is no receipt of a model.") from None
 
 
-def _part(told: dict[str, Any]) -> Part:
-    classes = {str(name): _count(count) for name, count in told["classes"].items()}
-    part = Part(_hash(told["sums"]), _count(told["images"]), classes)
+def _part(record: dict[str, Any]) -> Part:
+    classes = {str(name): _count(count) for name, count in record["classes"].items()}
+    part = Part(_hash(record["sums"]), _count(record["images"]), classes)
     if sum(classes.values()) != part.images:
         raise ValueError
     return part

@@ -82,8 +82,8 @@ class Setting:
             return f"is of images of {sizes[0]}, not of {sizes[1]}"
         hashes = [each.layer1_sha256 for each in (other, self)]
         if hashes[0] != hashes[1]:
-            told = [f"layer 1 {each[:16]}" if each else "no layer 1" for each in hashes]
-            return f"has {told[0]}, not {told[1]} (by SHA-256)"
+            layers = [f"layer 1 {each[:16]}" if each else "no layer 1" for each in hashes]
+            return f"has {layers[0]}, not {layers[1]} (by SHA-256)"
         for name, theirs, own in (
             ("lambda2", other.ridge, self.ridge),
             ("label strength", other.strength, self.strength),

@@ -184,9 +184,11 @@ class _Answers:
 
 def qemu_command(firmware: Path, counted: bool, words: list[str]) -> list[str]:
     """How the emulator is called, but for -serial; `words` are read by the board's start."""
-    told = ",".join(["enable=on", "target=native", *(f"arg={word}" for word in ["uff", *words])])
+    semihosting = ",".join(
+        ["enable=on", "target=native", *(f"arg={word}" for word in ["uff", *words])]
+    )
     command = [QEMU, "-machine", "mps2-an500", "-nographic", "-monitor", "null"]
-    command += ["-semihosting-config", told, "-kernel", str(firmware)]
+    command += ["-semihosting-config", semihosting, "-kernel", str(firmware)]
     # One instruction takes 64 ns of the machine's time, whatever the host is doing.
     return command + (["-icount", "shift=6,sleep=off"] if counted else [])
 

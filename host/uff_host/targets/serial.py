@@ -82,9 +82,9 @@ class SerialTarget(Target):
         if not path.is_file():
             raise DeviceError(f"There is no script {path}.")
         with tempfile.TemporaryDirectory(prefix="uff-job-") as folder:
-            told = Path(folder) / "job.json"
-            told.write_text(json.dumps(job), encoding="utf-8")
-            self.put(told, "job.json")
+            job_file = Path(folder) / "job.json"
+            job_file.write_text(json.dumps(job), encoding="utf-8")
+            self.put(job_file, "job.json")
         answer = Answer(script, on_progress, self._on_line)
         try:
             error = self.execute(path.read_text(encoding="utf-8"), script, answer.line)

@@ -144,7 +144,7 @@ send({name!r})
 )
 
 
-class Talk(Protocol):
+class LineTransport(Protocol):
     """What a transfer needs of a link that has been woken."""
 
     def start(self, code: str) -> None: ...
@@ -158,7 +158,9 @@ def part_name(name: str, digest: str) -> str:
     return f"{name}.{digest[:8]}.part"
 
 
-def put(link: SerialLink | Talk, local: Path, name: str, on_progress: OnProgress = ignore) -> None:
+def put(
+    link: SerialLink | LineTransport, local: Path, name: str, on_progress: OnProgress = ignore
+) -> None:
     """Copy a file of the host to `name` on the board.
 
     Raises:
@@ -217,7 +219,9 @@ def finished(word: str, name: str, size: int) -> None:
         raise DeviceError(f"{name} arrived damaged and was thrown away; the old one is intact.")
 
 
-def get(link: SerialLink | Talk, name: str, local: Path, on_progress: OnProgress = ignore) -> None:
+def get(
+    link: SerialLink | LineTransport, name: str, local: Path, on_progress: OnProgress = ignore
+) -> None:
     """Copy `name` from the board; `local` is replaced whole or not at all.
 
     Raises:
@@ -307,7 +311,7 @@ def _count(words: list[str], word: str, name: str) -> tuple[int, str]:
     )
 
 
-def _words(link: SerialLink | Talk, name: str) -> list[str]:
+def _words(link: SerialLink | LineTransport, name: str) -> list[str]:
     line = link.read_line(SILENCE_S)
     if line is None:
         error = link.ended(SILENCE_S)
@@ -316,7 +320,7 @@ def _words(link: SerialLink | Talk, name: str) -> list[str]:
     return line.split() or [""]
 
 
-def _end(link: SerialLink | Talk, name: str) -> None:
+def _end(link: SerialLink | LineTransport, name: str) -> None:
     error = link.ended(SILENCE_S)
     if error:
         raise DeviceError(f"{name}: {error.splitlines()[-1]}")

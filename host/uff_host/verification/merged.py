@@ -68,34 +68,34 @@ def verify(model: Model, wanted: Sums, path: Path) -> Report:
 
 
 def check_receipt(
-    told: Receipt, data: bytes, wanted: Sums, sources: Sequence[Source], report: Report
+    receipt: Receipt, data: bytes, wanted: Sums, sources: Sequence[Source], report: Report
 ) -> None:
     """Compare a receipt with the bytes of its model and with the sources it is said to have."""
     own = Receipt.of(data, wanted)
-    report.equal("receipt, model", told.model, own.model)
-    report.equal("receipt, layer 1", told.layer1, own.layer1)
-    report.equal("receipt, sums", told.whole.sums, own.whole.sums)
-    report.equal("receipt, images", told.whole.classes, own.whole.classes)
+    report.equal("receipt, model", receipt.model, own.model)
+    report.equal("receipt, layer 1", receipt.layer1, own.layer1)
+    report.equal("receipt, sums", receipt.whole.sums, own.whole.sums)
+    report.equal("receipt, images", receipt.whole.classes, own.whole.classes)
     parts, without = receipts.joined(
         ((source.name, source.receipt) for source in sources), twice=True
     )
-    if told.parts:
-        found = [part.sums[:16] for part in told.parts]
+    if receipt.parts:
+        found = [part.sums[:16] for part in receipt.parts]
         report.equal("receipt, parts", found, [part.sums[:16] for part in parts])
-        left = [part.sums[:16] for part in told.without]
+        left = [part.sums[:16] for part in receipt.without]
         report.equal("receipt, taken out", left, [part.sums[:16] for part in without])
 
 
 def check_without(
-    sources: Sequence[Source], gone: Source, told: Receipt | None, report: Report
+    sources: Sequence[Source], gone: Source, receipt: Receipt | None, report: Report
 ) -> None:
     """See that what must not be in a model is none of its sources, nor among their images."""
     theirs = {part.sums for part in gone.receipt.parts or (gone.receipt.whole,)}
     there = {
         part.sums for source in sources for part in (source.receipt.whole, *source.receipt.parts)
     }
-    if told:
-        there |= {told.whole.sums, *(part.sums for part in told.parts)}
+    if receipt:
+        there |= {receipt.whole.sums, *(part.sums for part in receipt.parts)}
     found = sorted(each[:16] for each in theirs & there)
     report.equal(f"without {gone.name}, parts", found, [])
     if gone.images is not None:

@@ -113,7 +113,7 @@ class Device(BoardProcess):
         Raises:
             DeviceError: It does not start, or ends again and again.
         """
-        raw, short, told, status = False, 0, False, 0
+        raw, short, noted, status = False, 0, False, 0
         try:
             while not self._off():
                 self._resetting = False
@@ -123,13 +123,13 @@ class Device(BoardProcess):
                     if error.errno not in SHORT_OF:
                         why = f"{self._firmware} does not start: {error.strerror}."
                         raise DeviceError(why) from None
-                    if not told:
+                    if not noted:
                         why = f"[MicroPython cannot start yet: {error.strerror}]"
                         self._on_output(f"\r\n{why}\r\n".encode())
-                    told = True
+                    noted = True
                     await asyncio.sleep(RETRY_S)
                     continue
-                told = False
+                noted = False
                 if status not in (SOFT_FRIENDLY, SOFT_RAW):
                     self.on_reset()
                 status, soon = await self._life(*start)

@@ -26,8 +26,8 @@ class Drawn:
 
 
 @dataclass(frozen=True)
-class Heard:
-    """{"heard": n}: n pieces of console are on the page."""
+class Printed:
+    """{"printed": n}: n pieces of console are on the page."""
 
     number: int
 
@@ -70,7 +70,7 @@ class Reset:
     """{"reset": true}: the reset button."""
 
 
-Message = Drawn | Heard | Touch | Keys | Button | Reset
+Message = Drawn | Printed | Touch | Keys | Button | Reset
 
 
 def read(text: str) -> Message:
@@ -88,8 +88,8 @@ def read(text: str) -> Message:
     keys = said.keys()
     if keys == {"drawn"}:
         return Drawn(_count(said["drawn"]))
-    if keys == {"heard"}:
-        return Heard(_count(said["heard"]))
+    if keys == {"printed"}:
+        return Printed(_count(said["printed"]))
     if keys == {"touch", "stamp"} and isinstance(said["touch"], list):
         return Touch(tuple(map(_pointer, said["touch"])), _count(said["stamp"]))
     if keys == {"keys"} and isinstance(said["keys"], str):

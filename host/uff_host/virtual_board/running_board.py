@@ -201,18 +201,18 @@ class RunningBoard:
         Raises:
             DeviceError: The board does not answer, or the code raised.
         """
-        heard, told = "", asyncio.Event()
+        heard, arrived = "", asyncio.Event()
 
         def hear(text: str) -> None:
             nonlocal heard
             heard += text
-            told.set()
+            arrived.set()
 
         async def until(what: str, limit_s: float = ANSWER_S) -> str:
             nonlocal heard
             while what not in heard:
-                told.clear()
-                if not await comes(told, limit_s, *self._processes()):
+                arrived.clear()
+                if not await comes(arrived, limit_s, *self._processes()):
                     raise DeviceError("The board's REPL does not answer.")
             found, heard = heard.split(what, 1)
             return found

@@ -2,7 +2,7 @@
 
 Only this machine reaches it: it listens on 127.0.0.1, wants a random token in every address, and
 refuses other hosts' names and origins, by which a page from elsewhere could try to get in. Who has
-no token can neither fill its memory nor take its descriptors (gate.py).
+no token can neither fill its memory nor take its descriptors (connection_limit.py).
 
 To a page go texts (JSON: hello, console, leds, screen, button, numbers) and frames
 (little-endian):
@@ -35,9 +35,9 @@ from aiohttp import WSCloseCode, WSMsgType, web
 
 from uff_host.errors import DeviceError
 from uff_host.virtual_board import messages
+from uff_host.virtual_board.connection_limit import ConnectionLimit
 from uff_host.virtual_board.device import CTRL_C
 from uff_host.virtual_board.framebuffer import DirtyRegion, Rectangle
-from uff_host.virtual_board.gate import Gate
 from uff_host.virtual_board.hardware import Move
 from uff_host.virtual_board.running_board import RunningBoard, latest
 
@@ -59,7 +59,7 @@ FINGERS = 10  # of a page
 PRESSES = 8  # of a page that the controller has not seen; a person makes 10 a second, it sees 25
 KEYS = 1 << 20  # bytes that the board has not read
 LONGEST = 1 << 16  # a message from a page
-TOLD_S = 60.0  # before the same is said on the terminal once more
+REPEAT_S = 60.0  # before the same is said on the terminal once more
 CLOSE_S = 2.0  # for pages to hear that the board is off
 
 # What strangers do wrong is their affair; what goes wrong here is told by Server._complain().
@@ -80,13 +80,13 @@ class Page:
         self.text = ""
         self.awake = asyncio.Event()
         self.awake.set()
-        self.sent = self.drawn = 0  # numbers of frames
-        self.told = self.heard = 0  # and of pieces of console
+        self.frames = self.drawn = 0  # numbers of the last frame sent and drawn
+        self.texts = self.printed = 0  # and of the last piece of console
         self.stamp = self.answered = 0  # of its touches: the one that waits, the one to tell of
         self.fingers: dict[int, int | None] = {}  # its pointers, and what the hardware calls them
         self.button = False
         self.unread = False  # its keys were refused
-        self.numbers: dict[str, Any] = {}  # what it has been told
+        self.numbers: dict[str, Any] = {}  # what was last sent
 
     @property
     def finger_ids(self) -> set[int]:
@@ -107,9 +107,9 @@ class Page:
     def frame(self, bytes_of: Callable[[Rectangle], bytes]) -> bytes:
         """All that it has not got."""
         parts = list(self.dirty.take())
-        self.sent += 1
+        self.frames += 1
         stamp, self.answered = self.answered, 0
-        pieces = [struct.pack("<IIH", self.sent, stamp, len(parts))]
+        pieces = [struct.pack("<IIH", self.frames, stamp, len(parts))]
         for part in parts:
             pieces += [struct.pack("<HHHH", *part), bytes_of(part)]
         return b"".join(pieces)
@@ -119,7 +119,7 @@ class Server:
     """Serves the pages of one board. Use serve()."""
 
     def __init__(self, board: RunningBoard, complain: Callable[[str], None] = print) -> None:
-        """complain: gets a sentence where something goes wrong that no page is told."""
+        """complain: gets a sentence where something goes wrong that no page shows."""
         self._board, self._hardware = board, board.hardware
         self._token = secrets.token_urlsafe(16)
         self._ticket = ""
@@ -165,10 +165,10 @@ class Server:
             await runner.setup()
             stack.push_async_callback(runner.cleanup)
             assert runner.server is not None
-            self._gate = Gate(runner.server)
+            self._limit = ConnectionLimit(runner.server)
             try:
                 server = await loop.create_server(
-                    self._gate.protocol, ADDRESS, port or 0, reuse_address=True, backlog=64
+                    self._limit.protocol, ADDRESS, port or 0, reuse_address=True, backlog=64
                 )
             except OSError as error:
                 raise DeviceError(
@@ -207,7 +207,7 @@ class Server:
 
     def _complain(self, sentence: str) -> None:
         now = time.monotonic()
-        if now - self._complaints.get(sentence, -TOLD_S) >= TOLD_S:
+        if now - self._complaints.get(sentence, -REPEAT_S) >= REPEAT_S:
             self._complaints[sentence] = now
             self._print(sentence)
 
@@ -268,7 +268,7 @@ class Server:
                 code=WSCloseCode.TRY_AGAIN_LATER, message=f"{PAGES} pages are open".encode()
             )
             return socket
-        self._gate.admit(request.transport)
+        self._limit.admit(request.transport)
         framebuffer = self._hardware.framebuffer
         page = Page(socket, framebuffer.whole, min(free))
         port = self._board.port
@@ -312,11 +312,11 @@ class Server:
                 waiting, page.messages = page.messages, []
                 for message in waiting:
                     await page.socket.send_str(json.dumps(message))
-                if page.text and page.told == page.heard:
+                if page.text and page.texts == page.printed:
                     text, page.text = page.text, ""
-                    page.told += 1
+                    page.texts += 1
                     await page.socket.send_str(json.dumps({"console": text}))
-                if page.dirty and page.sent == page.drawn:
+                if page.dirty and page.frames == page.drawn:
                     await page.socket.send_bytes(page.frame(self._hardware.framebuffer.bytes_of))
 
     # ---- what it says ----
@@ -330,8 +330,8 @@ class Server:
         if isinstance(message, messages.Drawn):
             page.drawn = message.number
             page.awake.set()
-        elif isinstance(message, messages.Heard):
-            page.heard = message.number
+        elif isinstance(message, messages.Printed):
+            page.printed = message.number
             page.awake.set()
         elif isinstance(message, messages.Touch):
             if self._hardware.move_fingers(self._moves(page, message.pointers)):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class _Given:
+class _TaskSplits:
     """The images of one task."""
 
     mirrored: bool
@@ -36,7 +36,7 @@ class _Given:
         return self.testing
 
 
-class _Silent:
+class _NoReport:
     """Nobody watches a worker, and the scores go back to who asked."""
 
     def at_work(self, task: Task, progress: Progress) -> None: ...
@@ -52,11 +52,11 @@ def scores(task: Task, train: bytes, test: bytes, mirrored: bool, on: str) -> li
     Raises:
         UffError: It failed.
     """
-    given = _Given(mirrored, unpack_samples(train), unpack_samples(test))
-    silent = _Silent()
-    shop = TaskRunner(given, lambda: connect(on), silent, silent, targets=1)
+    splits = _TaskSplits(mirrored, unpack_samples(train), unpack_samples(test))
+    no_report = _NoReport()
+    runner = TaskRunner(splits, lambda: connect(on), no_report, no_report, targets=1)
     with tempfile.TemporaryDirectory(prefix="uff-table-") as folder:
-        return shop.scores(task, Path(folder))
+        return runner.scores(task, Path(folder))
 
 
 def remote(client: Client, mirrored: bool, on: str) -> Callable[[Task, Path, Path], Future[Any]]:

@@ -55,7 +55,7 @@ def compute(
     left = [task for task in tasks if task not in known]
     if known:
         console.print(f"{len(known)} of {len(tasks)} results are known already.", highlight=False)
-    with _Screen(console, tasks, known) as watcher:
+    with _ProgressView(console, tasks, known) as watcher:
         try:
             TaskRunner(splits, connect, store, watcher, targets, remote).run(left, workers)
         except KeyboardInterrupt:
@@ -81,7 +81,7 @@ def _in_order(rows: Sequence[Row], networks: Sequence[str], wanted: Sequence[Cel
     return sorted(rows, key=lambda row: (wanted.index(row.cell), networks.index(row.network)))
 
 
-class _Screen:
+class _ProgressView:
     """Bars for the whole and for each task at work, and a line for each row that is complete."""
 
     def __init__(
@@ -103,7 +103,7 @@ class _Screen:
         self._todo_s = sum(task.expected_s for task in tasks if task not in known)
         self._whole = self._view.add_task("All", total=self._todo_s or 1.0, left="")
 
-    def __enter__(self) -> _Screen:
+    def __enter__(self) -> _ProgressView:
         self._view.start()
         return self
 

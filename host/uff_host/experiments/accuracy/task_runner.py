@@ -29,7 +29,7 @@ from uff_host.targets.base import Target
 
 
 class Watcher(Protocol):
-    """Hears how tasks go. Called from several threads."""
+    """Is called as tasks go on. Called from several threads."""
 
     def at_work(self, task: Task, progress: Progress) -> None:
         """A task has come so far."""
@@ -38,7 +38,7 @@ class Watcher(Protocol):
         """A task is done and kept."""
 
 
-class Keeper(Protocol):
+class ScoreStore(Protocol):
     """Takes the scores of a task; a Store is one."""
 
     def save(self, task: Task, scores: Sequence[Score]) -> None:
@@ -61,7 +61,7 @@ class TaskRunner:
         self,
         splits: Splits,
         connect: Callable[[], Target],
-        store: Keeper,
+        store: ScoreStore,
         watcher: Watcher,
         targets: int,
         remote: Remote | None = None,

@@ -11,15 +11,15 @@ const context = screen.getContext("2d", { alpha: false });
 
 // ---- the board ----
 
-let heard = 0; // pieces of console
+let printed = 0; // pieces of console
 
 function open() {
-  heard = 0;
+  printed = 0;
   fingers.clear();
   terminal.raw = false;
   terminal.clear();
   $("away").hidden = true;
-  if (held) say({ button: true });
+  if (held) send({ button: true });
 }
 
 function away(sentence) {
@@ -29,11 +29,11 @@ function away(sentence) {
   files.gone();
 }
 
-function say(message) {
-  board.say(message);
+function send(message) {
+  board.send(message);
 }
 
-function hear(message) {
+function receive(message) {
   if ("hello" in message) {
     const { width, height, port, folder, files } = message.hello;
     if (screen.width !== width || screen.height !== height) Object.assign(screen, { width, height });
@@ -49,8 +49,8 @@ function hear(message) {
     state();
   } else if ("console" in message) {
     terminal.write(message.console);
-    say({ heard: ++heard });
-    files.hear(message.console);
+    send({ printed: ++printed });
+    files.receive(message.console);
     state();
   } else if ("leds" in message) {
     message.leds.forEach((on, number) => {
@@ -88,7 +88,7 @@ function draw(buffer) {
     context.putImageData(image, x, y);
     at += 8 + 2 * pixels.length;
   }
-  say({ drawn: number });
+  send({ drawn: number });
   window.board.drawnAt = performance.now();
   if (touchedAt.has(stamp)) {
     latencies.push(performance.now() - touchedAt.get(stamp));
@@ -119,7 +119,7 @@ function touch(event, doing) {
   stamp++;
   if (doing !== "lift") touchedAt.set(stamp, moves[0][4]);
   if (touchedAt.size > 100) touchedAt.delete(touchedAt.keys().next().value);
-  say({ touch: moves, stamp });
+  send({ touch: moves, stamp });
 }
 
 screen.addEventListener("pointerdown", (event) => {
@@ -151,7 +151,7 @@ function whereKeysGo() {
 const controls = new ScreenControls({
   group: $("controls"),
   live: $("screen-says"),
-  touch: (pointer, doing, x, y) => say({ touch: [[pointer, doing, x, y, performance.now()]], stamp: ++stamp }),
+  touch: (pointer, doing, x, y) => send({ touch: [[pointer, doing, x, y, performance.now()]], stamp: ++stamp }),
   changed: whereKeysGo,
 });
 
@@ -162,7 +162,7 @@ let held = false;
 function hold(down) {
   if (held === down) return;
   held = down;
-  say({ button: held });
+  send({ button: held });
 }
 
 $("user").addEventListener("pointerdown", (event) => {
@@ -175,15 +175,15 @@ $("user").addEventListener("keydown", (event) => {
 });
 $("user").addEventListener("keyup", () => hold($("hold").checked));
 $("hold").addEventListener("change", () => hold($("hold").checked));
-$("reset").addEventListener("click", () => say({ reset: true }));
+$("reset").addEventListener("click", () => send({ reset: true }));
 $("erase").addEventListener("click", () => {
-  if (confirm("Remove all drawings and files of this board?")) say({ erase: true });
+  if (confirm("Remove all drawings and files of this board?")) send({ erase: true });
 });
 
 // ---- the console ----
 
 function type(text) {
-  for (const keys of text.match(/[^]{1,4096}/gu) || []) say({ keys }); // a message has a limit
+  for (const keys of text.match(/[^]{1,4096}/gu) || []) send({ keys }); // a message has a limit
 }
 
 // While the page itself reads or writes the board's files, nobody else types.
@@ -227,4 +227,4 @@ function tell() {
 }
 
 window.board = { latencies, percentile, terminal, files, controls, drawnAt: 0 }; // for tests
-const board = connect({ open, hear, draw, away });
+const board = connect({ open, receive, draw, away });

@@ -86,8 +86,8 @@ export class FilesPanel {
   }
 
   // What the board of the page says.
-  hear(text) {
-    this.repl?.hear(text);
+  receive(text) {
+    this.repl?.receive(text);
   }
 
   gone() {
@@ -231,7 +231,7 @@ async function onPort(port, files, say) {
     for (;;) {
       const { value, done } = await reader.read();
       if (done) return;
-      repl.hear(decoder.decode(value, { stream: true }));
+      repl.receive(decoder.decode(value, { stream: true }));
     }
   })().catch((error) => repl.fail(`The board is gone (${error.message}).`));
   try {

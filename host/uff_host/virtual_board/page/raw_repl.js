@@ -10,13 +10,13 @@ export class BoardError extends Error {}
 export class RawRepl {
   constructor(send) {
     this.send = send;
-    this.heard = "";
+    this.received = "";
     this.wake = () => {};
   }
 
   // What the board says.
-  hear(text) {
-    this.heard += text;
+  receive(text) {
+    this.received += text;
     this.wake();
   }
 
@@ -28,12 +28,12 @@ export class RawRepl {
 
   // Stops what runs, and is in the raw REPL then.
   async enter() {
-    this.heard = "";
+    this.received = "";
     this.failed = null;
     this.send("\x03");
     await this.until(">>> ", AGAIN_MS).catch(() => {}); // none comes where it is in the raw REPL already
     for (let attempt = 0; ; attempt++) {
-      this.heard = "";
+      this.received = "";
       this.send(attempt ? "\r\x03\x03\r\x01" : "\x01");
       try {
         return await this.until("CTRL-B to exit\r\n>", AGAIN_MS);
@@ -62,7 +62,7 @@ export class RawRepl {
   // Back to the prompt; with `restart` the board starts anew from there.
   async leave(restart) {
     if (this.failed) return;
-    this.heard = "";
+    this.received = "";
     this.send("\x02");
     await this.until(">>> ");
     if (!restart) return;
@@ -74,14 +74,14 @@ export class RawRepl {
   async until(mark, patience = SILENCE_MS) {
     for (;;) {
       if (this.failed) throw this.failed;
-      if (this.heard.includes(LIFE)) throw this.failed = new BoardError("The board was reset meanwhile.");
-      const at = this.heard.indexOf(mark);
+      if (this.received.includes(LIFE)) throw this.failed = new BoardError("The board was reset meanwhile.");
+      const at = this.received.indexOf(mark);
       if (at >= 0) {
-        const found = this.heard.slice(0, at);
-        this.heard = this.heard.slice(at + mark.length);
+        const found = this.received.slice(0, at);
+        this.received = this.received.slice(at + mark.length);
         return found;
       }
-      const had = this.heard.length;
+      const had = this.received.length;
       await new Promise((resolve) => {
         const late = setTimeout(resolve, patience);
         this.wake = () => {
@@ -89,7 +89,7 @@ export class RawRepl {
           resolve();
         };
       });
-      if (this.heard.length === had && !this.failed) throw new BoardError("The board's REPL does not answer.");
+      if (this.received.length === had && !this.failed) throw new BoardError("The board's REPL does not answer.");
     }
   }
 }

@@ -1,13 +1,13 @@
 // The way to the board of `uff board`: a WebSocket to its server (server.py). A page that carries its board with it has
 // another file of this name and the same face:
 //
-//   connect(page) -> { say(message) }   begins; what is said while there is no connection is lost
+//   connect(page) -> { send(message) }   begins; what is sent while there is no connection is lost
 //   page.open()             a connection, at the start and each time it has come back
-//   page.hear(message)      an object: hello, console, leds, button or numbers
+//   page.receive(message)   an object: hello, console, leds, button or numbers
 //   page.draw(buffer)       a frame, an ArrayBuffer; both are laid out as server.py says
 //   page.away(sentence)     there is no connection, and why
 //
-// What a page says are the messages of messages.py.
+// What a page sends are the messages of messages.py.
 export function connect(page) {
   let socket = null;
   let patience = 250; // ms until the next try
@@ -20,7 +20,7 @@ export function connect(page) {
       page.open();
     };
     socket.onmessage = (event) => {
-      if (typeof event.data === "string") page.hear(JSON.parse(event.data));
+      if (typeof event.data === "string") page.receive(JSON.parse(event.data));
       else page.draw(event.data);
     };
     socket.onclose = (event) => {
@@ -34,7 +34,7 @@ export function connect(page) {
 
   open();
   return {
-    say(message) {
+    send(message) {
       if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
     },
   };

@@ -1,8 +1,8 @@
-"""The gate before the page's HTTP server: who knocks gets in, says what it wants, and goes.
+"""The limit of connections to the page's HTTP server, in number and in time.
 
 A connection is one exchange: it becomes a page's socket, or it is cut after a while, whatever it
-does or leaves undone. Of those that have not become a page's only so many are kept, the youngest:
-who opens a thousand and says nothing shuts himself out, not the page that comes next.
+does or leaves undone. Of those that have not become a page's only so many are kept, the newest:
+a client that opens a thousand and sends nothing shuts out itself, not the page that comes next.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ EXCHANGE_S = 20.0  # for a connection to say what it wants and to get it
 CONNECTIONS = 64  # that are not a page's
 
 
-class Gate:
+class ConnectionLimit:
     """Counts connections and cuts them. Its protocol() is what loop.create_server() asks for."""
 
     def __init__(self, inner: Callable[[], asyncio.Protocol]) -> None:
-        """inner: makes the protocol of a connection that has got in."""
+        """inner: makes the protocol of a connection."""
         self._inner = inner
-        self._strangers: dict[asyncio.BaseTransport, _Connection] = {}  # the oldest first
+        self._waiting: dict[asyncio.BaseTransport, _Connection] = {}  # the oldest first
 
     def protocol(self) -> asyncio.Protocol:
         """For a new connection."""
@@ -28,25 +28,25 @@ class Gate:
 
     def admit(self, transport: asyncio.BaseTransport | None) -> None:
         """This one is a page's from now on: it may stay."""
-        if transport in self._strangers:
-            self._strangers.pop(transport).stays()
+        if transport in self._waiting:
+            self._waiting.pop(transport).keep()
 
-    def came(self, transport: asyncio.BaseTransport, connection: _Connection) -> None:
+    def opened(self, transport: asyncio.BaseTransport, connection: _Connection) -> None:
         """A new one; one too many cuts the oldest."""
-        self._strangers[transport] = connection
-        if len(self._strangers) > CONNECTIONS:
-            next(iter(self._strangers.values())).cut()
+        self._waiting[transport] = connection
+        if len(self._waiting) > CONNECTIONS:
+            next(iter(self._waiting.values())).cut()
 
-    def went(self, transport: asyncio.BaseTransport) -> None:
+    def closed(self, transport: asyncio.BaseTransport) -> None:
         """It is closed."""
-        self._strangers.pop(transport, None)
+        self._waiting.pop(transport, None)
 
 
 class _Connection(asyncio.Protocol):
-    """Passes all on to the protocol within, and is in time."""
+    """Passes all on to the inner protocol, until its time is over."""
 
-    def __init__(self, gate: Gate, inner: asyncio.Protocol) -> None:
-        self._gate, self._inner = gate, inner
+    def __init__(self, limit: ConnectionLimit, inner: asyncio.Protocol) -> None:
+        self._limit, self._inner = limit, inner
         self._transport: asyncio.Transport | None = None
         self._deadline: asyncio.TimerHandle | None = None
 
@@ -54,22 +54,22 @@ class _Connection(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         self._deadline = asyncio.get_running_loop().call_later(EXCHANGE_S, self.cut)
-        self._gate.came(transport, self)
+        self._limit.opened(transport, self)
         self._inner.connection_made(transport)
 
-    def stays(self) -> None:
+    def keep(self) -> None:
         if self._deadline:
             self._deadline.cancel()
 
     def cut(self) -> None:
         if self._transport:
-            self._gate.went(self._transport)
+            self._limit.closed(self._transport)
             self._transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.stays()
+        self.keep()
         if self._transport:
-            self._gate.went(self._transport)
+            self._limit.closed(self._transport)
         self._inner.connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
