@@ -983,22 +983,22 @@ def test_quantise_keeps_to_its_limit_and_takes_zeros(cores: Cores) -> None:
 def retrained_without(
     f: np.ndarray,
     labels: np.ndarray,
-    told: np.ndarray,
+    class_targets: np.ndarray,
     s: float,
     ridge: float,
     out: int | None,
 ) -> np.ndarray:
     """Outputs (neuron, label) for image `out` (or for all images) of the class layer trained on
     all positive and negative data of the other images, each datum built with its label: no
-    Schur complement, no leverage, no update. told (k): the targets of positive data.
+    Schur complement, no leverage, no update. class_targets (k): the targets of positive data.
     """
-    k = len(told)
+    k = len(class_targets)
     rows, targets = [], []
     for i, x in enumerate(f):
         for label in range(k):
             if i != out:
                 rows.append(np.concatenate([x, s * np.eye(k)[label]]))
-                targets.append(np.eye(k)[label] * told[label] * (label == labels[i]))
+                targets.append(np.eye(k)[label] * class_targets[label] * (label == labels[i]))
     z, y = np.array(rows), np.array(targets)
     weights = np.linalg.solve(z.T @ z + ridge * np.eye(z.shape[1]), z.T @ y)
     tests = [f[out]] if out is not None else list(f)
@@ -1020,14 +1020,14 @@ def test_leave_one_out_is_retraining_without_the_image(
 ) -> None:
     s = 0.5
     labels = (np.arange(n) % k).astype(np.uint8)
-    told, more, without = np.ones(k), None, [np.ones(k)] * n
+    class_targets, more, without = np.ones(k), None, [np.ones(k)] * n
     if balanced:  # classes of unequal size count the same
         labels[labels == 0] = np.where(rng.random((labels == 0).sum()) < 0.5, 0, 1)
         labels[:2] = 0
         counts = np.bincount(labels, minlength=k)
-        told = n / k / counts
+        class_targets = n / k / counts
         without = [n / k / (counts - (np.arange(k) == label)) for label in labels]
-        more = np.stack([told, counts / (counts - 1)]).astype(F32)
+        more = np.stack([class_targets, counts / (counts - 1)]).astype(F32)
     f = encoded(rng, n, m)
     shift = rng.integers(0, 600, (k, m))  # classes apart, but not wholly
     f = (f + shift[labels]).astype(np.int32)
@@ -1046,9 +1046,9 @@ def test_leave_one_out_is_retraining_without_the_image(
         cores, gram_f, m, scale=k / UNIT**2, diagonal=lambda_abs, rank1=-g * k, v=total
     )
     assert error == OK
-    w = solve(cores, chol, m, (targets[6] * told).astype(F32))
+    w = solve(cores, chol, m, (targets[6] * class_targets).astype(F32))
     dots = cores.call("total_dot", total, w, m, k, blank(k, F32))[4]
-    v = g * (np.diag(told * sums[7]) - dots.astype(float)[:, None])
+    v = g * (np.diag(class_targets * sums[7]) - dots.astype(float)[:, None])
     _, w_q, exponent = quantise(cores, w, 28 - 9 - math.frexp(np.abs(v).max())[1])
     v_q = half_away(np.ldexp(v, exponent + 9)).astype(np.int32)
     leverage = cores.call("leverage", chol, m, f, n, total, g, blank(n, F32), panel(m))[6]
@@ -1061,7 +1061,7 @@ def test_leave_one_out_is_retraining_without_the_image(
 
     # The same from nothing but data.
     x = f / UNIT
-    retrained = retrained_without(x, labels, told, s, lambda_abs, None)
+    retrained = retrained_without(x, labels, class_targets, s, lambda_abs, None)
     z = (f.astype(np.int64) @ w_q.T.astype(np.int64))[:, :, None] + v_q
     # Integer weights are off by 1/2 each (w of f in steps, v); float32 costs u times the
     # condition, four times at most here.
@@ -1073,7 +1073,7 @@ def test_leave_one_out_is_retraining_without_the_image(
         [retrained_without(x, labels, without[i], s, lambda_abs, i)[0] for i in range(n)]
     )
     target = np.zeros((n, k, k))
-    target[np.arange(n), labels, labels] = told[labels]
+    target[np.arange(n), labels, labels] = class_targets[labels]
     residual = np.sum((target - exact) ** 2, (1, 2))
     goodness = np.sum(np.maximum(exact, 0) ** 2, 1)
     right = goodness[np.arange(n), labels]

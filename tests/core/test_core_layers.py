@@ -583,21 +583,21 @@ def test_blocks_of_the_inverse_are_those_of_the_inverse(
 def outputs_without(
     kernel: np.ndarray,
     labels: np.ndarray,
-    told: np.ndarray,
+    class_targets: np.ndarray,
     s: float,
     ridge: float,
     out: list[int],
 ) -> np.ndarray:
     """Outputs (neuron, label) for the first image of `out` by kernel ridge regression on all
     positive and negative data of the other images, each datum with its label: the kernel of two
-    data is kernel[i, j] + s^2 [labels equal]. told (k): the targets of positive data.
+    data is kernel[i, j] + s^2 [labels equal]. class_targets (k): the targets of positive data.
     """
-    k = len(told)
+    k = len(class_targets)
     kept = [i for i in range(len(labels)) if i not in out]
     whole = np.kron(kernel[np.ix_(kept, kept)], np.ones((k, k)))
     whole += s * s * np.kron(np.ones((len(kept), len(kept))), np.eye(k))
     target = np.zeros((len(kept), k, k))  # image, label, neuron
-    target[np.arange(len(kept)), labels[kept], labels[kept]] = told[labels[kept]]
+    target[np.arange(len(kept)), labels[kept], labels[kept]] = class_targets[labels[kept]]
     weights = np.linalg.solve(whole + ridge * np.eye(len(whole)), target.reshape(-1, k))
     test = np.kron(kernel[np.ix_(out[:1], kept)], np.ones((k, k)))
     test += s * s * np.kron(np.ones((1, len(kept))), np.eye(k))
@@ -617,17 +617,17 @@ def test_leaving_a_group_out_is_retraining_without_it(
     f = np.round(UNIT * f / np.linalg.norm(f, axis=1, keepdims=True))
     kernel = ((1 + np.minimum(f @ f.T / ONE, 1)) / 2) ** 4
     counts = np.bincount(labels, minlength=k)
-    told = n / k / counts
+    class_targets = n / k / counts
     system = kernel + s * s / k + ridge / k * np.eye(n)
-    targets = (np.arange(k) == labels[:, None]) * told / k
+    targets = (np.arange(k) == labels[:, None]) * class_targets / k
     _, _, chol = factor(cores, packed(system).astype(F32), n)
     alpha = np.linalg.solve(system, targets)
     left = counts[:, None] - r * np.eye(k, dtype=int)  # [neuron, class of the group]
-    across = s * s * told[:, None] * np.stack([counts, np.diag(left)], 1)
+    across = s * s * class_targets[:, None] * np.stack([counts, np.diag(left)], 1)
     across /= s * s * (n - r) + ridge
     # n / k stays what it was: a class is told more where fewer of it are left.
     gains = counts / np.maximum(np.diag(left), 1)
-    numbers = np.concatenate([told, gains, across[:, 0], across[:, 1]]).astype(F32)
+    numbers = np.concatenate([class_targets, gains, across[:, 0], across[:, 1]]).astype(F32)
     seen = []
     step = 16 // r * r  # as many groups as fill a panel
     for begin in range(0, n, step):
@@ -654,11 +654,11 @@ def test_leaving_a_group_out_is_retraining_without_it(
             first = begin + group * r
             label = int(labels[first])
             gain = gains[label]
-            told_now = told * np.where(np.arange(k) == label, gain, 1)
+            class_targets_now = class_targets * np.where(np.arange(k) == label, gain, 1)
             out = list(range(first, first + r))
-            exact = outputs_without(kernel, labels, told_now, s, ridge, out)
+            exact = outputs_without(kernel, labels, class_targets_now, s, ridge, out)
             target = np.zeros((k, k))
-            target[label, label] = told[label]
+            target[label, label] = class_targets[label]
             goodness = np.sum(np.maximum(exact, 0) ** 2, 0)
             margin = goodness[label] - np.delete(goodness, label).max()
             error = 4 * U * np.linalg.cond(system) * gain  # of an output of size 1

@@ -229,8 +229,8 @@ def test_the_verdicts_of_predict_py_are_those_on_the_screen(unix, layout, tmp_pa
 
 def test_the_command_compares_what_was_recognised_and_brings_the_files(tmp_path, capsys):
     path = tmp_path / "two.ufft"
-    told = ["lesson", str(path), "--characters", "12", "--examples", "4", "--ask", "3"]
-    assert main.main(told) == 0
+    arguments = ["lesson", str(path), "--characters", "12", "--examples", "4", "--ask", "3"]
+    assert main.main(arguments) == 0
     kept, model = tmp_path / "two.uffs", tmp_path / "two.uffm"
     assert main.main(["replay", str(path), "--samples", str(kept), "--model", str(model)]) == 0
     assert "of 6 unseen drawings right" in capsys.readouterr().out

@@ -121,8 +121,8 @@ def test_the_package_has_the_names_of_the_library() -> None:
 
 @pytest.mark.parametrize("module", [name for name in MODULES if name != "__init__"])
 def test_names_and_signatures_are_those_of_the_module(module: str) -> None:
-    told, real = members(stub(module).body), members(source(module).body)
-    for name, node in told.items():
+    declared, real = members(stub(module).body), members(source(module).body)
+    for name, node in declared.items():
         if only_for_types(node) or (module, name) in TYPES:
             continue
         assert name in real, f"{module}.pyi: {name} is no name of {module}.py"
@@ -138,7 +138,7 @@ def test_names_and_signatures_are_those_of_the_module(module: str) -> None:
     missing = {
         name
         for name, node in real.items()
-        if is_public(name) and isinstance(node, ast.ClassDef | Function) and name not in told
+        if is_public(name) and isinstance(node, ast.ClassDef | Function) and name not in declared
     }
     assert not missing
 
@@ -147,10 +147,10 @@ TYPES = {("embed", "WritableBuffer"), ("embed", "Image")}  # aliases of types
 SUPPLIED = {"__iter__"}  # by __getitem__, as MicroPython iterates
 
 
-def compare(where: str, told: ast.ClassDef, real: ast.ClassDef) -> None:
-    bases = [ast.unparse(each) for each in told.bases]
+def compare(where: str, declared: ast.ClassDef, real: ast.ClassDef) -> None:
+    bases = [ast.unparse(each) for each in declared.bases]
     assert bases == [ast.unparse(each) for each in real.bases], where
-    names, others = members(told.body), members(real.body)
+    names, others = members(declared.body), members(real.body)
     for name, node in names.items():
         here = f"{where}.{name}"
         if isinstance(node, ast.AnnAssign):
@@ -307,8 +307,8 @@ def examples() -> Iterator[tuple[str, str]]:
         elif block.mark == "tested by: session":
             sessions.setdefault(block.page, []).append(block)
     for page, parts in sessions.items():
-        told = [statement for block in parts for statement, _ in statements(block)]
-        yield page.name, "\n".join(told) + "\n"
+        lines = [statement for block in parts for statement, _ in statements(block)]
+        yield page.name, "\n".join(lines) + "\n"
     doc = ast.get_docstring(source("__init__")) or ""
     indented = re.search(r"\n\n((?:    .*\n)+)", doc)
     assert indented

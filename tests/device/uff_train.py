@@ -145,10 +145,10 @@ def brute_force(samples, options, ridge_lambda):
         labels[i] = network.predict(samples[i]).label
         z = outputs(network, network.class_inputs(samples[i]))
         y = samples.labels[i]
-        told = n / (k * sum(1 for label in samples.labels if label == y))
+        target = n / (k * sum(1 for label in samples.labels if label == y))
         errors.append(
             sum(
-                (z[c][label] * n / (n - 1) - (told if c == label == y else 0)) ** 2
+                (z[c][label] * n / (n - 1) - (target if c == label == y else 0)) ** 2
                 for c in range(k)
                 for label in range(k)
             )

@@ -59,17 +59,17 @@ def _run(campaign: Campaign, asked: argparse.Namespace) -> None:
     """Batches until the time is over, the number reached or enough found."""
     begin = shown = time.monotonic()
     every = 1 if sys.stdout.isatty() else 30
-    told = 0
+    printed = 0
     for _ in campaign.batches():
         now = time.monotonic()
         if asked.cases:
             done = campaign.executions / asked.cases
         else:
             done = (now - begin) / (60 * asked.minutes)
-        for finding in campaign.findings[told:]:
+        for finding in campaign.findings[printed:]:
             print(f"\n{finding.path}: {finding.sentence[:2000]}")
             print(f"  again: make fuzz REPEAT={finding.path}", flush=True)
-        told = len(campaign.findings)
+        printed = len(campaign.findings)
         if done >= 1 or campaign.over:
             return
         if now - shown >= every:

@@ -637,10 +637,10 @@ def leave_one_out(v: Values) -> Want:
     if not goodness_fits(f, w, weights):
         return Want("OverflowError")
     z = (f.astype(np.int64) @ w.astype(np.int64).T)[:, :, None] + weights
-    told = v["targets"].astype(float) if v.get("targets") is not None else np.ones(2 * k)
+    class_targets = v["targets"].astype(float) if v.get("targets") is not None else np.ones(2 * k)
     target, gain = np.zeros((n, k, k)), np.ones((n, k, 1))
-    target[np.arange(n), labels, labels] = told[labels]
-    gain[np.arange(n), labels, 0] = told[k + labels]
+    target[np.arange(n), labels, labels] = class_targets[labels]
+    gain[np.arange(n), labels, 0] = class_targets[k + labels]
     r = target - z * unit
     slack = offset + factor * leverage
     sure = slack > 0.05 * keep  # else rounding is magnified: not checked here

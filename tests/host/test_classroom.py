@@ -22,7 +22,7 @@ NAMES = ("ring", "cross", "triangle")
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory, run_device, micropython):
+def classroom(tmp_path_factory, run_device, micropython):
     """The folder after the story, and what each of its commands printed."""
     folder = tmp_path_factory.mktemp("class")
     on_board, on_host, merging = STORY
@@ -60,28 +60,28 @@ def of(printed: dict[str, str], start: str) -> str:
     return next(text for words, text in printed.items() if words.startswith(start))
 
 
-def test_all_three_know_all_three_classes(told):
-    _, printed = told
+def test_all_three_know_all_three_classes(classroom):
+    _, printed = classroom
     said = re.search(r"(\d+) of 60 right", of(printed, "evaluate"))
     page = re.search(r"(\d+) of 60 right", STORY[1].text)
     assert said and page and said[1] == page[1]
 
 
-def test_a_board_merges_to_the_bytes_of_the_host(told):
-    folder, printed = told
+def test_a_board_merges_to_the_bytes_of_the_host(classroom):
+    folder, printed = classroom
     assert (folder / "ring" / "class.uffm").read_bytes() == (folder / "class.uffm").read_bytes()
     assert printed["board"] == "<IncrementalClassifier uff1, 90 images 28x28, 3 classes>\n"
 
 
-def test_the_receipt_names_three_parts_and_the_proof_holds(told):
-    _, printed = told
+def test_the_receipt_names_three_parts_and_the_proof_holds(classroom):
+    _, printed = classroom
     assert of(printed, "receipt").count("\npart ") == 3
     assert re.search(r"All \d+ checks passed", of(printed, "verify"))
 
 
-def test_no_file_of_a_board_holds_an_image(told):
+def test_no_file_of_a_board_holds_an_image(classroom):
     """Not as it was drawn, and not as the class layer sees it."""
-    folder, _ = told
+    folder, _ = classroom
     for name in NAMES:
         data = (folder / f"{name}.uffm").read_bytes()
         for image in shapes.images(name, 30, 0):

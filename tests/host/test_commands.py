@@ -150,13 +150,13 @@ def test_json_and_csv_and_a_picture_hold_the_matrix(place, capsys):
     kept = ["--json", "e.json", "--csv", "e.csv", "--plot", "e.png", "--predictions", "p.bin"]
     assert uff("evaluate", "model.uffm", "test.uffs", *kept) == 0
     assert capsys.readouterr().out.splitlines()[-4:] == ["p.bin", "e.json", "e.csv", "e.png"]
-    told = json.loads(Path("e.json").read_text())
-    assert (told["model"], told["samples"], told["on"]) == ("model.uffm", "test.uffs", "unix")
-    assert [c["name"] for c in told["classes"]] == ["ring", "cross", "triangle"]
-    matrix = np.array(told["confusion"])
+    found = json.loads(Path("e.json").read_text())
+    assert (found["model"], found["samples"], found["on"]) == ("model.uffm", "test.uffs", "unix")
+    assert [c["name"] for c in found["classes"]] == ["ring", "cross", "triangle"]
+    matrix = np.array(found["confusion"])
     assert (
         (matrix.sum(), np.trace(matrix))
-        == (told["images"], told["correct"])
+        == (found["images"], found["correct"])
         == (30, matrix.trace())
     )
     head, *rows = csv.reader(io.StringIO(Path("e.csv").read_text()))
@@ -212,21 +212,21 @@ def drawn(place) -> list[str]:
 
 def test_pictures_are_predicted_as_the_reference_does(place, drawn, capsys):
     assert uff("predict", "model.uffm", *drawn, "--json") == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["classes"] == ["ring", "cross", "triangle"]
+    found = json.loads(capsys.readouterr().out)
+    assert found["classes"] == ["ring", "cross", "triangle"]
     model = read_model(Path("model.uffm"))
     opened = [np.asarray(Image.open(name).convert("L").resize((28, 28), Image.Resampling.BOX))
               for name in drawn]  # fmt: skip
     good = reference.infer(model, np.stack(opened))
     unit = 2.0 ** (-2 * (model.arrays[b"V2  "].exponent))
-    for name, one, goodness in zip(drawn, told["predictions"], good, strict=True):
+    for name, one, goodness in zip(drawn, found["predictions"], good, strict=True):
         best, next_ = sorted(goodness)[-1], sorted(goodness)[-2]
         assert one["image"] == name
         assert one["index"] == int(goodness.argmax())
-        assert one["label"] == told["classes"][one["index"]]
+        assert one["label"] == found["classes"][one["index"]]
         assert one["goodness"] == [g * unit for g in goodness]
         assert one["margin"] == (best - next_) * unit
-    assert [one["label"] for one in told["predictions"]] == ["ring", "cross", "triangle"]
+    assert [one["label"] for one in found["predictions"]] == ["ring", "cross", "triangle"]
 
 
 def test_dark_ink_on_paper_is_inverted(place, drawn, capsys):

@@ -175,8 +175,8 @@ def test_every_network_has_an_estimate_of_every_stage(network: str, copies: int)
 
 
 def test_json_holds_the_keys_of_every_training_and_a_pair_of_milliseconds() -> None:
-    (told,) = json.loads(cost.as_json([cost.from_result(RESULT)]))
-    assert list(told) == [
+    (record,) = json.loads(cost.as_json([cost.from_result(RESULT)]))
+    assert list(record) == [
         "network",
         "classes",
         "images",
@@ -187,9 +187,9 @@ def test_json_holds_the_keys_of_every_training_and_a_pair_of_milliseconds() -> N
         "estimate_ms",
         "copies",
     ]
-    assert told["images"] == 100
-    assert set(told["stages"][0]) == {"name", "instructions", "macs"}
-    lower, upper = told["estimate_ms"]
+    assert record["images"] == 100
+    assert set(record["stages"][0]) == {"name", "instructions", "macs"}
+    lower, upper = record["estimate_ms"]
     assert 0 < lower < upper
 
 

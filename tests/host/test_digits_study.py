@@ -127,14 +127,14 @@ def test_leave_one_out_is_training_again(balanced, corrected, n, m):
         rest = np.arange(n) != i
         without = LinearProblem(f[rest], labels[rest], k, s, balanced=balanced)
         layer = without.solve(lambda2 * n / (n - 1))  # the same absolute lambda
-        told = np.ones(k)
+        targets = np.ones(k)
         if balanced:
-            told *= n / (n - 1)  # the same mean number of images a class
+            targets *= n / (n - 1)  # the same mean number of images a class
             if not corrected:
                 of = labels[i]
-                told[of] *= (problem.counts[of] - 1) / problem.counts[of]
+                targets[of] *= (problem.counts[of] - 1) / problem.counts[of]
         z = (layer.w @ (f[i] / 512))[:, None] + layer.v
-        wanted = (np.maximum(z * told[:, None], 0) ** 2).sum(axis=0)
+        wanted = (np.maximum(z * targets[:, None], 0) ** 2).sum(axis=0)
         assert np.allclose(found.goodness[i], wanted, atol=1e-9)
 
 
@@ -205,13 +205,13 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Classes:
 
 def test_a_study_has_a_figure_for_each_draw_and_writer(small):
     asked: list[tuple[int, int]] = []
-    told: list[Progress] = []
+    steps: list[Progress] = []
 
     def people(number: int, each: int) -> Samples:
         asked.append((number, each))
         return shapes.samples(each, number)
 
-    found = study.study(small, people, 2, told.append)
+    found = study.study(small, people, 2, steps.append)
     assert asked == [(1, 6)]
     assert len(found.balance) == 2
     for of in (found.left_out, found.ridges):
@@ -219,8 +219,8 @@ def test_a_study_has_a_figure_for_each_draw_and_writer(small):
     assert {n: len(figures) for n, figures in found.writer_ridges.items()} == {3: 1}
     assert list(found.ridges[3][1]) == [0.003, 0.015]
     assert found.ridges[3][1][0.015] == found.left_out[3][1].test
-    assert [step.done for step in told] == sorted(step.done for step in told)
-    assert told[-1].done == 1
+    assert [step.done for step in steps] == sorted(step.done for step in steps)
+    assert steps[-1].done == 1
 
 
 def test_a_table_shows_all_figures(small):

@@ -56,7 +56,7 @@ def test_the_arrays_of_scikit_learn_are_read(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("values", "white", "brightest", "told"),
+    ("values", "white", "brightest", "wanted"),
     [
         ([0.0, 0.5, 1.0], None, [0, 128, 255], "0 to 1 "),
         ([0, 1, 1], None, [0, 255, 255], "0 to 1 "),
@@ -69,11 +69,11 @@ def test_the_arrays_of_scikit_learn_are_read(tmp_path):
         ([False, True, True], None, [0, 255, 255], ""),
     ],
 )
-def test_pixels_of_every_range_are_scaled_and_it_is_told(values, white, brightest, told):
+def test_pixels_of_every_range_are_scaled_and_it_is_noted(values, white, brightest, wanted):
     found, notes = pixels.as_bytes(np.array([[values]]), "x", white)
     assert found.ravel().tolist() == brightest
-    assert any(told in note for note in notes) == bool(told)
-    assert len(notes) == bool(told)
+    assert any(wanted in note for note in notes) == bool(wanted)
+    assert len(notes) == bool(wanted)
 
 
 def test_a_pixel_brighter_than_white_is_a_sentence():

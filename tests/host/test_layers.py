@@ -162,12 +162,12 @@ def test_statistics_are_those_of_twelve_places_drawn_from_the_image_itself():
 def test_a_filter_tells_two_patches_of_one_place_apart():
     x = patch.encode(some_images(6))
     x[5] = x[4]  # no place tells these apart
-    told = patch.differences(x, [0, 2, 4], [1, 3, 5], seed=7)
-    for row, (a, b) in zip(told, ((0, 1), (2, 3)), strict=False):
+    differences = patch.differences(x, [0, 2, 4], [1, 3, 5], seed=7)
+    for row, (a, b) in zip(differences, ((0, 1), (2, 3)), strict=False):
         everywhere = (patch.patches(x[a : a + 1])[0] - patch.patches(x[b : b + 1])[0]) / 512
         assert (row == everywhere).all(axis=1).any()
-    assert not told[2].any()
-    assert not np.array_equal(told, patch.differences(x, [0, 2, 4], [1, 3, 5], seed=8))
+    assert not differences[2].any()
+    assert not np.array_equal(differences, patch.differences(x, [0, 2, 4], [1, 3, 5], seed=8))
 
 
 def test_a_place_where_patches_are_equal_is_passed_over():
@@ -188,22 +188,22 @@ def test_filters_solve_their_system_and_answer_with_mean_0_and_variance_1(ridge)
     images = some_images(40, 12, 12)
     x = patch.encode(images)
     seen = patch.statistics(x)
-    told = patch.told(x, Task(np.arange(40) % 2, 2, 8, ridge, 0, "auto"))
-    filters = patch.solve(seen, told, ridge)
+    targets = patch.told(x, Task(np.arange(40) % 2, 2, 8, ridge, 0, "auto"))
+    filters = patch.solve(seen, targets, ridge)
     covariance = seen.gram / 2**18 / seen.count - np.outer(seen.mean, seen.mean)
     assert np.allclose(np.einsum("ji,ik,jk->j", filters.w, covariance, filters.w), 1)
     assert np.allclose(filters.bias, filters.w @ seen.mean)
     back = filters.w @ (covariance + ridge * np.trace(covariance) / 36 * np.eye(36))
-    for row, wanted in zip(back, told, strict=True):
+    for row, wanted in zip(back, targets, strict=True):
         scale = (row @ wanted) / (wanted @ wanted)
         assert scale > 0 and np.allclose(row, scale * wanted)
 
 
 def test_filters_use_the_integers_they_have():
     seen = patch.statistics(patch.encode(some_images(30, 12, 12)))
-    told = np.random.default_rng(0).normal(size=(4, 36))
-    told[1] = 0
-    filters = patch.solve(seen, told, 0.6)
+    targets = np.random.default_rng(0).normal(size=(4, 36))
+    targets[1] = 0
+    filters = patch.solve(seen, targets, 0.6)
     assert not filters.w[1].any() and filters.bias[1] == 0
     e = math.floor(patch.room_of(filters))
     longest = math.sqrt((filters.w**2).sum(axis=1).max())
@@ -301,10 +301,10 @@ def full_kernel(f, g, k, strength):
 def full_kernel_outputs(f, y, k, strength, ridge, rows, asked):
     """Outputs (len(asked), neuron, label) of kernel ridge regression on all positive and negative
     data of f, by the plain dual solution. rows: how many rows the targets count."""
-    told = rows / (k * np.bincount(y, minlength=k))
+    class_targets = rows / (k * np.bincount(y, minlength=k))
     targets = np.zeros((len(f) * k, k))
     for i, label in enumerate(y):
-        targets[i * k + label, label] = told[label]
+        targets[i * k + label, label] = class_targets[label]
     system = full_kernel(f, f, k, strength) + ridge * k * np.eye(len(f) * k)
     solution = np.linalg.solve(system, targets)
     outputs = full_kernel(asked, f, k, strength) @ solution
@@ -393,7 +393,7 @@ def test_an_output_too_large_for_exact_squares_is_refused():
 
 def full_linear_outputs(f, y, k, strength, ridge_abs, rows, asked):
     """As full_kernel_outputs(), for the linear layer; ridge_abs: lambda in absolute terms."""
-    told = rows / (k * np.bincount(y, minlength=k))
+    class_targets = rows / (k * np.bincount(y, minlength=k))
 
     def data(f):
         labels = np.tile(np.eye(k), (len(f), 1))
@@ -401,7 +401,7 @@ def full_linear_outputs(f, y, k, strength, ridge_abs, rows, asked):
 
     x, targets = data(f), np.zeros((len(f) * k, k))
     for i, label in enumerate(y):
-        targets[i * k + label, label] = told[label]
+        targets[i * k + label, label] = class_targets[label]
     system = x.T @ x + ridge_abs * np.eye(x.shape[1])
     outputs = data(asked) @ np.linalg.solve(system, x.T @ targets)
     return outputs.reshape(len(asked), k, k).transpose(0, 2, 1)

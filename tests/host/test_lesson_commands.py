@@ -32,8 +32,8 @@ from uff_host.targets.unix import UnixTarget
 def made(tmp_path: Path) -> Path:
     """A short lesson and what was asked in it."""
     path = tmp_path / "x.ufft"
-    told = ["lesson", str(path), "--characters", "12", "--examples", "3", "--ask", "2"]
-    assert main.main(told) == 0
+    words = ["lesson", str(path), "--characters", "12", "--examples", "3", "--ask", "2"]
+    assert main.main(words) == 0
     return path
 
 
@@ -58,11 +58,11 @@ def test_any_session_that_can_be_is_read_as_it_was_written(width, height, touche
 
 
 def test_the_same_writer_draws_the_same_lesson_and_another_writer_another(made, tmp_path):
-    told = ["lesson", "", "--characters", "12", "--examples", "3", "--ask", "2", "--writer", ""]
+    words = ["lesson", "", "--characters", "12", "--examples", "3", "--ask", "2", "--writer", ""]
     for writer, same in (("1", True), ("2", False)):
-        told[1], told[-1] = str(tmp_path / f"{writer}.ufft"), writer
-        assert main.main(told) == 0
-        assert (read_recording(Path(told[1])) == read_recording(made)) == same
+        words[1], words[-1] = str(tmp_path / f"{writer}.ufft"), writer
+        assert main.main(words) == 0
+        assert (read_recording(Path(words[1])) == read_recording(made)) == same
     kept = json.loads((tmp_path / "2.json").read_text())
     assert kept["asked"] == [0, 1, 0, 1]
     assert kept["names"] == ["1", "2"]
@@ -119,7 +119,7 @@ def test_a_replay_goes_on_from_given_samples(made, tmp_path):
     empty = tmp_path / "empty.ufft"
     write_recording(empty, TouchRecording(800, 480, []))
     assert main.main(["replay", str(made), "--samples", str(first)]) == 0
-    told = [
+    words = [
         "replay",
         str(tmp_path / "empty.ufft"),
         "--start",
@@ -127,16 +127,16 @@ def test_a_replay_goes_on_from_given_samples(made, tmp_path):
         "--samples",
         str(second),
     ]
-    assert main.main(told) == 0
+    assert main.main(words) == 0
     assert second.read_bytes() == first.read_bytes()
 
 
 def test_real_time_takes_the_person_s_time(tmp_path):
     reports = [Report(t, 0, min(t, 2), 10, 10) for t in (0, 600)]
     write_recording(tmp_path / "x.ufft", TouchRecording(800, 480, reports))
-    for told, slow in (([], False), (["--real-time"], True)):
+    for words, slow in (([], False), (["--real-time"], True)):
         kept = tmp_path / "report.json"
-        assert main.main(["replay", str(tmp_path / "x.ufft"), "--json", str(kept), *told]) == 0
+        assert main.main(["replay", str(tmp_path / "x.ufft"), "--json", str(kept), *words]) == 0
         assert (json.loads(kept.read_text())["seconds"] > 0.55) == slow
 
 

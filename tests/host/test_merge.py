@@ -109,8 +109,8 @@ def test_any_order_and_grouping_is_one_training_on_host_and_device(board, unix, 
         assert on_host(order, tmp_path / "m.uffm") == whole
     on_host([b, c], tmp_path / "bc.uffm")
     assert on_host([tmp_path / "bc.uffm", a], tmp_path / "m.uffm") == whole
-    told = receipts.read(tmp_path / "m.uffm.receipt")
-    assert len(told.parts) == 3 and told.model == exact.sha256(whole)
+    receipt = receipts.read(tmp_path / "m.uffm.receipt")
+    assert len(receipt.parts) == 3 and receipt.model == exact.sha256(whole)
     for path in (a, b, c):
         unix.put(path, path.name)
     unix.run("merge.py", {"parts": ["c.uffm", "a.uffm", "b.uffm"], "model": "m.uffm"})
@@ -177,8 +177,8 @@ def test_a_drawing_that_is_removed_was_never_there(board, tmp_path):
     write_samples(drawing, samples(NAMES[:3], ("bar", range(99, 100))))
     rest = tmp_path / "rest.uffm"
     assert on_host([tmp_path / "ab.uffm"], rest, "--remove", str(drawing)) == never
-    told = receipts.read(tmp_path / "rest.uffm.receipt")
-    assert [part.images for part in told.without] == [1] and len(told.parts) == 2
+    receipt = receipts.read(tmp_path / "rest.uffm.receipt")
+    assert [part.images for part in receipt.without] == [1] and len(receipt.parts) == 2
     proof = [str(a), str(tmp_path / "fewer.uffs"), str(rest), "--without", str(drawing)]
     assert main(["verify", *proof]) == 0
     seen = [str(a), str(tmp_path / "b.uffs"), str(tmp_path / "ab.uffm")]
@@ -280,11 +280,11 @@ def test_a_receipt_says_what_there_is_and_is_refused_beside_another_model(made, 
     on_host([a, b], out)
     capsys.readouterr()
     assert main(["receipt", str(out), "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["model"] == exact.sha256(out.read_bytes()) and told["layer1"] is None
-    assert [part["images"] for part in told["parts"]] in ([18, 15], [15, 18])
+    record = json.loads(capsys.readouterr().out)
+    assert record["model"] == exact.sha256(out.read_bytes()) and record["layer1"] is None
+    assert [part["images"] for part in record["parts"]] in ([18, 15], [15, 18])
     own = {read(path).sums.sha256() for path in (a, b)}
-    assert {part["sums"] for part in told["parts"]} == own
+    assert {part["sums"] for part in record["parts"]} == own
     assert main(["receipt", str(a)]) == 0
     assert "It was not merged" in capsys.readouterr().out
     receipts.place(a).write_text(receipts.place(out).read_text())

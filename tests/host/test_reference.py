@@ -127,12 +127,12 @@ def full_problem(f, y, k, strength, lambda2, images=None):
     Positive data of a class counts the less the more there is: images / (k n_c) is its target.
     """
     n, m = f.shape
-    told = (images or n) / (k * np.bincount(y, minlength=k))
+    class_targets = (images or n) / (k * np.bincount(y, minlength=k))
     rows, targets = [], []
     for i in range(n):
         for label in range(k):
             rows.append(np.concatenate([f[i] / 512, strength * np.eye(k)[label]]))
-            targets.append(np.eye(k)[label] * (label == y[i]) * told[label])
+            targets.append(np.eye(k)[label] * (label == y[i]) * class_targets[label])
     a, b = np.array(rows), np.array(targets)
     ridge = lambda2 * k * n * (1 + strength**2) / (m + k)
     return np.linalg.solve(a.T @ a + ridge * np.eye(m + k), a.T @ b)

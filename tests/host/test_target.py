@@ -102,7 +102,7 @@ def test_a_result_that_the_line_damaged_is_not_believed(tmp_path, changed):
 
 def test_what_a_target_says_of_its_files_names_those_of_the_host():
     known = {"test.uffs": Path("my/digits.uffs"), "model.uffm": Path("a\\1.uffm"), "x": None}
-    for said, told in (
+    for said, sentence in (
         ("test.uffs: no samples", "my/digits.uffs: no samples"),
         ("model.uffm and test.uffs.", "a\\1.uffm and my/digits.uffs."),
         ("model.uffm.new: the disk is full", "model.uffm.new: the disk is full"),
@@ -110,7 +110,7 @@ def test_what_a_target_says_of_its_files_names_those_of_the_host():
     ):
         with pytest.raises(DeviceError) as error, naming(known):
             raise DeviceError(said)
-        assert str(error.value) == told
+        assert str(error.value) == sentence
 
 
 def test_a_full_disk_of_temporary_files_is_a_sentence(tmp_path, monkeypatch):

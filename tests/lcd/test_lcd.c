@@ -80,7 +80,7 @@ static void show_and_check(uint32_t x, uint32_t y, uint32_t w, uint32_t h) {
     check_shown(x, y, w, h);
 }
 
-// ---- what the panels are told, in another notation than lcd_panels.c: command:parameters, after ST's drivers ----
+// ---- what is sent to the panels, in another notation than lcd_panels.c: command:parameters, after ST's drivers ----
 
 static const char common_told[] = "11: 3A:77 36:60 51:FF 53:24 55:00 5E:FF 2A:0000031F 2B:000001DF 29:";
 
@@ -102,19 +102,19 @@ static const char otm8009a_told[] =
     "00:00 E2:00090F0E07100B0A04070B080F100A01 ";
 
 static void check_told(const char *own) {
-    static char told[8000], want[8000];
+    static char sent[8000], want[8000];
     size_t n = 0;
     for (uint32_t i = 0; i < model.command_count; i++) {
         const struct model_command *command = &model.commands[i];
-        n += (size_t)sprintf(told + n, "%02X:", command->bytes[0]);
+        n += (size_t)sprintf(sent + n, "%02X:", command->bytes[0]);
         for (int k = 1; k < command->count; k++) {
-            n += (size_t)sprintf(told + n, "%02X", command->bytes[k]);
+            n += (size_t)sprintf(sent + n, "%02X", command->bytes[k]);
         }
-        told[n++] = i + 1 < model.command_count ? ' ' : '\0';
+        sent[n++] = i + 1 < model.command_count ? ' ' : '\0';
     }
     snprintf(want, sizeof(want), "%s%s", own, common_told);
-    if (strcmp(told, want) != 0) {
-        printf("told:   %s\nwanted: %s\n", told, want);
+    if (strcmp(sent, want) != 0) {
+        printf("sent:   %s\nwanted: %s\n", sent, want);
         CHECK(false);
     }
 }
@@ -216,11 +216,11 @@ static void backlight_switches(void) {
 static void deinit_puts_to_sleep_and_init_wakes(void) {
     bring_up(DISPLAY_NT35510, LCD_PANEL_NT35510);
     const uint32_t start = model_us();
-    const uint32_t told = model.command_count;
+    const uint32_t sent = model.command_count;
     lcd_deinit(&lcd);
     check_clean();
-    CHECK(model.command_count == told + 2);
-    CHECK(model.commands[told].bytes[0] == 0x28 && model.commands[told + 1].bytes[0] == 0x10);
+    CHECK(model.command_count == sent + 2);
+    CHECK(model.commands[sent].bytes[0] == 0x28 && model.commands[sent + 1].bytes[0] == 0x10);
     CHECK(model_us() - start >= 120000 && model_us() - start < 130000);
     CHECK(model_is_off());
     CHECK(lcd_show(&lcd, 0, 0, 1, 1) == LCD_ERR_OFF);
@@ -507,7 +507,7 @@ static void wrong_panel_with(uint8_t id2, uint8_t id1) {
     display.faults.id1 = id1;
     const int error = init();
     CHECK(lcd.id[0] == id2 && lcd.id[1] == id1);
-    CHECK(model.command_count == 0 && display.reads == 8); // nothing was told to a panel we do not know
+    CHECK(model.command_count == 0 && display.reads == 8); // nothing was sent to a panel we do not know
     failed(error, LCD_ERR_WRONG_PANEL, NULL, 600, 0);
 }
 

@@ -144,15 +144,15 @@ class Page:
             if message.type == aiohttp.WSMsgType.BINARY:
                 await self._frame(message.data)
             elif message.type == aiohttp.WSMsgType.TEXT:
-                told = json.loads(message.data)
-                if "console" in told:
-                    self.text += told.pop("console")
+                values = json.loads(message.data)
+                if "console" in values:
+                    self.text += values.pop("console")
                     self.printed += 1
                     if self.acknowledges:
                         await self.say(printed=self.printed)
-                self.said |= told
-                if "hello" in told:
-                    size = told["hello"]["height"], told["hello"]["width"]
+                self.said |= values
+                if "hello" in values:
+                    size = values["hello"]["height"], values["hello"]["width"]
                     self.pixels = np.zeros(size, dtype=np.uint16)
         self.closed = self.socket.close_code
 

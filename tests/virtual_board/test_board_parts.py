@@ -105,7 +105,7 @@ rectangles = st.builds(
 
 @given(st.lists(rectangles, min_size=1, max_size=30))
 def test_all_that_changed_stays_dirty_in_few_rectangles(parts: list[Rectangle]) -> None:
-    dirty, changed, told = DirtyRegion(), np.zeros((480, 800), bool), np.zeros((480, 800), bool)
+    dirty, changed, covered = DirtyRegion(), np.zeros((480, 800), bool), np.zeros((480, 800), bool)
     for part in parts:
         dirty.add(part)
         changed[part.y : part.y + part.height, part.x : part.x + part.width] = True
@@ -113,8 +113,8 @@ def test_all_that_changed_stays_dirty_in_few_rectangles(parts: list[Rectangle]) 
     assert len(taken) <= DirtyRegion.LIMIT
     assert not dirty
     for part in taken:
-        told[part.y : part.y + part.height, part.x : part.x + part.width] = True
-    assert (told >= changed).all()
+        covered[part.y : part.y + part.height, part.x : part.x + part.width] = True
+    assert (covered >= changed).all()
 
 
 def test_far_apart_changes_do_not_dirty_what_is_between() -> None:
@@ -462,8 +462,8 @@ def test_a_reader_who_takes_byte_after_byte_loses_nothing(
 
 def test_a_slow_reader_of_the_port_gets_all() -> None:
     async def work() -> bytes:
-        told = asyncio.Event()
-        port = SerialPort(lambda data: True, told.set)
+        emptied = asyncio.Event()
+        port = SerialPort(lambda data: True, emptied.set)
         reader = os.open(port.path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
         heard, sent = b"", 0
         try:
@@ -477,7 +477,7 @@ def test_a_slow_reader_of_the_port_gets_all() -> None:
                     heard += os.read(reader, 8192)
                 except BlockingIOError:
                     continue
-            assert told.is_set()
+            assert emptied.is_set()
         finally:
             os.close(reader)
             port.close()

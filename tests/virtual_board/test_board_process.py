@@ -152,9 +152,9 @@ def test_mpremote_tells_what_the_files_take_of_the_board_s_flash(board: Board) -
 
 def test_mpremote_reads_and_sets_the_clock(board: Board) -> None:
     def clock() -> datetime:
-        told = ast.literal_eval(board.mpremote("rtc"))
-        assert told[3] == date(*told[:3]).weekday()
-        return datetime(*told[:3], *told[4:])
+        clock = ast.literal_eval(board.mpremote("rtc"))
+        assert clock[3] == date(*clock[:3]).weekday()
+        return datetime(*clock[:3], *clock[4:])
 
     before = datetime.now()
     assert before <= clock() <= datetime.now()
@@ -667,12 +667,12 @@ def at_rest(page: Page) -> bool:
 
 def test_a_page_is_told_the_numbers_of_an_idle_board_too(board: Board) -> None:
     async def work() -> None:
-        told = []
+        numbers = []
         for _ in range(2):  # a reload changes none of them
             async with open_page(board) as page:
                 await page.until(lambda: at_rest(page))
-                told.append(page.said["numbers"])
-        assert told[0] == told[1]
+                numbers.append(page.said["numbers"])
+        assert numbers[0] == numbers[1]
 
     asyncio.run(work())
 

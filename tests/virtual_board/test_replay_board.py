@@ -70,8 +70,8 @@ def test_a_session_comes_to_the_same_files_on_the_board(
         with pytest.raises(DeviceError, match="none of"):
             target.run("dev/layout.py", {"hidden": 5})
         assert not (board.folder / "job.json").exists()
-    told = ["replay", str(path), "--on", board.port, "--json", str(tmp_path / "x.json")]
-    assert main.main([*told, "--model", str(tmp_path / "x.uffm")]) == 0
+    arguments = ["replay", str(path), "--on", board.port, "--json", str(tmp_path / "x.json")]
+    assert main.main([*arguments, "--model", str(tmp_path / "x.uffm")]) == 0
     there = json.loads((tmp_path / "x.json").read_text())
     for key in ("counts", "names", "guesses", "loo_accuracy", "samples_sha256", "model_sha256"):
         assert there[key] == here[key]

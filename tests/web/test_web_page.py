@@ -135,13 +135,13 @@ def test_a_network_of_500_images_is_the_unix_ports(
     assert asyncio.run(work()) == wanted
 
 
-# From now on told has what stands on the screen and since when, lifts when the finger went up.
+# From now on reports has what stands on the screen and since when, lifts when the finger went up.
 WATCH = """
 (() => {
   const { controls } = board, { show } = controls;
   const words = ({ texts, controls }) => [...texts, ...controls.map((one) => one[5])].join(" ");
-  const tell = (report) => { if (report) told.push([performance.now(), words(report)]); };
-  Object.assign(window, { told: [], lifts: [] });
+  const tell = (report) => { if (report) reports.push([performance.now(), words(report)]); };
+  Object.assign(window, { reports: [], lifts: [] });
   tell(controls.report);
   controls.show = (report, ...size) => { show.call(controls, report, ...size); tell(report); };
   addEventListener("pointerup", () => lifts.push(performance.now()), true);
@@ -149,7 +149,7 @@ WATCH = """
 """
 SINCE = """
 (pattern) => {
-  const at = told.findLast(([when, words]) => new RegExp(pattern).test(words))?.[0];
+  const at = reports.findLast(([when, words]) => new RegExp(pattern).test(words))?.[0];
   const lift = lifts.at(-1);
   return at > lift ? at - lift : null;
 }
@@ -170,7 +170,7 @@ def test_the_path_from_opening_the_page_to_a_recognised_drawing(url: str) -> Non
             async def came(what: str, pattern: str) -> None:
                 waiting = Patience(20)
                 while (ms := await page.evaluate(SINCE, pattern)) is None:
-                    assert not waiting.over, await page.evaluate("told.at(-1)")
+                    assert not waiting.over, await page.evaluate("reports.at(-1)")
                     await asyncio.sleep(0.01)
                 parts[what] = parts.get(what, 0.0) + ms
 

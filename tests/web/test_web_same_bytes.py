@@ -103,8 +103,8 @@ def test_a_lesson_comes_to_the_same_files(targets: tuple[Target, Target], tmp_pa
 
 def test_the_command_replays_on_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path, model = tmp_path / "two.ufft", tmp_path / "two.uffm"
-    told = ["lesson", str(path), "--characters", "12", "--examples", "3", "--ask", "2"]
-    assert main.main(told) == 0
+    arguments = ["lesson", str(path), "--characters", "12", "--examples", "3", "--ask", "2"]
+    assert main.main(arguments) == 0
     said = []
     for target in ("unix", "web"):
         assert main.main(["replay", str(path), "--on", target, "--model", str(model)]) == 0
@@ -217,9 +217,9 @@ def in_python(todo: list[list[Any]]) -> list[Any]:
 @pytest.mark.parametrize("seed", range(5))
 def test_both_touch_controllers_do_the_same(seed: int) -> None:
     todo = operations(seed)
-    told = "\n".join(json.dumps(one) for one in todo) + "\n"
+    lines = "\n".join(json.dumps(one) for one in todo) + "\n"
     in_javascript = [
-        json.loads(line) for line in web.node("touch_twin.js", given=told).splitlines()
+        json.loads(line) for line in web.node("touch_twin.js", given=lines).splitlines()
     ]
     wanted = in_python(todo)
     for number, (want, got) in enumerate(zip(wanted, in_javascript, strict=True)):

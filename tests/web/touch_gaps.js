@@ -15,14 +15,14 @@ const delay = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 // Of this thread alone, which the board runs in; the compiler's are others.
 const spent = () => Number(readFileSync(`/proc/self/task/${process.pid}/schedstat`, "latin1").split(" ")[0]) / 1e6;
 
-let printed = 0, slept = 0, last = null, looks = 0, told = "", kept = new Set(), longest = { ms: 0 };
+let printed = 0, slept = 0, last = null, looks = 0, text = "", kept = new Set(), longest = { ms: 0 };
 const board = new RunningBoard({
   module: new WebAssembly.Module(readFileSync(wasm)),
   disk: new Disk(new Uint8Array(DISK_BYTES)),
   tell: (message) => {
     if ("console" in message) queueMicrotask(() => board.receive({ printed: ++printed }));
-    if ("screen" in message && message.screen) told = message.screen.texts.join(" ");
-    const name = /Kept as “(.+?)”/.exec(told)?.[1];
+    if ("screen" in message && message.screen) text = message.screen.texts.join(" ");
+    const name = /Kept as “(.+?)”/.exec(text)?.[1];
     if (name) kept.add(name);
   },
   draw: (buffer) => queueMicrotask(() => board.receive({ drawn: new DataView(buffer).getUint32(0, true) })),
@@ -40,10 +40,10 @@ latency.read = () => {
   const now = { spent: spent(), slept };
   if (last) {
     const ms = now.spent - last.spent + now.slept - last.slept;
-    if (ms > longest.ms) longest = { ms, told };
+    if (ms > longest.ms) longest = { ms, text };
   }
   looks++;
-  told = "";
+  text = "";
   last = { spent: spent(), slept };
 };
 board.run().catch((error) => {

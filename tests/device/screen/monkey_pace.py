@@ -24,7 +24,7 @@ class TimedMonkey(Monkey):
         super().__init__(*args)
         self.most = {}
         self.last = None
-        self.told = self.left
+        self.shown = self.left
 
     def read(self):
         now = instructions()
@@ -36,8 +36,8 @@ class TimedMonkey(Monkey):
         finally:
             # What is drawn anew to be compared is no work of the application, nor is a new start.
             self.last = None if self.stopped else instructions()
-            if self.left <= self.told - 20:
-                self.told = self.left
+            if self.left <= self.shown - 20:
+                self.shown = self.left
                 print("left", self.left)  # it goes on
 
 
