@@ -1,6 +1,7 @@
 """The host side of µFF on MicroPython: data in, training on a target, and a check of what it did.
 
-The command line is `uff` (cli/). For use from Python, imported when first asked for:
+The command line is `uff` (cli/). The names below are for use from Python (docs/host.md); each is
+imported when first asked for.
 """
 
 from __future__ import annotations
