@@ -20,7 +20,7 @@ from .layout import Layout, centre
 from .learning import Learning
 from .pen import Drawing
 from .prediction import Prediction
-from .screen import brush_of
+from .screen import screen_of
 from .stages import LEARN, SAVE
 from .touch_input import TouchInput
 
@@ -40,7 +40,7 @@ class App:
     Recogniser, whose notices it says one after the other."""
 
     def __init__(self, display, touch, recogniser, leds=(), button=None):
-        self.screen = brush_of(display)
+        self.screen = screen_of(display)
         self.recogniser = recogniser
         self._touch, self._button = touch, button
         self.layout = self._new_layout()
@@ -67,7 +67,7 @@ class App:
         self.page = DrawPage(self)
         self._next_notice()
 
-    # ---- for those who drive it ----
+    # ---- running ----
 
     async def run(self):
         """Shows the first page and serves it until quit()."""
@@ -100,8 +100,8 @@ class App:
             self.learning.learn()
 
     def end(self):
-        """Nobody serves the screen any more: a training stops. For those as well whom Ctrl-C has
-        thrown out of run()'s loop, where run() itself learns nothing of it."""
+        """Stops learning: nobody serves the screen any more. Also for callers whom Ctrl-C has
+        thrown out of asyncio.run(), after which run() itself does not go on."""
         self.screen.attach(None)
         self.learning.stop()
 
@@ -111,8 +111,8 @@ class App:
 
     @property
     def busy(self):
-        """Whether anything is under way that the reports so far have set off and a person waits
-        for; not leave-one-out and saving, which go on meanwhile."""
+        """Whether work is under way that the touches so far have begun and a person waits for;
+        not leave-one-out and saving, which go on in the background."""
         return (
             self.learning.is_waited_for
             or self.page.todo is not None
@@ -159,13 +159,13 @@ class App:
             self._refresh()
 
     def touched(self):
-        """A person is there: what was said has been read."""
+        """A finger or the button came down: the next notice takes the place of this one."""
         self._may_redraw = True
         self._next_notice()
 
     def leave_stale_page(self):
-        """Shows the first page, where the one on the screen shows what is no more; whether it
-        did."""
+        """Shows the first page if what the present one shows is no longer there. Returns whether
+        it did."""
         version, in_use = self.recogniser.state
         if self._shown[0] != version or self._shown[1] is not in_use:
             self._read_samples()  # an error has kept it from being done
@@ -246,8 +246,8 @@ class App:
         self.input.ignore_second_tap()
 
     def edit(self, change, *args):
-        """Changes the samples by one of the recogniser's methods; then learns anew if anything
-        was learnt before. Returns where the change was made, be it with trouble."""
+        """Changes the samples by change(*args), a method of the recogniser, then begins to learn.
+        Raises what went wrong where nothing was changed; an error after the change is a notice."""
         self.learning.stop()
         samples, trouble = self.recogniser.samples, None
         before = samples.version
@@ -312,8 +312,8 @@ class App:
             await asyncio.sleep_ms(0 if worked else POLL_MS)
 
     def _slice(self):
-        """One piece of each thing to be done; False where there is nothing, or where fingers come
-        first."""
+        """One slice of each work in the background: page, prediction, learning. False where there
+        is none, and after a page was drawn whole, as touches come first."""
         if self._page_drawn:
             return False
         if self._garbage:
@@ -354,7 +354,7 @@ class App:
         self.page.learnt()
 
     def _read_samples(self):
-        """What the pages show of the samples."""
+        """Reads what the pages show of the samples: counts, suspect classes, the layout."""
         recogniser = self.recogniser
         state = recogniser.state
         self.counts = recogniser.counts()

@@ -1,4 +1,4 @@
-"""The network in use and what belongs to it; a verdict on a drawing with it."""
+"""The network in use, the classes and drawings that it belongs to, and its verdicts."""
 
 from array import array
 from collections import namedtuple
@@ -28,19 +28,20 @@ NetworkInUse = namedtuple(
 
 
 def without_class(in_use, number):
-    """When class `number` is gone; None where it could not tell two apart."""
+    """The NetworkInUse after class `number` was removed; None where fewer than two are left."""
     classes = tuple(None if c is None or c == number else c - (c > number) for c in in_use.classes)
     return if_usable(in_use.network, classes, in_use.least_familiarity)
 
 
 def with_class(in_use, number):
-    """When class `number` is there again, of which it knows nothing yet."""
+    """The NetworkInUse after class `number` came back, of which it knows nothing yet."""
     classes = tuple(None if c is None else c + (c >= number) for c in in_use.classes)
     return NetworkInUse(in_use.network, classes, in_use.least_familiarity, (), None, False)
 
 
 def if_usable(network, classes, least_familiarity):
-    """A network of other drawings; None where fewer than two of its classes are there."""
+    """The NetworkInUse that has not learnt these drawings; None where fewer than two of its
+    classes are there."""
     if sum(c is not None for c in classes) < 2:
         return None
     return NetworkInUse(network, classes, least_familiarity, (), None, False)

@@ -1,5 +1,5 @@
-"""What the application knows: the drawings, and the network that learns each of them at once. No
-screen, no prints.
+"""The drawings, and the network that learns each of them at once: the application without its
+screen.
 
 The drawings lie in drawings.uffs, the network in drawings.uffm; every change of a drawing is on
 the disk when the call returns. The network follows from the samples file and from how many of its
@@ -91,7 +91,7 @@ class Recogniser:
             return False
 
     def _drop_network(self):
-        """The rows of the learner's network are about to move: it is no longer of use."""
+        """Before the rows of the learner's network move: that network is no longer of use."""
         if self._in_use and self._in_use.network is self._learner.network:
             self._in_use = None
 
@@ -116,8 +116,7 @@ class Recogniser:
 
     @property
     def state(self):
-        """(version of the samples, what is known of them): the same two objects while both are as
-        they were."""
+        """(version of the samples, NetworkInUse): the same two objects while nothing changes."""
         return self._look()[0], self._in_use
 
     @property
@@ -247,7 +246,7 @@ class Recogniser:
         labels = self.samples.labels
         self._keep_for_undo(min([i for i, label in enumerate(labels) if label == number] or [ALL]))
         self._storage.clear_count()
-        # For a moment its classes are not those of the samples.
+        # Until the change is made, its classes are not those of the samples.
         self._in_use = None
         try:
             self.samples.remove_class(number)
@@ -386,7 +385,7 @@ class Recogniser:
         self.gain = None
         begun = 0.0
         if self.stale or self.accuracy is None:
-            # What it would know with layer 1 as it is.
+            # The accuracy with layer 1 as it is, for `gain`.
             begun = 0.4
             learning = self._learn()
             try:

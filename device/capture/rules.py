@@ -18,7 +18,7 @@ SURE_MARGIN = 0.25
 
 # A drawing is "unlike anything drawn" where its familiarity is below LEAST: its likeness (cosine)
 # with the most similar drawing or copy, and RESPONSE times what its class answers. Where a quarter
-# of the drawings are less like one another than USUAL, people draw so, and the least falls too.
+# of the drawings are less like one another than USUAL, the writer varies, and the least falls too.
 LEAST = 1.007
 USUAL = 0.966
 RESPONSE = 0.06
@@ -49,9 +49,9 @@ def sure(best, second):
 
 
 def response(best, classes):
-    """What a class answers: 1 for a drawing it was taught, 0 for what nothing speaks for.
+    """The answer of a class: 1 for a drawing it has learnt, 0 for one without any evidence.
 
-    best: the largest goodness. An output of a taught drawing is 1/k by the image and (1 - 1/k)/k
+    best: the largest goodness. An output of a learnt drawing is 1/k by the image and (1 - 1/k)/k
     by the label alone, with k classes and all of them counting the same.
     """
     return classes * best**0.5 - (1 - 1 / classes)

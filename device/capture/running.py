@@ -1,4 +1,4 @@
-"""The application of a board: made, served, and said to have stopped."""
+"""The application of a board: made, run, and ended with a message on its screen."""
 
 import asyncio
 import gc
@@ -8,7 +8,7 @@ from . import screen as colours
 from .app import TROUBLES, App
 from .errors import sentence
 from .recogniser import Recogniser
-from .screen import brush_of
+from .screen import screen_of
 
 
 def start(board):
@@ -77,7 +77,7 @@ def stopped(display, error):
     """Says what ended the application: on the console what it was, in the middle of the screen
     what it means."""
     sys.print_exception(error)
-    screen = brush_of(display)
+    screen = screen_of(display)
     screen.clear()
     text = "The application has stopped: %s Reset the board." % sentence(error, "")
     rect = 0, 0, screen.width, screen.height

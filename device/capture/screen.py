@@ -1,4 +1,4 @@
-"""The brush of all pages: rounded rectangles, text, marks; and which part of the screen changed.
+"""Drawing on the screen: rounded rectangles, text, marks; and which part of it changed.
 
 Colours are RGB565. No meaning rests on a colour alone: what is chosen, doubtful or dangerous also
 has a mark, an outline or a word.
@@ -36,10 +36,10 @@ TICK = (0, 54, 14, 40, 37, 62, 84, 10, 100, 24, 39, 92)  # its corners, hundredt
 RECTS = 12  # changed parts kept apart between two flushes
 
 
-def brush_of(display):
-    """The Screen that draws on a display: one of the display's own, where it has one."""
-    brush = getattr(display, "brush", None)
-    return brush() if brush else Screen(display)
+def screen_of(display):
+    """The Screen that draws on a display: what display.screen() makes, where there is that."""
+    make = getattr(display, "screen", None)
+    return make() if make else Screen(display)
 
 
 class Screen:

@@ -69,7 +69,7 @@ def images(first, last):
 
 
 def begin():
-    """Forgets what arrived before and was not taken."""
+    """Discards what arrived before and was not taken."""
     for name in (SAMPLES, MODEL):
         discard(_path(name) + ARRIVED)
 

@@ -76,7 +76,7 @@ class _Display:
         self.framebuf = framebuf.FrameBuffer(self._pixels, width, height, framebuf.RGB565)
         self._packet = memoryview(bytearray(9 + _BAND))
 
-    def brush(self):
+    def screen(self):
         """A Screen for it that tells in words what is on it."""
         from .transcript import Transcript
 

@@ -1,6 +1,6 @@
-"""The brush of a board that can tell what stands on its screen: in words, for those who do not see
-it. The virtual board and the one in a browser tab have it; a real board's screen knows nothing of
-it (capture.app asks the display for a brush of its own).
+"""The Screen of a board that reports its texts and controls in words, for those who do not see it.
+The virtual board and the one in a browser tab have it; a real board's Screen does without
+(capture/screen.py asks the display for one of its own).
 """
 
 import json

@@ -25,7 +25,7 @@ class _Display:
         self._pixels = bytearray(2 * width * height)
         self.framebuf = framebuf.FrameBuffer(self._pixels, width, height, framebuf.RGB565)
 
-    def brush(self):
+    def screen(self):
         """A Screen for it that tells in words what is on it."""
         from transcript import Transcript
 
