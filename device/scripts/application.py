@@ -37,7 +37,7 @@ JOB = {
 }
 
 
-class Guesses:
+class PredictionLog:
     """A touch object that passes on a replay, and notes what the application shows for a drawing
     when the finger next goes elsewhere: to a class, to Clear."""
 
@@ -113,7 +113,7 @@ def capture():
             replay = Replay(asked.replay, display.width, display.height)
         if not asked.keep:
             forget(files)
-        touch = guesses = Guesses(replay)
+        touch = predictions = PredictionLog(replay)
     recorder = None
     if asked.record is not None:
         touch = recorder = Recorder(touch, asked.record, display.width, display.height)
@@ -125,7 +125,7 @@ def capture():
             print("Draw on the screen of %s. Ctrl-C here ends it." % board.name)
             serve(app)
         else:
-            guesses.app = app
+            predictions.app = app
             if by_hand:
                 print("A hand touches the screen of %s, %d times." % (board.name, replay.count))
             else:
@@ -138,12 +138,12 @@ def capture():
                 asyncio.run(follow(app, replay, by_hand or asked.real_time))
             finally:
                 running.end(app)
-            guesses.note()
+            predictions.note()
         seconds = time.ticks_diff(time.ticks_ms(), started) / 1000
     finally:
         if recorder is not None:
             recorder.close()
-    report(recogniser, files, seconds, recorder, guesses.noted if replayed else None)
+    report(recogniser, files, seconds, recorder, predictions.noted if replayed else None)
 
 
 def serve(app):
@@ -198,7 +198,7 @@ def report(recogniser, files, seconds, recorder, noted):
         model_sha256=digest(files + MODEL),
         loo_accuracy=accuracy,
         stale=recogniser.stale,
-        guesses=noted,
+        predictions=noted,
         recorded=None if recorder is None or recorder.failed else recorder.count,
         seconds=seconds,
     )

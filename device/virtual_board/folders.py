@@ -11,7 +11,7 @@ _NAME_MAX = const(255)
 class Folder:
     """VfsPosix, and sizes as on the board: each file's for `mpremote ls`, and for `mpremote df`
     what all of them would take and leave of the board's flash. The host's disk, mostly larger,
-    is what really holds them; where less is left there, that is told."""
+    is what really holds them; where less is left there, that is reported."""
 
     def __init__(self, folder):
         self._files = files = vfs.VfsPosix(folder)

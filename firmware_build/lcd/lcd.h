@@ -3,7 +3,7 @@
 // run this code against a model of the registers (tests/lcd). modlcd.c gives it to Python.
 //
 // How it works. The panel has memory of its own and shows that by itself. lcd_show() sends one rectangle of the
-// framebuffer: the panel is told the window, the LTDC reads the rectangle once from SDRAM, the DSI host carries it over two
+// framebuffer: the window is sent to the panel, the LTDC reads the rectangle once from SDRAM, the DSI host carries it over two
 // lanes of 500 Mbit/s. Between calls the LTDC is off and nothing but the processor touches the SDRAM. Pixels lie in the
 // framebuffer as RGB565 (little-endian) and travel as 24 bits: that is what ST's and embassy's command-mode examples
 // send, and so the panel's order of bytes for 16 bits does not matter.
@@ -93,7 +93,7 @@ int lcd_backlight(struct lcd *lcd, bool on);
 // Display to sleep, everything off. Never fails; does nothing where it is off.
 void lcd_deinit(struct lcd *lcd);
 
-// ---- lcd_panels.c: what a panel is told once. For lcd.c ----
+// ---- lcd_panels.c: the commands that set a panel up. For lcd.c ----
 
 // Records of a count byte and that many bytes: a command with its parameters. Count 0: a wait, the next byte in units of
 // 10 ms. With `shifted`, the first of those bytes is the parameter of an address shift (command 0x00) sent before.

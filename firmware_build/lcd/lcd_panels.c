@@ -1,4 +1,4 @@
-// What each panel controller is told after a reset, up to the first frame. Values and waits: ST's component drivers
+// The commands to each panel controller after a reset, up to the first frame. Values and waits: ST's component drivers
 // stm32-nt35510 and stm32-otm8009a (version 2.0.2), whose comments give the meanings repeated here; for the NT35510
 // embassy's STM32H747I-DISCO example sends the same in command mode. Different here, and why:
 //   - sleep-out is followed by 120 ms for both (DCS), where ST waits 20 ms with the NT35510;

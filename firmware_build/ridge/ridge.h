@@ -234,8 +234,8 @@ int ridge_quantise(const float *b, size_t m, size_t p, int16_t *w, int *exponent
 // with slack_i = offset + factor * leverage[i], which is (1-g) - k v_i; unit: value of one integer step of w.f; keep = 1 - g.
 // predicted (n), residual (n): sum of squared leave-one-out errors, margin (n): right goodness - best wrong one.
 // LABEL, NOT_FINITE where a leverage is, OVERFLOW as for goodness; a slack lost to rounding counts as 4 epsilon.
-// targets (2,classes): what each neuron is told on positive data of its class, and how much more it is told there when
-// one image of the class is left out; NULL: 1 and 1.
+// targets (2,classes): the target of each neuron on positive data of its class, and the factor that it gets when one
+// image of the class is left out; NULL: 1 and 1.
 struct ridge_left_out {
     float offset, factor, unit, keep;
     const float *targets;
@@ -250,7 +250,7 @@ int ridge_leave_one_out(const int16_t *f, size_t n, size_t m, const int16_t *w, 
 // For a group of label y the output of neuron c for label l is
 //     (y_c - e_c) + a_c ([l = c] - 1/classes),    times gain[c] where c is y,
 // e being row 0 of the group's square's inverse times its residuals, y_c = targets[c]/classes where c is y and else 0, a_c =
-// own[c] where c is y and else across[c]. What it is told is targets[c] where c and l are y and else 0.
+// own[c] where c is y and else across[c]. Its target is targets[c] where c and l are y and else 0.
 // predicted (r/group), residuals: sum of squared errors over neurons and labels, margins.
 // LABEL; NOT_FINITE; NOT_POSDEF where a diagonal element is not above 0, or where the block is so far from an inverse that a
 // result is not finite; a pivot lost to rounding counts as 4 epsilon of it. Nothing is written then.

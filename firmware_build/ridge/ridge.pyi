@@ -534,8 +534,8 @@ def leave_one_out(
     predicted  B (n)      out: left-out label
     residual   f (n)      out: sum of squared left-out errors over neurons and labels
     margin     f (n)      out: left-out goodness of the right label less the best wrong one
-    targets    f (2, k)   what neuron c is told on positive data of class c, and how many times
-                          that when one of its images is left out; 1 and 1 where None
+    targets    f (2, k)   target of neuron c on positive data of class c, and the factor that it
+                          gets when one of its images is left out; 1 and 1 where None
 
     ValueError: a label of k or more, NaN or infinity among the leverages. OverflowError: as for
     goodness(). Where rounding has used up the slack, it counts as 2^-21 of keep: the errors come
@@ -559,8 +559,8 @@ def leave_group_out(
     residual   f (r, k)      the same rows of the solution
     group      1 to 16
     labels     B (r/group)   the right ones, below k
-    numbers    f (4, k)      targets: what neuron c is told on positive data of class c; gain: how
-                             many times that it is told when a group of its class is left out;
+    numbers    f (4, k)      targets: target of neuron c on positive data of class c; gain: the
+                             factor that it gets when a group of its class is left out;
                              across: how far apart its outputs for label c and for others are where
                              a group of another class is left out; own: of its own class
     predicted  B (r/group)   out: left-out labels

@@ -46,7 +46,7 @@ async def take(out: Path, heap: str = "32M") -> list[Path]:
             async with server.serve(None), browser() as chromium:
                 page = await chromium.new_page(viewport=VIEW)
                 driver = PageDriver(page)
-                await driver.come(server.url)
+                await driver.open(server.url)
                 await _tour(driver, board, out, made)
     return made
 

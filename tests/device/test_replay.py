@@ -178,9 +178,9 @@ def test_a_recording_of_a_replay_replays_to_the_same(unix, layout, tmp_path):
     recorded = read_recording(tmp_path / "again.ufft")
     second = Ran(unix, recorded, tmp_path)
     assert second.files == first.files
-    assert second.result["guesses"] == first.result["guesses"]
+    assert second.result["predictions"] == first.result["predictions"]
     # From the second class on it recognises while one teaches: the last ones were asked.
-    assert len(asked) < len(first.result["guesses"]) < len(asked) + 9
+    assert len(asked) < len(first.result["predictions"]) < len(asked) + 9
     assert score(first.result, asked).accuracy >= 0.8
 
 
@@ -218,7 +218,7 @@ def test_the_verdicts_of_predict_py_are_those_on_the_screen(unix, layout, tmp_pa
     result = unix.run("predict.py", {"replay": "recording.ufft", "files": "replay-"})
     assert result["names"] == names
     assert result["drawings"] == 12 + len(asked)
-    assert result["predictions"][-len(asked) :] == ran.result["guesses"][-len(asked) :]
+    assert result["predictions"][-len(asked) :] == ran.result["predictions"][-len(asked) :]
     kept = unix.run("predict.py", {"files": "replay-"})
     assert kept["drawings"] == 12
     assert kept["right"] >= 11
@@ -366,10 +366,10 @@ def test_the_m7_comes_to_the_same_bytes(digits, each, unix, layout, tmp_path):
         board.get("again.ufft", tmp_path / "again.ufft")
         recorded = read_recording(tmp_path / "again.ufft")
         assert [one[1:] for one in recorded.reports] == [one[1:] for one in recording.reports]
-        for key in ("guesses", "samples_sha256", "model_sha256", "loo_accuracy", "names"):
+        for key in ("predictions", "samples_sha256", "model_sha256", "loo_accuracy", "names"):
             assert there.result[key] == here.result[key]
         assert here.result["names"] == names
-        assert len(asked) == len(digits) < len(here.result["guesses"])
+        assert len(asked) == len(digits) < len(here.result["predictions"])
 
 
 @pytest.mark.slow

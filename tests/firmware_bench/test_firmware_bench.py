@@ -355,7 +355,7 @@ def test_uff_replay_touches_the_screen_and_comes_to_the_bytes_of_unix(
             told += [option, str(path)]
         assert main.main(told) == 0
         report = json.loads(files[2].read_text())
-        kept.append([path.read_bytes() for path in files[:2]] + [report["guesses"]])
+        kept.append([path.read_bytes() for path in files[:2]] + [report["predictions"]])
     assert kept[0] == kept[1]
     assert kept[0][2] != []
 

@@ -182,8 +182,8 @@ def test_it_says_of_images_what_the_application_says_while_they_are_drawn(
         result = replay(target, tmp_path / "lesson.ufft")
         shown = dataclasses.replace(drawn, digits=drawn.digits[:3]).lesson(1, 2)
         found = decisions.judge(target, tmp_path, drawn.lesson(2), shown.images, own=True)
-    guesses = [(label, int(sure)) for label, sure, _ in result["guesses"][-10:]]
-    assert guesses == [
+    predictions = [(label, int(sure)) for label, sure, _ in result["predictions"][-10:]]
+    assert predictions == [
         (label, int(verdict == SURE))
         for label, verdict in zip(found.label.tolist(), found.verdict.tolist(), strict=True)
     ]

@@ -104,10 +104,10 @@ def test_a_replay_reports_what_it_found(made, tmp_path, capsys):
     assert "of 4 unseen drawings right" in said
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["counts"] == [3, 3]
-    assert len(report["guesses"]) == 8  # four while it was taught the second class
+    assert len(report["predictions"]) == 8  # four while it was taught the second class
     right = [
-        guess[0] == asked
-        for guess, asked in zip(report["guesses"][-4:], [0, 1, 0, 1], strict=True)
+        prediction[0] == asked
+        for prediction, asked in zip(report["predictions"][-4:], [0, 1, 0, 1], strict=True)
     ]
     assert report["accuracy"] == np.mean(right)
     assert report["samples_sha256"] in said
@@ -155,10 +155,10 @@ def test_answers_of_another_session_are_refused(made, capsys):
     assert "tells of another x.ufft" in capsys.readouterr().err
 
 
-def test_fewer_guesses_than_questions_are_told():
+def test_fewer_predictions_than_questions_are_refused():
     with pytest.raises(DataError, match="3 drawings were to be recognised, the application saw 1"):
-        lesson.score({"guesses": [[0, True, 10]]}, [0, 1, 2])
-    found = lesson.score({"guesses": [[9, True, 1], [0, True, 9], [1, False, 2]]}, [0, 2])
+        lesson.score({"predictions": [[0, True, 10]]}, [0, 1, 2])
+    found = lesson.score({"predictions": [[9, True, 1], [0, True, 9], [1, False, 2]]}, [0, 2])
     assert found == lesson.Score(asked=2, right=1, sure=1, right_if_sure=1)
     assert found.accuracy == 0.5
 
@@ -195,7 +195,7 @@ def test_an_eleventh_class_comes_is_known_and_goes_without_a_trace(micropython, 
         person.remove_class(10)
         undone = model(unix, person.recording())
     assert with_it[0]["counts"] == [3] * 11
-    assert [guess[0] for guess in with_it[0]["guesses"][-5:]].count(10) >= 4
+    assert [prediction[0] for prediction in with_it[0]["predictions"][-5:]].count(10) >= 4
     assert undone[0]["counts"] == never[0]["counts"] == [3] * 10
     assert with_it[1] != undone[1]
     assert undone[1] == never[1]

@@ -61,7 +61,7 @@ async def visit(board: Board, **options: Any) -> AsyncIterator[PageDriver]:
         page.on("pageerror", lambda error: troubles.append(str(error)))
         page.on("console", lambda said: troubles.append(said.text) if said.type == "error" else 0)
         driver = PageDriver(page)
-        await driver.come(board.url)
+        await driver.open(board.url)
         yield driver
         assert troubles == []
 

@@ -73,7 +73,8 @@ def test_a_session_comes_to_the_same_files_on_the_board(
     arguments = ["replay", str(path), "--on", board.port, "--json", str(tmp_path / "x.json")]
     assert main.main([*arguments, "--model", str(tmp_path / "x.uffm")]) == 0
     there = json.loads((tmp_path / "x.json").read_text())
-    for key in ("counts", "names", "guesses", "loo_accuracy", "samples_sha256", "model_sha256"):
+    hashes = "samples_sha256", "model_sha256"
+    for key in ("counts", "names", "predictions", "loo_accuracy", *hashes):
         assert there[key] == here[key]
     assert there["names"] == ["1", "2", "4"]
     assert not (board.folder / "job.json").exists()  # the next script has no job

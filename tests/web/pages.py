@@ -91,7 +91,7 @@ async def visit(browser: str, url: str, **options: Any) -> AsyncIterator[PageDri
         async with firefox.firefox(**options) as fox:
             # What PageDriver does with Playwright's page, a FirefoxPage does too.
             driver = PageDriver(cast("Page", await fox.new_page()))
-            await driver.come(url)
+            await driver.open(url)
             yield driver
             assert fox.errors == []
             assert [one for one in fox.requests if not inside(one, here)] == []
@@ -102,7 +102,7 @@ async def visit(browser: str, url: str, **options: Any) -> AsyncIterator[PageDri
         troubles: list[str] = []
         watch(page, here, troubles)
         driver = PageDriver(page)
-        await driver.come(url)
+        await driver.open(url)
         yield driver
         assert troubles == []
 

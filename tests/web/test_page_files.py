@@ -220,7 +220,7 @@ def test_a_board_gets_it_all_by_web_serial(tmp_path: Path) -> None:
             await page.add_init_script(SERIAL)
             await page.expose_function("goes", lambda data: wire.send(bytes(data)))
             driver = PageDriver(page)
-            await driver.come(mine.url)
+            await driver.open(mine.url)
             passing = asyncio.create_task(passes(page, wire))
             await teach(driver, Writer(4), 1)
             await driver.settle()

@@ -90,14 +90,14 @@ def test_a_session_comes_to_the_same_files(
     unix, node = (Ran(target, recording, tmp_path) for target in targets)
     assert len(unix.files) == 2
     assert node.files == unix.files
-    assert node.result["guesses"] == unix.result["guesses"]
+    assert node.result["predictions"] == unix.result["predictions"]
 
 
 def test_a_lesson_comes_to_the_same_files(targets: tuple[Target, Target], tmp_path: Path) -> None:
     recording, asked, _ = lesson(layout_of(targets[0]), Writer(5), "1234567890", 3, 2)
     unix, node = (Ran(target, recording, tmp_path) for target in targets)
     assert node.files == unix.files
-    assert node.result["guesses"] == unix.result["guesses"]
+    assert node.result["predictions"] == unix.result["predictions"]
     assert len(asked) == 20
 
 

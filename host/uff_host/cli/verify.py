@@ -112,7 +112,7 @@ def _merged(options: argparse.Namespace, model: Model) -> int:
         report.equal(
             f"bytes, solved anew ({options.on})", receipt.model, sha256(pack_model(again))
         )
-    return _said(options, report)
+    return _show(options, report)
 
 
 def _trained(options: argparse.Namespace) -> int:
@@ -126,10 +126,10 @@ def _trained(options: argparse.Namespace) -> int:
     layer1 = read_layer(options.layer1) if options.layer1 else None
     with screen.progress_bar(options.console, "Verifying") as on_progress:
         report = verify(samples, model, test, predictions, on_progress, layer1)
-    return _said(options, report)
+    return _show(options, report)
 
 
-def _said(options: argparse.Namespace, report: Report) -> int:
+def _show(options: argparse.Namespace, report: Report) -> int:
     options.console.print(reports.checks(report))
     if not report.ok:
         return fail(report.sentence())

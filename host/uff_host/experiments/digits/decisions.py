@@ -296,7 +296,7 @@ def alarms(lessons: Iterable[Mistakes], by: ModuleType | None = None) -> Alarms:
     return Alarms(*counts.tolist())
 
 
-def of_hands(
+def of_writers(
     target: Target,
     layout: Layout,
     writers: Sequence[int],
