@@ -54,6 +54,11 @@ def started(image: Path | None = None, **options: Any) -> Iterator[QemuTarget]:
 LONG: dict[str, tuple[str, ...]] = {
     "uff_layers": ("test_memory_is_what_the_plan_says",),
     "uff_plan": ("test_memory_of_each_form_is_what_the_plan_says",),
+    "uff_merge": (
+        "test_every_flipped_bit_of_statistics_alone_is_refused_and_nonsense_with_a_sound_crc",
+    ),
+    "uff_model": ("test_every_flipped_bit_is_refused",),
+    "uff_power": ("test_saves_cut_one_after_another_always_leave_a_model",),
     "uff_samples": ("test_any_flipped_bit_is_refused_or_costs_one_record",),
 }
 
