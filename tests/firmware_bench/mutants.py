@@ -7,6 +7,7 @@ A mutant is a violation that is not reported any more.
 
 from __future__ import annotations
 
+import functools
 import re
 import subprocess
 import sys
@@ -37,15 +38,15 @@ INCLUDES = [BENCH, BENCH / "models", HERE, lcd_mutants.CORE, lcd_mutants.HERE]
 PROGRAM = {"nor_flash": "quadspi", "dsi": "display", "ltdc": "display", "panel": "display"}
 
 
-def sources(model: str, folder: Path = BENCH / "models") -> list[Path]:
-    """All C files of the test of a model, which itself lies in `folder`."""
+def sources(model: str) -> list[Path]:
+    """All C files of the test of a model, its own the last."""
     program = PROGRAM.get(model, model)
     if program == "display":  # the display's driver, and what its own tests have around it
         others = [path for path in lcd_mutants.MODEL if path.stem != model]
         core = [lcd_mutants.CORE / "lcd.c", lcd_mutants.CORE / "lcd_panels.c"]
-        return [HERE / "test_display.c", *core, *others, folder / f"{model}.c"]
+        return [HERE / "test_display.c", *core, *others, BENCH / f"models/{model}.c"]
     parts = [BENCH / part if "/" in part else HERE / part for part in PARTS[model]]
-    return [HERE / f"test_{program}.c", HERE / "fake_bench.c", *parts, folder / f"{model}.c"]
+    return [HERE / f"test_{program}.c", HERE / "fake_bench.c", *parts, BENCH / f"models/{model}.c"]
 
 
 def mutants(model: str) -> Iterator[tuple[int, str]]:
@@ -56,6 +57,23 @@ def mutants(model: str) -> Iterator[tuple[int, str]]:
             silent = silent.replace("bench_violation(", "(void)snprintf(NULL, 0, ")
             if silent != line:
                 yield i, silent
+
+
+INCLUDE = [f"-I{one}" for one in INCLUDES]
+OBJECTS = tempfile.TemporaryDirectory()  # gone with this process
+
+
+@functools.cache
+def others(model: str) -> list[Path]:
+    """What a model is linked with, compiled once for all of its mutants."""
+    folder = Path(OBJECTS.name) / model
+    folder.mkdir()
+    found = []
+    for source in sources(model)[:-1]:
+        found.append(folder / f"{source.stem}.o")
+        command = [*COMPILE, *INCLUDE, "-c", str(source), "-o", str(found[-1])]
+        subprocess.run(command, check=True)
+    return found
 
 
 def survives(model: str, mutant: tuple[int, str]) -> bool:
@@ -69,8 +87,8 @@ def survives(model: str, mutant: tuple[int, str]) -> bool:
         )
         (folder / f"{model}.c").write_text(text)
         program = folder / "test"
-        includes = [f"-I{one}" for one in INCLUDES]
-        build = [*COMPILE, *includes, *map(str, sources(model, folder)), "-o", str(program)]
+        parts = [*map(str, others(model)), str(folder / f"{model}.c")]
+        build = [*COMPILE, *INCLUDE, *parts, "-o", str(program)]
         if subprocess.run(build, capture_output=True, check=False).returncode != 0:
             return False
         try:
@@ -80,6 +98,7 @@ def survives(model: str, mutant: tuple[int, str]) -> bool:
 
 
 def survivors(model: str, chosen: list[tuple[int, str]]) -> list[tuple[int, str]]:
+    others(model)
     with ThreadPoolExecutor(2) as pool:
         results = list(pool.map(lambda mutant: survives(model, mutant), chosen))
     return [mutant for mutant, alive in zip(chosen, results, strict=True) if alive]
