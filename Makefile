@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 
 include firmware_build/sources.mk
 
-.PHONY: help setup tools firmware-bench cnn dask flower arm-compiler arm-tools core-tools sources firmware deploy unix unix-faults unix-sanitized m7 m7-bench mpy unix-stock m7-stock m7-repl m7-run web web-serve demo repl board pictures browser-tools axe test test-fast test-long faults fuzz table cost bench chart docs sphinx stubs lint check release clean
+.PHONY: help setup tools firmware-bench cnn dask flower arm-compiler arm-tools core-tools sources firmware deploy unix unix-faults unix-sanitized m7 m7-bench mpy unix-stock m7-stock m7-repl m7-run web web-serve demo repl board pictures browser-tools axe test test-tools test-packages test-builds test-fast test-long faults fuzz table cost bench chart docs sphinx stubs lint check release clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -242,18 +242,31 @@ faults: $(READY) unix-faults ## Break everything on purpose (SEED=1, EVERY=1) an
 # A file's tests share what they build and start; in the order of tests/conftest.py, the longest first.
 BY_FILE := --dist loadfile --no-loadscope-reorder
 
-test: check unix unix-sanitized unix-faults ## Build all, check style, spelling and types, run all tests
-	@if $(MAKE) --no-print-directory arm-tools; then $(MAKE) --no-print-directory m7 m7-bench; \
-	else echo "test: no tools for the Cortex-M7: the tests test_m7_* are skipped" >&2; fi
-	@$(MAKE) --no-print-directory web || echo "test: no board for a browser tab, see above: the tests test_web_* are skipped" >&2
+test: check ## Build all, check style, spelling and types, run all tests
+	@$(MAKE) --no-print-directory test-tools
+	@$(MAKE) --no-print-directory test-packages & packages=$$!; \
+	$(MAKE) --no-print-directory test-builds; built=$$?; wait $$packages && exit $$built
+	@$(MAKE) --no-print-directory firmware-bench || echo "test: no firmware bench, see above: the tests test_firmware_bench.py are skipped" >&2
+	@$(BIN)/pytest tests -n auto $(BY_FILE)
+
+# What tests can do without, with a sentence on what is skipped. Debian's packages, one after the other.
+test-tools:
+	@$(MAKE) --no-print-directory arm-tools || echo "test: no tools for the Cortex-M7: the tests test_m7_* are skipped" >&2
 	@$(MAKE) --no-print-directory core-tools || echo "test: no tools for Arm Linux: the kernels of the Cortex-M7 do not run under the sanitizers" >&2
+	@$(MAKE) --no-print-directory browser-tools || echo "test: no browsers: the tests test_board_page.py, test_web_page.py and test_page_* are skipped" >&2
+
+# What is downloaded while others are compiled.
+test-packages:
 	@$(MAKE) --no-print-directory cnn || echo "test: no JAX: the tests test_convolutional.py are skipped" >&2
 	@$(MAKE) --no-print-directory dask || echo "test: no Dask: the tests test_cluster.py are skipped" >&2
-	@$(MAKE) --no-print-directory firmware-bench || echo "test: no firmware bench, see above: the tests test_firmware_bench.py are skipped" >&2
 	@$(MAKE) --no-print-directory sphinx || echo "test: no Sphinx: the test that builds the documentation is skipped" >&2
-	@$(MAKE) --no-print-directory browser-tools || echo "test: no browsers: the tests test_board_page.py, test_web_page.py and test_page_* are skipped" >&2
 	@$(MAKE) --no-print-directory axe || echo "test: no axe-core, see above: the tests test_page_axe.py are skipped" >&2
-	@$(BIN)/pytest tests -n auto $(BY_FILE)
+
+test-builds: unix unix-sanitized unix-faults
+	@if command -v arm-none-eabi-gcc >/dev/null && command -v qemu-system-arm >/dev/null; then \
+	    $(MAKE) --no-print-directory m7 m7-bench; \
+	fi
+	@$(MAKE) --no-print-directory web || echo "test: no board for a browser tab, see above: the tests test_web_* are skipped" >&2
 
 test-fast: $(READY) unix unix-sanitized unix-faults ## Run the tests that need no emulator, browser or other build
 	@$(BIN)/pytest tests -n auto $(BY_FILE) -m "not slow"
