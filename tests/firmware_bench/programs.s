@@ -179,6 +179,8 @@ again:
 .if PROGRAM == 17               @ nor behind it: told with --strict alone; where the condition fails there is none
     ldr r0, =0x20000002
     movs r1, #1
+    b apart
+apart:
     itt eq
     ldrdeq r1, r2, [r0]
     moveq r0, r1
@@ -189,7 +191,13 @@ again:
     ldr r0, =0x58024400
     ldr r1, [r0]
     ldr r0, =0x40000800
-    str r1, [r0, #4]
+    str r1, [r0, #4]            @ this one
+.endif
+.if PROGRAM == 24               @ the base is known before the access alone
+    ldr r0, =0x20000001
+    b ahead
+ahead:
+    ldmia r0, {r0, r1}
 .endif
 .if PROGRAM == 19               @ a load in an IT block, then another block
     open_line

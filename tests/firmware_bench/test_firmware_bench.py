@@ -135,6 +135,7 @@ BROKEN = {
     13: "an undefined instruction",
     16: "that wants words leaves 0x20000001",
     23: "execution at 0x30000000, where no program lies",
+    24: "that wants words uses 0x20000001",
     18: "write of 4 bytes at 0x40000804, where no peripheral of the bench is",
 }
 BROKEN_STRICT = {
@@ -152,6 +153,20 @@ def test_a_broken_program_is_told_with_function_and_line(tmp_path: Path, number:
     done = run_program(tmp_path, number)
     place = r"; at 0x[0-9a-f]{8} in broken \(programs\.s:\d+"
     assert re.search("violation: .*" + re.escape(BROKEN[number]) + place, done.stderr), done.stderr
+
+
+@needs_bench
+@needs_compiler
+def test_of_several_accesses_in_a_block_the_wrong_one_is_told(tmp_path: Path) -> None:
+    lines = (HERE / "programs.s").read_text().splitlines()
+    (line,) = (n for n, text in enumerate(lines, 1) if text.endswith("@ this one"))
+    assert f"in broken (programs.s:{line})" in run_program(tmp_path, 18).stderr
+
+
+@needs_bench
+@needs_compiler
+def test_an_access_whose_condition_fails_is_none(tmp_path: Path) -> None:
+    assert run_program(tmp_path, 17).stderr.endswith("violations: 0\n")
 
 
 @needs_bench
