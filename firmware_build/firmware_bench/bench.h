@@ -147,7 +147,7 @@ void console_flush(void);
 
 void wires_open(int descriptor); // -1: there is none
 int wires_descriptor(void);
-void wires_look(void); // has the other side something to say?
+void wires_look(void); // handles the packets that wait
 bool wires_button(void);
 void wires_led(unsigned number, bool on);
 void wires_frame(unsigned x, unsigned y, unsigned width, unsigned height, const uint16_t *pixels, unsigned pitch);

@@ -499,7 +499,7 @@ static void events(void) {
             cpu_end(0);
         }
         check_stack();
-        if (cycles >= next_flush) { // a program that never sleeps is heard all the same
+        if (cycles >= next_flush) { // the output of a program that never sleeps
             console_flush();
             wires_look();
             next_flush = cycles + cycles_from_ns(1000000);

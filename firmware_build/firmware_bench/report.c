@@ -1,4 +1,4 @@
-// What the bench says: violations with their place, and its own failures.
+// The bench's output: violations with their place, and its own failures.
 #include "bench.h"
 
 #include <stdarg.h>
@@ -49,7 +49,7 @@ void report_coverage(void) {
 }
 
 // The same at the same place is said once; after KEPT of them all others are counted alone, for a loop that breaks a rule at
-// ever other addresses would say it without end.
+// ever other addresses would print without end.
 void bench_violation(const char *format, ...) {
     char text[160];
     va_list args;
@@ -77,6 +77,6 @@ void bench_violation(const char *format, ...) {
     report_line("violation: %s; at 0x%08x in %s, after %.6f s", text, (unsigned)instruction_at, place,
         (double)bench_now_ns() / 1e9);
     if (said_count == KEPT) {
-        report_line("violations: %u were told; from now on they are counted alone", (unsigned)KEPT);
+        report_line("violations: %u were printed; further ones are only counted", (unsigned)KEPT);
     }
 }

@@ -72,7 +72,7 @@ static void pass(uint64_t ns) {
 
 // ---- what the display tells ----
 
-static void heard(const uint8_t *bytes, uint32_t count, uint64_t ns) {
+static void on_command(const uint8_t *bytes, uint32_t count, uint64_t ns) {
     if (model.command_count == sizeof(model.commands) / sizeof(model.commands[0])) {
         return;
     }
@@ -219,7 +219,7 @@ void model_start(enum display_panel kind) {
     odr_j = 0x1000; // were PJ12 an output now, the light would be on
     memset(model.sdram, 0x5a, sizeof(model.sdram));
     display_memory = sdram;
-    display_heard = heard;
+    display_on_command = on_command;
     display_start(kind);
 }
 

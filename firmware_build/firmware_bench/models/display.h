@@ -50,11 +50,11 @@ void display_start(enum display_panel kind); // power-on of all
 
 // What the LTDC reads: `bytes` at `address`, or NULL for a bus error.
 extern const uint8_t *(*display_memory)(uint32_t address, uint32_t bytes);
-extern void (*display_heard)(const uint8_t *bytes, uint32_t count, uint64_t ns); // a command, ns after the reset
+extern void (*display_on_command)(const uint8_t *bytes, uint32_t count, uint64_t ns); // a command, ns after the reset
 // Pixels of the panel's memory have changed, or with 0, 0, 800, 480 also whether they are seen.
 extern void (*display_changed)(uint32_t x, uint32_t y, uint32_t w, uint32_t h);
 
-// ---- pins and resets, told by the board ----
+// ---- pins and resets, set by the board ----
 
 void display_pins(bool reset_low, bool light); // of the panel; as driven now
 void dsi_reset_by_rcc(void);

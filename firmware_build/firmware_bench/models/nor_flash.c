@@ -118,7 +118,7 @@ struct die {
     enum phase { COMMAND, ADDRESS, DUMMY, DATA, DEAF } phase;
     unsigned bits, bytes, dummy_left; // bits of the byte under way, bytes of the phase
     uint64_t clocks;
-    bool heard; // the controller has driven a line of it
+    bool was_driven; // the controller has driven a line of it
     uint32_t shift, address;
     uint8_t out;
     uint8_t page[NOR_PAGE];
@@ -380,7 +380,7 @@ static void take_command(struct die *die, unsigned code) {
     }
     die->phase = DEAF;
     const unsigned lines = lines_of(die), number = (unsigned)(die - dies);
-    if (!die->heard) {
+    if (!die->was_driven) {
         die->command = NULL; // lines that float: the other die of this S#
         return;
     }
@@ -433,7 +433,7 @@ void nor_select(void) {
         die->phase = COMMAND;
         die->bits = die->bytes = 0;
         die->clocks = 0;
-        die->heard = false;
+        die->was_driven = false;
         die->shift = 0;
     }
 }
@@ -446,7 +446,7 @@ unsigned nor_clock(unsigned number, unsigned driven, unsigned levels) {
     }
     struct die *die = &dies[number];
     die->clocks++;
-    die->heard |= driven != 0;
+    die->was_driven |= driven != 0;
     if (die->phase == DEAF) {
         return seen;
     }

@@ -15,7 +15,7 @@ struct nor_options {
     bool floating_high; // an undriven data line reads as 1
     bool slow; // programs and erasures take the longest time of DS, not the typical one
     bool quad_by_extra_clocks; // ENTER QUAD (35h) is executed even where clocks follow its eighth bit (DS does not say)
-    uint64_t cut_at; // power fails in the so-manieth program or erasure from nor_operations() = 0 on; 0: never
+    uint64_t cut_at; // power fails in the program or erasure of this number, counted by nor_operations(); 0: never
     uint32_t seed; // of what the cut leaves half done
 };
 extern struct nor_options nor_options;

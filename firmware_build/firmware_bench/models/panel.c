@@ -5,7 +5,7 @@
 
 struct display display;
 const uint8_t *(*display_memory)(uint32_t address, uint32_t bytes);
-void (*display_heard)(const uint8_t *bytes, uint32_t count, uint64_t ns);
+void (*display_on_command)(const uint8_t *bytes, uint32_t count, uint64_t ns);
 void (*display_changed)(uint32_t x, uint32_t y, uint32_t w, uint32_t h);
 
 static uint64_t reset_low_ns, reset_high_ns, setup_ns, awake_ns;
@@ -80,8 +80,8 @@ void panel_command(const uint8_t *bytes, uint32_t count, bool low_power, uint64_
         return;
     }
     need(us(reset_high_ns, ns) >= 10000, "a command within 10 ms of the reset");
-    if (display_heard) {
-        display_heard(bytes, count, ns - reset_high_ns);
+    if (display_on_command) {
+        display_on_command(bytes, count, ns - reset_high_ns);
     }
     const bool sleeping = display.asleep || us(awake_ns, ns) < 5000, seen = display_visible();
     if (bytes[0] != 0x11) {
