@@ -216,12 +216,13 @@ BOOT_S = 200.0  # of computing, with room
 @pytest.mark.slow
 def test_uff_board_shows_the_image_behind_the_page(image: Path, tmp_path: Path) -> None:
     """A finger draws on the page, the button trains, reset starts anew; mpremote on the pty."""
-    board = Board(tmp_path, "--firmware", str(image))
+    folder = tmp_path / "kept"
+    board = Board(tmp_path, "--firmware", str(image), "--folder", str(folder))
 
     async def look() -> None:
         async with open_page(board, BOOT_S) as page:
             await page.until(lambda: DRAW in page.text, BOOT_S)
-            assert page.said["hello"]["folder"] == "in the bench, forgotten with it"
+            assert page.said["hello"]["folder"] == str(folder / "flash")
             paper = int(page.pixels[380, 60])
             await page.touch((1, "press", 60, 380), (1, "move", 90, 380))
             await page.until(lambda: int(page.pixels[380, 60]) != paper, 60)
