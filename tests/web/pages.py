@@ -96,15 +96,23 @@ async def visit(browser: str, url: str, **options: Any) -> AsyncIterator[PageDri
             assert fox.errors == []
             assert [one for one in fox.requests if not inside(one, here)] == []
         return
-    async with browser_driver.browser() as chromium:
-        window = {"viewport": {"width": 1500, "height": 800}, **options}
-        page = await (await chromium.new_context(**window)).new_page()
-        troubles: list[str] = []
-        watch(page, here, troubles)
-        driver = PageDriver(page)
-        await driver.open(url)
+    async with browser_driver.browser() as chromium, window(chromium, url, **options) as driver:
         yield driver
-        assert troubles == []
+
+
+@contextlib.asynccontextmanager
+async def window(chromium: Any, url: str, **options: Any) -> AsyncIterator[PageDriver]:
+    """A window of Chromium on the page, with nothing of other windows; as visit()."""
+    shape = {"viewport": {"width": 1500, "height": 800}, **options}
+    context = await chromium.new_context(**shape)
+    page = await context.new_page()
+    troubles: list[str] = []
+    watch(page, url.rpartition("/")[0], troubles)
+    driver = PageDriver(page)
+    await driver.open(url)
+    yield driver
+    assert troubles == []
+    await context.close()
 
 
 def watch(page: Any, here: str, troubles: list[str]) -> None:
