@@ -11,7 +11,8 @@ import pytest
 
 SCRIPTS = sorted(Path(__file__).parent.glob("uff_*.py"))
 HEAP = "15M"  # of an emulated board
-HEAPS = {"uff_recogniser": "64M", "uff_transfer": "64M"}  # two applications at once
+APPLICATION = ("uff_recogniser", "uff_transfer")
+HEAPS = dict.fromkeys(APPLICATION, "64M")  # two applications at once
 
 
 def names_in(script: Path) -> list[str]:
@@ -19,7 +20,12 @@ def names_in(script: Path) -> list[str]:
 
 
 CASES = [
-    pytest.param(script, name, id=f"{script.stem[4:]}-{name[5:]}")
+    pytest.param(
+        script,
+        name,
+        id=f"{script.stem[4:]}-{name[5:]}",
+        marks=[pytest.mark.slow] if script.stem in APPLICATION else [],
+    )
     for script in SCRIPTS
     for name in names_in(script)
 ]
