@@ -639,11 +639,11 @@ static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_outputs_obj, 4, 4, mod_outputs);
 // ---- images and patches ----
 
 // Rows of w, 36 elements each.
-static size_t filters_of(const struct array *w) {
+static size_t filters_of(const struct array *w, size_t most) {
     const size_t q = rows_of(w, RIDGE_PATCH_LEN);
-    if (q == 0 || q > RIDGE_MAX_FILTERS || q % 4 != 0) {
+    if (q == 0 || q > most || q % 4 != 0) {
         mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("%s: want 4, 8, ... %u filters, got %u"), w->name,
-            RIDGE_MAX_FILTERS, (unsigned)q);
+            (unsigned)most, (unsigned)q);
     }
     return q;
 }
@@ -675,6 +675,13 @@ static mp_obj_t mod_patch_work_bytes(size_t n_args, const mp_obj_t *args) {
     return mp_obj_new_int_from_uint(gram > features ? gram : features);
 }
 static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_patch_work_bytes_obj, 0, 1, mod_patch_work_bytes);
+
+// mirror_work_bytes(q) -> int: workspace for mirror_features with q filters
+static mp_obj_t mod_mirror_work_bytes(mp_obj_t q_in) {
+    const size_t q = get_size(q_in, "mirror_work_bytes: q", 1, RIDGE_MAX_FILTERS / 2);
+    return mp_obj_new_int_from_uint(ridge_mirror_features_work_bytes(q));
+}
+static MP_DEFINE_CONST_FUN_OBJ_1(mod_mirror_work_bytes_obj, mod_mirror_work_bytes);
 
 // patch_gram(x, height, width, g, sums, work, remove=False) -> patches
 static mp_obj_t mod_patch_gram(size_t n_args, const mp_obj_t *args) {
@@ -736,7 +743,7 @@ static mp_obj_t mod_patch_filters(size_t n_args, const mp_obj_t *args) {
     const struct array sums = get_input(args[2], "patch_filters: sums", 'i');
     const struct array w = get_output(args[4], "patch_filters: w", 'h');
     const struct array bias = get_output(args[5], "patch_filters: bias", 'i');
-    const size_t q = filters_of(&w);
+    const size_t q = filters_of(&w, RIDGE_MAX_FILTERS);
     want_len(&b, w.len, "as w");
     want_len(&g, ridge_packed_len(RIDGE_PATCH_LEN), "36*37/2");
     want_len(&sums, RIDGE_PATCH_LEN, "an element of a patch each");
@@ -757,31 +764,49 @@ static mp_obj_t mod_patch_filters(size_t n_args, const mp_obj_t *args) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_patch_filters_obj, 6, 6, mod_patch_filters);
 
-// patch_features(x, height, width, w, bias, threshold, f, work)
-static mp_obj_t mod_patch_features(size_t n_args, const mp_obj_t *args) {
-    (void)n_args;
-    const struct shape shape = get_shape(args[1], args[2], "patch_features", RIDGE_PATCH + RIDGE_GRID - 1);
-    const size_t threshold = get_size(args[5], "patch_features: threshold", 0, INT32_MAX);
+// patch_features, or mirror_features: inlined into both, as a native module holds no pointers in its data.
+static inline __attribute__((always_inline)) mp_obj_t pooled_features(const mp_obj_t *args, const bool mirror) {
+#define NAME(rest) (mirror ? "mirror_features" rest : "patch_features" rest)
+    const size_t cells = mirror ? RIDGE_MIRROR_COLUMNS : RIDGE_GRID; // in a direction, at most
+    const struct shape shape = get_shape(args[1], args[2], NAME(""), RIDGE_PATCH + cells - 1);
+    const size_t threshold = get_size(args[5], NAME(": threshold"), 0, INT32_MAX);
     BUFFERS_FROM_HERE;
-    const struct array x = get_input(args[0], "patch_features: x", 'h');
-    const struct array w = get_input(args[3], "patch_features: w", 'h');
-    const struct array bias = get_input(args[4], "patch_features: bias", 'i');
-    const struct array f = get_output(args[6], "patch_features: f", 'h');
-    const size_t n = rows_of(&x, shape.height * shape.width), q = filters_of(&w);
+    const struct array x = get_input(args[0], NAME(": x"), 'h');
+    const struct array w = get_input(args[3], NAME(": w"), 'h');
+    const struct array bias = get_input(args[4], NAME(": bias"), 'i');
+    const struct array f = get_output(args[6], NAME(": f"), 'h');
+    const size_t n = rows_of(&x, shape.height * shape.width);
+    const size_t q = filters_of(&w, mirror ? RIDGE_MAX_FILTERS / 2 : RIDGE_MAX_FILTERS);
     want_len(&bias, q, "one for each filter");
-    want_len(&f, product(n, RIDGE_GRID * RIDGE_GRID * 2 * q), "32 for each filter, for each image");
-    const struct array work = get_work(args[7], "patch_features: work", ridge_patch_features_work_bytes(q));
+    want_len(&f, product(n, 2 * RIDGE_GRID * cells * q),
+        mirror ? "48 for each filter, for each image" : "32 for each filter, for each image");
+    const struct array work = get_work(args[7], NAME(": work"),
+        mirror ? ridge_mirror_features_work_bytes(q) : ridge_patch_features_work_bytes(q));
     const struct array *inputs[] = {&x, &w, &bias};
     for (size_t i = 0; i < MP_ARRAY_SIZE(inputs); ++i) {
         apart(&f, inputs[i]);
         apart(&work, inputs[i]);
     }
     apart(&work, &f);
-    return none_or_raise(ridge_patch_features((const int16_t *)x.data, n, shape.height, shape.width,
-        (const int16_t *)w.data, (const int32_t *)bias.data, q, (int32_t)threshold, (int16_t *)f.data,
-        (uint32_t *)work.data), "patch_features");
+    return none_or_raise((mirror ? ridge_mirror_features : ridge_patch_features)((const int16_t *)x.data, n, shape.height,
+        shape.width, (const int16_t *)w.data, (const int32_t *)bias.data, q, (int32_t)threshold, (int16_t *)f.data,
+        (uint32_t *)work.data), NAME(""));
+#undef NAME
+}
+
+// patch_features(x, height, width, w, bias, threshold, f, work)
+static mp_obj_t mod_patch_features(size_t n_args, const mp_obj_t *args) {
+    (void)n_args;
+    return pooled_features(args, false);
 }
 static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_patch_features_obj, 8, 8, mod_patch_features);
+
+// mirror_features(x, height, width, w, bias, threshold, f, work)
+static mp_obj_t mod_mirror_features(size_t n_args, const mp_obj_t *args) {
+    (void)n_args;
+    return pooled_features(args, true);
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_mirror_features_obj, 8, 8, mod_mirror_features);
 
 // ---- floats ----
 
@@ -1195,6 +1220,7 @@ static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_leave_group_out_obj, 8, 8, mod_le
     GLOBAL(MP_QSTR_MAX_CLASSES, MP_ROM_INT(RIDGE_MAX_CLASSES)) \
     GLOBAL(MP_QSTR_PATCH, MP_ROM_INT(RIDGE_PATCH)) \
     GLOBAL(MP_QSTR_GRID, MP_ROM_INT(RIDGE_GRID)) \
+    GLOBAL(MP_QSTR_MIRROR_COLUMNS, MP_ROM_INT(RIDGE_MIRROR_COLUMNS)) \
     GLOBAL(MP_QSTR_gram_goodness, MP_ROM_PTR(&mod_gram_goodness_obj)) \
     GLOBAL(MP_QSTR_outputs, MP_ROM_PTR(&mod_outputs_obj)) \
     GLOBAL(MP_QSTR_MAX_FILTERS, MP_ROM_INT(RIDGE_MAX_FILTERS)) \
@@ -1221,6 +1247,8 @@ static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(mod_leave_group_out_obj, 8, 8, mod_le
     GLOBAL(MP_QSTR_patch_contrast, MP_ROM_PTR(&mod_patch_contrast_obj)) \
     GLOBAL(MP_QSTR_patch_filters, MP_ROM_PTR(&mod_patch_filters_obj)) \
     GLOBAL(MP_QSTR_patch_features, MP_ROM_PTR(&mod_patch_features_obj)) \
+    GLOBAL(MP_QSTR_mirror_work_bytes, MP_ROM_PTR(&mod_mirror_work_bytes_obj)) \
+    GLOBAL(MP_QSTR_mirror_features, MP_ROM_PTR(&mod_mirror_features_obj)) \
     GLOBAL(MP_QSTR_factor, MP_ROM_PTR(&mod_factor_obj)) \
     GLOBAL(MP_QSTR_solve, MP_ROM_PTR(&mod_solve_obj)) \
     GLOBAL(MP_QSTR_leverage, MP_ROM_PTR(&mod_leverage_obj)) \

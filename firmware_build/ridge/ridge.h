@@ -29,6 +29,7 @@
 #define RIDGE_PATCH (6)    // side of a patch
 #define RIDGE_PATCH_LEN (RIDGE_PATCH * RIDGE_PATCH)
 #define RIDGE_GRID (4)     // responses of a filter are pooled over the cells of a 4 x 4 grid of places
+#define RIDGE_MIRROR_COLUMNS (6) // of the grid of a mirror layer, whose right half is added to the left
 #define RIDGE_MAX_FILTERS (64)
 #define RIDGE_POOL_ROOM(q) ((q) / 4 * 124 + 294) // words that hold q filters and what is in work of an image
 #define RIDGE_FILTER_BOUND (1 << 29) // squares of a filter stay below it: then two elements of it sum to an int16
@@ -74,6 +75,12 @@ static inline size_t ridge_patch_gram_work_bytes(void) {
 
 static inline size_t ridge_patch_features_work_bytes(size_t q) {
     return (RIDGE_GRID * RIDGE_GRID * 2 * q + RIDGE_POOL_ROOM(q)) * sizeof(uint32_t);
+}
+
+// Likewise mirror_features': means of 12 cells and one more, filters and biases of both hands.
+static inline size_t ridge_mirror_features_work_bytes(size_t q) {
+    return ((RIDGE_GRID * RIDGE_MIRROR_COLUMNS / 2 + 1) * 4 * q + RIDGE_POOL_ROOM(2 * q) + 2 * q + RIDGE_PATCH_LEN * q)
+        * sizeof(uint32_t);
 }
 
 // ---- integers: encoding, Gram matrices, inference ----
@@ -175,6 +182,13 @@ int ridge_patch_filters(const float *b, const int32_t *g, const int32_t *sums, i
 // OVERFLOW where a row of w is too long (above), |bias| + threshold is more than 2^25 or the squares of an image sum to
 // more than 1.5 * 2^18.
 int ridge_patch_features(const int16_t *x, size_t n, size_t height, size_t width, const int16_t *w, const int32_t *bias,
+    size_t q, int32_t threshold, int16_t *f, uint32_t *work);
+
+// The same for an image and its mirror image. f (n,48 q): the cells of a 4 x 6 grid in its left half, row by row, each
+// with 4 q channels: relu(z - threshold) of the q filters, of their mirror images, and relu(-z - threshold) likewise; mean
+// over the cell plus that of the mirrored filter over the mirrored cell. Sides of 11 or more; q at most half of
+// RIDGE_MAX_FILTERS; all else as in patch_features. work: ridge_mirror_features_work_bytes(q).
+int ridge_mirror_features(const int16_t *x, size_t n, size_t height, size_t width, const int16_t *w, const int32_t *bias,
     size_t q, int32_t threshold, int16_t *f, uint32_t *work);
 
 // ---- floats: ridge regression ----

@@ -55,6 +55,7 @@ BATCH: int  # 64: images that gram takes in one go; slices of as many waste noth
 MAX_CLASSES: int  # 16
 PATCH: int  # 6: side of a patch
 GRID: int  # 4: the responses of a filter are pooled over a 4 x 4 grid
+MIRROR_COLUMNS: int  # 6: those of a mirror layer over 4 rows of 6 cells
 MAX_FILTERS: int  # 64
 
 def work_bytes(m: int, q: int = 0) -> int:
@@ -361,6 +362,32 @@ def patch_features(
 
     OverflowError: the squares of a row of w sum to 2^29 or more, those of an image to more than
     1.5 * 2^18 (encoded: 2^18), or |bias| + threshold passes 2^25; f is unchanged.
+    """
+
+def mirror_work_bytes(q: int) -> int:
+    """Bytes of workspace for mirror_features() with q filters, 1 to 32."""
+
+def mirror_features(
+    x: _Buffer,
+    height: int,
+    width: int,
+    w: _Buffer,
+    bias: _Buffer,
+    threshold: int,
+    f: _Buffer,
+    work: _Buffer,
+) -> None:
+    """patch_features() of an image together with its mirror image: both have the same f.
+
+    height, width  11 to 4096, at most 65535 pixels
+    w              h (q, 36)      q = 4, 8, ... 32
+    f              h (n, 48*q)    out: [cell][channel], 4*q channels
+    work           mirror_work_bytes(q)
+
+    The cells are those of a 4 x 6 grid in the left half of the image, row by row: 3 in a row.
+    Channel j pools relu(z_j - threshold), q + j that of filter j mirrored, the next 2*q
+    relu(-z - threshold) likewise: its mean over the cell, plus the mean of the other hand of the
+    filter over the mirrored cell. The rest, and what is raised, is as in patch_features().
     """
 
 # ---- floats: ridge regression ----

@@ -232,12 +232,13 @@ int ridge_patch_filters(const float *b, const int32_t *g, const int32_t *sums, i
 // ---- features ----
 
 #define CELLS (RIDGE_GRID * RIDGE_GRID)
+#define MIRROR_CELLS (RIDGE_GRID * RIDGE_MIRROR_COLUMNS / 2)
 #define IMAGE_BOUND (3 << 17)         // squares of an image: half as much again as those of an encoded one
 #define RESPONSE_BOUND (1 << 25)      // |bias| + threshold
 
-// First place of cell k of the grid in a direction with that many places: round(k places / 4).
-static inline size_t border(size_t k, size_t places) {
-    return (2 * k * places + RIDGE_GRID) / (2 * RIDGE_GRID);
+// First place of cell k of `cells` in a direction with that many places: round(k places / cells).
+static inline size_t border(size_t k, size_t places, size_t cells) {
+    return (2 * k * places + cells) / (2 * cells);
 }
 
 // mean (2q): of the relus over the patches at rows x columns places, rounded down; gives their sum.
@@ -278,20 +279,42 @@ static uint64_t pool_cell(const int16_t *x, size_t width, size_t rows, size_t co
     return total;
 }
 
-int ridge_patch_features(const int16_t *x, size_t n, size_t height, size_t width, const int16_t *w, const int32_t *bias,
-    size_t q, int32_t threshold, int16_t *f, uint32_t *work) {
-    for (size_t j = 0; j < q; ++j) {
-        const int64_t offset = bias[j] < 0 ? -(int64_t)bias[j] : bias[j];
-        if (ridge_square_sum(w + j * ELEMENTS, ELEMENTS) >= RIDGE_FILTER_BOUND || offset + threshold > RESPONSE_BOUND) {
-            return RIDGE_ERR_OVERFLOW;
+// Whether sums over the images by these filters fit.
+static int features_fit(const int16_t *x, size_t n, size_t pixels, const struct ridge_filters *by) {
+    for (size_t j = 0; j < by->q; ++j) {
+        const int64_t offset = by->bias[j] < 0 ? -(int64_t)by->bias[j] : by->bias[j];
+        if (ridge_square_sum(by->w + j * ELEMENTS, ELEMENTS) >= RIDGE_FILTER_BOUND
+            || offset + by->threshold > RESPONSE_BOUND) {
+            return 0;
         }
     }
     for (size_t i = 0; i < n; ++i) {
-        if (ridge_square_sum(x + i * height * width, height * width) > IMAGE_BOUND) {
-            return RIDGE_ERR_OVERFLOW;
+        if (ridge_square_sum(x + i * pixels, pixels) > IMAGE_BOUND) {
+            return 0;
         }
     }
+    return 1;
+}
+
+// f = roots of the means, together of length 512; total is the sum of the means.
+static void to_unit(const uint32_t *means, size_t count, uint64_t total, int16_t *f) {
+    if (total == 0) {
+        memset(f, 0, count * sizeof *f);
+        return;
+    }
+    const float scale = ridge_unit_scale((float)total);
+#pragma GCC unroll 4
+    for (size_t k = 0; k < count; ++k) {
+        f[k] = ridge_round_unit(sqrtf((float)means[k]) * scale);
+    }
+}
+
+int ridge_patch_features(const int16_t *x, size_t n, size_t height, size_t width, const int16_t *w, const int32_t *bias,
+    size_t q, int32_t threshold, int16_t *f, uint32_t *work) {
     const struct ridge_filters filters = {w, bias, q, threshold};
+    if (!features_fit(x, n, height * width, &filters)) {
+        return RIDGE_ERR_OVERFLOW;
+    }
     const size_t down = height - SIDE + 1, across = width - SIDE + 1, channels = 2 * q;
     uint32_t *const means = work, *const room = means + CELLS * channels;
     ridge_kernels->pack_filters(&filters, room);
@@ -299,19 +322,49 @@ int ridge_patch_features(const int16_t *x, size_t n, size_t height, size_t width
         uint64_t total = 0;
         for (size_t cell = 0; cell < CELLS; ++cell) {
             const size_t r = cell / RIDGE_GRID, c = cell % RIDGE_GRID;
-            const size_t top = border(r, down), left = border(c, across);
-            total += pool_cell(x + top * width + left, width, border(r + 1, down) - top, border(c + 1, across) - left,
-                &filters, room, means + cell * channels);
+            const size_t top = border(r, down, RIDGE_GRID), left = border(c, across, RIDGE_GRID);
+            total += pool_cell(x + top * width + left, width, border(r + 1, down, RIDGE_GRID) - top,
+                border(c + 1, across, RIDGE_GRID) - left, &filters, room, means + cell * channels);
         }
-        if (total == 0) {
-            memset(f, 0, CELLS * channels * sizeof *f);
-            continue;
+        to_unit(means, CELLS * channels, total, f);
+    }
+    return RIDGE_OK;
+}
+
+int ridge_mirror_features(const int16_t *x, size_t n, size_t height, size_t width, const int16_t *w, const int32_t *bias,
+    size_t q, int32_t threshold, int16_t *f, uint32_t *work) {
+    const size_t channels = 4 * q;
+    uint32_t *const means = work, *const other = means + MIRROR_CELLS * channels, *const room = other + channels;
+    int32_t *const biases = (int32_t *)(room + RIDGE_POOL_ROOM(2 * q));
+    int16_t *const both = (int16_t *)(biases + 2 * q);
+    const struct ridge_filters own = {w, bias, q, threshold}, filters = {both, biases, 2 * q, threshold};
+    if (!features_fit(x, n, height * width, &own)) {
+        return RIDGE_ERR_OVERFLOW;
+    }
+    for (size_t j = 0; j < q; ++j) {
+        biases[j] = biases[q + j] = bias[j];
+        for (size_t k = 0; k < ELEMENTS; ++k) {
+            both[j * ELEMENTS + k] = w[j * ELEMENTS + k];
+            both[(q + j) * ELEMENTS + k] = w[j * ELEMENTS + k / SIDE * SIDE + SIDE - 1 - k % SIDE];
         }
-        const float scale = ridge_unit_scale((float)total);
-#pragma GCC unroll 4
-        for (size_t k = 0; k < CELLS * channels; ++k) {
-            f[k] = ridge_round_unit(sqrtf((float)means[k]) * scale);
+    }
+    ridge_kernels->pack_filters(&filters, room);
+    const size_t down = height - SIDE + 1, across = width - SIDE + 1;
+    for (size_t i = 0; i < n; ++i, x += height * width, f += MIRROR_CELLS * channels) {
+        uint64_t total = 0;
+        for (size_t cell = 0; cell < MIRROR_CELLS; ++cell) {
+            const size_t r = cell / (RIDGE_MIRROR_COLUMNS / 2), c = cell % (RIDGE_MIRROR_COLUMNS / 2);
+            const size_t top = border(r, down, RIDGE_GRID), rows = border(r + 1, down, RIDGE_GRID) - top;
+            const size_t left = border(c, across, RIDGE_MIRROR_COLUMNS), end = border(c + 1, across, RIDGE_MIRROR_COLUMNS);
+            const int16_t *const row = x + top * width;
+            uint32_t *const mean = means + cell * channels;
+            total += pool_cell(row + left, width, rows, end - left, &filters, room, mean);
+            total += pool_cell(row + across - end, width, rows, end - left, &filters, room, other);
+            for (size_t k = 0; k < channels; ++k) {
+                mean[k] += other[k % (2 * q) < q ? k + q : k - q];
+            }
         }
+        to_unit(means, MIRROR_CELLS * channels, total, f);
     }
     return RIDGE_OK;
 }

@@ -50,6 +50,7 @@ WORKSPACE = {
     "kernel_goodness": 11,
     "leverage": 7,
     "leverage_block": 7,
+    "mirror_features": 9,
     "patch_features": 9,
     "patch_gram": 7,
     "project": 5,

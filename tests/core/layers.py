@@ -84,18 +84,50 @@ def contrast_by_hand(
 def features_by_hand(
     x: np.ndarray, shape: tuple[int, int], w: np.ndarray, bias: np.ndarray, threshold: int
 ) -> np.ndarray:
+    return unit_roots(pooled_by_hand(x, shape, w, bias, threshold, GRID, GRID))
+
+
+def mirror_features_by_hand(
+    x: np.ndarray, shape: tuple[int, int], w: np.ndarray, bias: np.ndarray, threshold: int
+) -> np.ndarray:
+    """Those of the image, and those of its mirror image, each by both hands of the filters."""
+    n, q = len(x), len(w)
+    turned = x.reshape(n, *shape)[:, :, ::-1].reshape(n, -1)
+    other = w.reshape(q, 6, 6)[:, :, ::-1].reshape(q, -1)
+    both, biases = np.concatenate([w, other]), np.concatenate([bias, bias])
+    own, mirrored = (
+        pooled_by_hand(image, shape, both, biases, threshold, GRID, 6)[:, :, :3]
+        for image in (x, turned)
+    )
+    return unit_roots(own + mirrored)
+
+
+def pooled_by_hand(
+    x: np.ndarray,
+    shape: tuple[int, int],
+    w: np.ndarray,
+    bias: np.ndarray,
+    threshold: int,
+    down: int,
+    across: int,
+) -> np.ndarray:
     n, q = len(x), len(w)
     z = all_patches(x, shape) @ w.T.astype(np.int64) - bias.astype(np.int64)
     rows, columns = (
-        [(2 * k * (side - 5) + GRID) // (2 * GRID) for k in range(GRID + 1)] for side in shape
+        [(2 * k * (side - 5) + cells) // (2 * cells) for k in range(cells + 1)]
+        for side, cells in zip(shape, (down, across), strict=True)
     )
-    means = np.zeros((n, GRID, GRID, 2 * q), np.int64)
+    means = np.zeros((n, down, across, 2 * q), np.int64)
     for r, (top, bottom) in enumerate(pairwise(rows)):
         for c, (left, right) in enumerate(pairwise(columns)):
             cell = z[:, top:bottom, left:right].reshape(n, -1, q)
             means[:, r, c, :q] = np.maximum(cell - threshold, 0).sum(1) // cell.shape[1]
             means[:, r, c, q:] = np.maximum(-cell - threshold, 0).sum(1) // cell.shape[1]
-    flat = means.reshape(n, -1)
+    return means
+
+
+def unit_roots(means: np.ndarray) -> np.ndarray:
+    flat = means.reshape(len(means), -1)
     with np.errstate(divide="ignore", invalid="ignore"):
         scale = np.float32(UNIT) / np.sqrt(flat.sum(1).astype(np.float32))
         f = np.floor((np.sqrt(flat.astype(np.float32)) * scale[:, None]).astype(float) + 0.5)

@@ -230,6 +230,10 @@ static int64_t call(const char *name, const struct argument *a) {
         return error == RIDGE_OK ? 1000 + exponent : error;
     } else if (!strcmp(name, "patch_features")) {
         return ridge_patch_features(A(0), Z(1), Z(2), Z(3), A(4), A(5), Z(6), I(7), A(8), A(9));
+    } else if (!strcmp(name, "mirror_features_work_bytes")) {
+        return (int64_t)ridge_mirror_features_work_bytes(Z(0));
+    } else if (!strcmp(name, "mirror_features")) {
+        return ridge_mirror_features(A(0), Z(1), Z(2), Z(3), A(4), A(5), Z(6), I(7), A(8), A(9));
     } else {
         stop("unknown function");
     }

@@ -5,6 +5,7 @@ float64 and retraining; see test_core.py.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
 
@@ -42,6 +43,7 @@ from core.layers import (
     copy_by_hand,
     counted_patches,
     features_by_hand,
+    mirror_features_by_hand,
     phi,
 )
 
@@ -297,19 +299,30 @@ def test_patch_filters_keep_biases_below_2_to_the_24(cores: Cores) -> None:
     assert not w[:, 1:].any()
 
 
-def patch_features(
+MIXED = [(11, 30), (64, 41)]
+
+# A function of the core, its features of a filter, and what it computes.
+Pooling = tuple[str, int, Callable[..., np.ndarray]]
+PATCH: Pooling = "patch_features", 32, features_by_hand
+MIRROR: Pooling = "mirror_features", 48, mirror_features_by_hand
+POOLINGS = pytest.mark.parametrize("pooling", [PATCH, MIRROR], ids=["patch", "mirror"])
+
+
+def pooled(
     cores: Cores,
+    pooling: Pooling,
     x: np.ndarray,
     shape: tuple[int, int],
     w: np.ndarray,
     bias: np.ndarray,
     threshold: int,
 ) -> tuple[int, np.ndarray]:
+    name, each = pooling[:2]
     n, q = len(x), len(w)
-    work = blank(cores.call("patch_features_work_bytes", q).result // 4, np.int32)
-    f = blank((n, 32 * q), np.int16)
+    work = blank(cores.call(f"{name}_work_bytes", q).result // 4, np.int32)
+    f = blank((n, each * q), np.int16)
     args = (x, n, *shape, w, bias, q, threshold, f, work)
-    answer = cores.call("patch_features", *args)
+    answer = cores.call(name, *args)
     for i in (0, 4, 5):
         given = answer.arrays[i]
         assert given is not None
@@ -323,39 +336,51 @@ def filters_at_random(rng: np.random.Generator, q: int, length: float) -> np.nda
     return np.trunc(w).astype(np.int16)
 
 
-@pytest.mark.parametrize("shape", [*SHAPES, (10, 13), (11, 30), (64, 41)])
-@pytest.mark.parametrize("q", [4, 12, 64])
-def test_patch_features_are_the_integer_formula(
-    cores: Cores, rng: np.random.Generator, shape: tuple[int, int], q: int
+@pytest.mark.parametrize(
+    ("pooling", "shape", "q"),
+    [
+        *((PATCH, shape, q) for shape in [*SHAPES, *MIXED, (10, 13)] for q in (4, 12, 64)),
+        *((MIRROR, shape, q) for shape in [(11, 11), (28, 28), *MIXED] for q in (4, 12, 32)),
+    ],
+)
+def test_features_are_the_integer_formula(
+    cores: Cores, rng: np.random.Generator, pooling: Pooling, shape: tuple[int, int], q: int
 ) -> None:
     x = images(rng, 3, shape)
     w = filters_at_random(rng, q, 23170)
     bias = rng.integers(-(2**19), 2**19, q).astype(np.int32)
     for threshold in (0, 1, 400000):
-        error, f = patch_features(cores, x, shape, w, bias, threshold)
+        error, f = pooled(cores, pooling, x, shape, w, bias, threshold)
         assert error == OK
-        want = features_by_hand(x, shape, w, bias, threshold)
+        want = pooling[2](x, shape, w, bias, threshold)
         assert same(f, want)
     assert np.all(np.abs(np.linalg.norm(want.astype(float), axis=1) - UNIT) < 20)
 
 
-def test_patch_features_without_a_response_are_zeros(
-    cores: Cores, rng: np.random.Generator
+@POOLINGS
+def test_features_without_a_response_are_zeros(
+    cores: Cores, rng: np.random.Generator, pooling: Pooling
 ) -> None:
     shape = (28, 28)
     x = images(rng, 3, shape)
     x[1] = 0
     w, bias = filters_at_random(rng, 8, 20000), np.full(8, 1000, np.int32)
-    error, f = patch_features(cores, x, shape, w, bias, 1000)
+    error, f = pooled(cores, pooling, x, shape, w, bias, 1000)
     assert error == OK
     assert not f[1].any()
     assert f[0].any()
-    assert not patch_features(cores, x, shape, w, bias, 2**25 - 1000)[1].any()
+    assert not pooled(cores, pooling, x, shape, w, bias, 2**25 - 1000)[1].any()
 
 
-@pytest.mark.parametrize("shape", [(9, 9), (28, 28), (198, 9), (64, 41), (40, 300)])
-def test_patch_features_at_the_bounds_and_beyond(
-    cores: Cores, rng: np.random.Generator, shape: tuple[int, int]
+@pytest.mark.parametrize(
+    ("pooling", "shape"),
+    [
+        *((PATCH, shape) for shape in [(9, 9), (28, 28), (198, 9), (64, 41), (40, 300)]),
+        *((MIRROR, shape) for shape in [(11, 11), (28, 28), (198, 12), (40, 300)]),
+    ],
+)
+def test_features_at_the_bounds_and_beyond(
+    cores: Cores, rng: np.random.Generator, pooling: Pooling, shape: tuple[int, int]
 ) -> None:
     """The longest filters, images and biases: sums of a cell fit, whatever its size."""
     size = shape[0] * shape[1]
@@ -369,10 +394,10 @@ def test_patch_features_at_the_bounds_and_beyond(
     bias = np.array([2**25, -(2**25)] * 4, np.int32)
     x = np.stack([spot, -spot, flat, -flat])
     for threshold, b in ((0, bias), (2**25, 0 * bias), (2**24, bias // 2)):
-        error, f = patch_features(cores, x, shape, w, b, threshold)
+        error, f = pooled(cores, pooling, x, shape, w, b, threshold)
         assert error == OK
-        assert same(f, features_by_hand(x, shape, w, b, threshold))
-    nothing = blank((4, 256), np.int16)
+        assert same(f, pooling[2](x, shape, w, b, threshold))
+    nothing = blank((4, 8 * pooling[1]), np.int16)
     for bad in range(4):
         x_bad, w_bad, b_bad, threshold = x.copy(), w.copy(), bias.copy(), 0
         if bad == 0:
@@ -383,12 +408,26 @@ def test_patch_features_at_the_bounds_and_beyond(
             b_bad[7] -= 1
         else:
             threshold = 1
-        error, f = patch_features(cores, x_bad, shape, w_bad, b_bad, threshold)
+        error, f = pooled(cores, pooling, x_bad, shape, w_bad, b_bad, threshold)
         assert error == OVERFLOW
         assert same(f, nothing)
     b_bad[0] = -(2**31)
-    assert patch_features(cores, x, shape, w, b_bad, 0)[0] == OVERFLOW
-    assert patch_features(cores, x, shape, w, 0 * bias, 2**31 - 1)[0] == OVERFLOW
+    assert pooled(cores, pooling, x, shape, w, b_bad, 0)[0] == OVERFLOW
+    assert pooled(cores, pooling, x, shape, w, 0 * bias, 2**31 - 1)[0] == OVERFLOW
+
+
+@pytest.mark.parametrize("shape", [(11, 11), (12, 33), (28, 28), (31, 64)])
+def test_an_image_and_its_mirror_image_have_the_same_mirror_features(
+    cores: Cores, rng: np.random.Generator, shape: tuple[int, int]
+) -> None:
+    x = images(rng, 3, shape)
+    turned = np.ascontiguousarray(x.reshape(3, *shape)[:, :, ::-1]).reshape(3, -1)
+    w, bias = filters_at_random(rng, 8, 20000), np.arange(8, dtype=np.int32) * 1000
+    f, g = (pooled(cores, MIRROR, each, shape, w, bias, 1000)[1] for each in (x, turned))
+    assert same(f, g)
+    assert not same(f[0], f[1])
+    by_patch = [pooled(cores, PATCH, each, shape, w, bias, 1000)[1] for each in (x, turned)]
+    assert not same(*by_patch)
 
 
 # ---- the kernel class layer ----

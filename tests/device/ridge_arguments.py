@@ -266,6 +266,8 @@ def test_sizes_out_of_range_are_refused():
         ("patch_filters", 3, (0, -1)),
         ("patch_features", 5, (-1,)),
         ("patch_work_bytes", 0, (-1, 65)),
+        ("mirror_features", 5, (-1,)),
+        ("mirror_work_bytes", 0, (0, -1, 33)),
     ):
         for value in values:
             slices = ("kernel", 4), ("inverse_diagonal", 3), ("inverse_diagonal", 4)
@@ -278,6 +280,7 @@ def test_sizes_out_of_range_are_refused():
             refused(call, args, OverflowError, "", False)
     for name, low in (
         ("copies", 1), ("patch_gram", 9), ("patch_contrast", 9), ("patch_features", 9),
+        ("mirror_features", 11),
     ):  # fmt: skip
         for sides in ((low - 1, 11), (9, low - 1), (-9, 11), (9, 4097), (4097, 9), (256, 256)):
             call, args = with_args(name, {1: sides[0], 2: sides[1]})
@@ -335,6 +338,9 @@ def test_numbers_of_filters_rows_and_groups_are_refused():
     for q in (0, 2, 68):
         call, args = with_args("patch_features", {3: array("h", [0] * 36 * q)})
         refused(call, args, ValueError, "want 4, 8, ... 64 filters, got %d" % q)
+    for q in (0, 2, 36):
+        call, args = with_args("mirror_features", {3: array("h", [0] * 36 * q)})
+        refused(call, args, ValueError, "want 4, 8, ... 32 filters, got %d" % q)
     for rows in (0, 17):
         call, args = with_args("leverage_block", {1: array("h", [0] * 6 * rows)})
         refused(call, args, ValueError, "want 1 to 16 rows, got %d" % rows)
@@ -356,8 +362,8 @@ def test_values_that_overflow_raise_overflow_error():
         ("gram_goodness", 0, array("i", [-1] * 45)),
         ("gram_goodness", 5, array("i", [1 << 30] * 9)),
         ("outputs", 0, array("h", [32767] * 54)),
-        ("patch_gram", 0, array("h", [32767] * 297)),
-        ("patch_features", 0, array("h", [300] * 297)),
+        ("patch_gram", 0, array("h", [32767] * 396)),
+        ("patch_features", 0, array("h", [300] * 396)),
         ("patch_features", 3, array("h", [4000] * 144)),
         ("patch_features", 4, array("i", [1 << 26] * 4)),
         ("patch_features", 5, 1 << 26),

@@ -192,7 +192,7 @@ def kernel_layer(x, v):
     yield Call("outputs", [rows, ("h", array("h", x[1][: 4 * M])), M, zeros("i", N * 4)], [3])
 
 
-PATCHED = 9, 11  # height and width of images for the patch layer
+PATCHED = 11, 12  # height and width of images for the patch layer
 FILTERS = 4
 
 
@@ -227,3 +227,6 @@ def patch_layer():
     yield Call("patch_features", [x, height, width, w, bias, threshold] + outputs, [6, 7], 7)
     yield Call("patch_work_bytes", [])
     yield Call("patch_work_bytes", [FILTERS])
+    outputs = [zeros("h", 3 * 48 * FILTERS), None]
+    yield Call("mirror_features", [x, height, width, w, bias, threshold] + outputs, [6, 7], 7)
+    yield Call("mirror_work_bytes", [FILTERS])

@@ -240,6 +240,10 @@ def test_patch_features():
     evil("patch_features")
 
 
+def test_mirror_features():
+    evil("mirror_features")
+
+
 def test_no_function_with_a_number_is_left_out():
     for call in calls():
         if list(numbers_of(call)) and list(victims_of(call)):

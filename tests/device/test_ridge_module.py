@@ -21,6 +21,7 @@ from core.layers import (
     copy_by_hand,
     counted_patches,
     features_by_hand,
+    mirror_features_by_hand,
     phi,
 )
 
@@ -313,11 +314,12 @@ def test_copies_and_the_patch_layer_are_their_integer_formulas(of: Of) -> None:
         shape = height, width
         want = contrast_by_hand(x.reshape(-1, height * width), shape, a, b, seed)
         assert np.array_equal(call.out[6].reshape(want.shape), want)
-    for call in of("patch_features"):
+    pooled = {"patch_features": features_by_hand, "mirror_features": mirror_features_by_hand}
+    for call in (call for name in pooled for call in of(name)):
         x, height, width, w, bias, threshold, _, _ = call.args
         shape = height, width
         x, w = x.reshape(-1, height * width), w.reshape(-1, LENGTH)
-        want = features_by_hand(x, shape, w, bias, threshold)
+        want = pooled[call.name](x, shape, w, bias, threshold)
         assert np.array_equal(call.out[6].reshape(want.shape), want)
         assert np.count_nonzero(want) > want.size // 8
 

@@ -297,7 +297,10 @@ N, M, P, K = (0, 65), (1, 65), (0, 33), (1, 16)
 WORK = {name: getattr(references, name) for name in ("gram_work_bytes", "kernel_work_bytes")}
 WORK |= {"project_work_bytes": references.project_work_bytes}
 WORK |= {"panel_bytes": references.panel_bytes, "packed": packed_len}
-WORK |= {name: getattr(references, name) for name in ("patch_gram_bytes", "patch_features_bytes")}
+WORK |= {
+    name: getattr(references, name)
+    for name in ("patch_gram_bytes", "patch_features_bytes", "mirror_features_bytes")
+}
 
 FUNCTIONS: dict[str, Function] = {
     "encode": Function(
@@ -497,6 +500,24 @@ FUNCTIONS: dict[str, Function] = {
             work("work", "patch_features_bytes(4 * q)"),
         ),
         references.patch_features,
+    ),
+    "mirror_work_bytes": Function(
+        {},
+        (Number("q", "int", "1", "32", exact=True),),
+        references.mirror_work_bytes,
+    ),
+    "mirror_features": Function(
+        {"n": (0, 3), "q": (1, 3), "height": (11, 14), "width": (11, 14)},
+        (
+            Array("x", "h", "n * height * width", pictures),
+            *SHAPE,
+            Array("w", "h", "36 * 4 * q", filters),
+            Array("bias", "i", "4 * q", biases),
+            Number("threshold", "int", "0", "1 << 20"),
+            Array("f", "h", "n * 48 * 4 * q", None, "out"),
+            work("work", "mirror_features_bytes(4 * q)"),
+        ),
+        references.mirror_features,
     ),
     "leverage_block": Function(
         {"n": (1, 16), "m": M},

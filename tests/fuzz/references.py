@@ -339,6 +339,14 @@ def patch_features_bytes(q: int) -> int:
     return 4 * (16 * 2 * q + q // 4 * 124 + 294)
 
 
+def mirror_features_bytes(q: int) -> int:
+    return 4 * (13 * 4 * q + q // 2 * 124 + 294 + 2 * q + 36 * q)
+
+
+def mirror_work_bytes(v: Values) -> Want:
+    return Want(result=str(mirror_features_bytes(v["q"])))
+
+
 def patch_gram(v: Values) -> Want:
     shape = v["height"], v["width"]
     x = v["x"].reshape(-1, shape[0] * shape[1])
@@ -390,6 +398,14 @@ def patch_filters(v: Values) -> Want:
 
 
 def patch_features(v: Values) -> Want:
+    return pooled_features(v, layers.features_by_hand)
+
+
+def mirror_features(v: Values) -> Want:
+    return pooled_features(v, layers.mirror_features_by_hand)
+
+
+def pooled_features(v: Values, by_hand: Callable[..., np.ndarray]) -> Want:
     shape = v["height"], v["width"]
     x = v["x"].reshape(-1, shape[0] * shape[1])
     w = v["w"].reshape(-1, layers.LENGTH)
@@ -398,7 +414,7 @@ def patch_features(v: Values) -> Want:
         return Want("OverflowError")
     if not len(x):
         return Want()
-    f = layers.features_by_hand(x, shape, w, v["bias"], v["threshold"])
+    f = by_hand(x, shape, w, v["bias"], v["threshold"])
     return Want(arrays={"f": f.ravel()})
 
 

@@ -43,7 +43,7 @@ def test_a_short_run_finds_nothing(run: Campaign) -> None:
 
 
 def test_every_function_and_every_kind_of_file_was_taken_and_refused(run: Campaign) -> None:
-    plain = ("kernels", "patch_work_bytes", "work_bytes", "trace", "crc32")
+    plain = ("kernels", "patch_work_bytes", "mirror_work_bytes", "work_bytes", "trace", "crc32")
     for name in [*calls.FUNCTIONS, *files.MAKERS]:
         assert run.seen[name, "taken"] >= 10, name
         assert run.seen[name, "refused"] >= (1 if name in plain else 10), name
