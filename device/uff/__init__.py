@@ -3,7 +3,7 @@ form.
 
     import uff
     train, test = uff.Dataset.open("train.uffs"), uff.Dataset.open("test.uffs")
-    clf = uff.Classifier(hidden=500, seed=0)    # network="uff2"; "uff1", "uff_conv", "uff_kernel"
+    clf = uff.Classifier(hidden=500, seed=0)    # network="uff2"; "uff_kernel", "uff_mirror", ...
     print(clf.plan(train))                      # multiply-adds and bytes, before it starts
     clf.fit(train, progress=print)              # or: for stage, done in clf.fit_steps(train): ...
     print(clf.loo_accuracy, clf.score(test))

@@ -11,9 +11,10 @@ forward, a class layer goodness. contrast.py and linear.py are the ones to read 
 from .contrast import ContrastLayer
 from .kernel import KernelClassLayer
 from .linear import LinearClassLayer
+from .mirror import MirrorLayer
 from .patch import PatchLayer
 
-FEATURE_LAYERS = (ContrastLayer, PatchLayer)
+FEATURE_LAYERS = (ContrastLayer, PatchLayer, MirrorLayer)
 CLASS_LAYERS = (LinearClassLayer, KernelClassLayer)
 
 # Names of networks; any other is written as its layers with "+" between them, like "kernel" or
@@ -23,6 +24,7 @@ NETWORKS = {
     "uff2": "contrast+linear",
     "uff_conv": "patch+linear",
     "uff_kernel": "patch+kernel",
+    "uff_mirror": "mirror+kernel",
 }
 
 

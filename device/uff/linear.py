@@ -46,7 +46,7 @@ class LinearClassLayer(ClassLayer):
     @staticmethod
     def default_lambda(first_layer):
         """lambda2 where Options names none, by the layer in front of it (its name, or None)."""
-        return {"contrast": 0.05, "patch": 0.03}.get(first_layer, 0.1)
+        return {"contrast": 0.05, "patch": 0.03, "mirror": 0.03}.get(first_layer, 0.1)
 
     @staticmethod
     def plan(rows, images, features, classes, options):

@@ -26,7 +26,6 @@ from .stage import LayerPlan, Stage, check_rows, packed, snap
 SIDE = ridge.PATCH
 ELEMENTS = SIDE * SIDE
 PLACES = 12  # places of each image that the statistics look at
-CELLS = ridge.GRID * ridge.GRID
 UNIT_BITS = 9  # elements of an encoded image are in units of 2^-9
 
 BATCH = 16  # images encoded together
@@ -50,36 +49,45 @@ class PatchLayer:
     PARAMETER = snap(0.4)  # threshold of the responses
     WHOLE = True  # it sees all pixels: the label is given to the class layer alone
 
+    MOST = ridge.MAX_FILTERS
+    CELLS = ridge.GRID  # of the grid, in a direction
+    EACH = 2 * CELLS * CELLS  # outputs of a filter
+    RESPONSES = 1  # of a filter at a place
+
     def __init__(self, embedding, neurons):
         self.height, self.width = embedding.height, embedding.width
         self.inputs = embedding.size
         self.neurons = neurons
-        self.outputs = 2 * CELLS * neurons
+        self.outputs = self.EACH * neurons
         self.ridge_lambda = 0.0
         self.parameter = self.PARAMETER
         self.dual = False
         self.gram_crc = 0  # CRC-32 of the exact Gram matrix of the patches
         self.exponent = 0
         self.w = self.bias = None
-        if min(self.height, self.width) < SIDE + ridge.GRID - 1:
+        least = SIDE + self.CELLS - 1
+        if min(self.height, self.width) < least:
             raise ValueError(
-                "a patch layer wants images of %d x %d or more, got %d x %d"
-                % (SIDE + ridge.GRID - 1, SIDE + ridge.GRID - 1, self.height, self.width)
+                "a %s layer wants images of %d x %d or more, got %d x %d"
+                % (self.NAME, least, least, self.height, self.width)
             )
 
-    @staticmethod
-    def check(neurons):
+    @classmethod
+    def check(cls, neurons):
         """ValueError where there can be no layer of so many filters."""
-        if not (isinstance(neurons, int) and 4 <= neurons <= 64 and neurons % 4 == 0):
-            raise ValueError("hidden: want 4 to 64 filters, a multiple of 4, got %r" % (neurons,))
+        if not (isinstance(neurons, int) and 4 <= neurons <= cls.MOST and neurons % 4 == 0):
+            raise ValueError(
+                "hidden: want 4 to %d filters, a multiple of 4, got %r" % (cls.MOST, neurons)
+            )
 
-    @staticmethod
-    def plan(rows, embedding, neurons, options, kept=False):
+    @classmethod
+    def plan(cls, rows, embedding, neurons, options, kept=False):
         """The LayerPlan for so many rows (images and their copies). kept: of apply() alone."""
         n, m, q = rows, embedding.size, neurons
-        layer = PatchLayer(embedding, q)
+        layer = cls(embedding, q)
         places = (layer.height - SIDE + 1) * (layer.width - SIDE + 1)
-        features = Stage("patch features", n * (places * ELEMENTS * q + m), 1.2)
+        macs = cls.RESPONSES * places * ELEMENTS * q
+        features = Stage("patch features", n * (macs + m), 1.2)
         arrays = {"a batch of images": 2 * m * BATCH, "patch features": 2 * n * layer.outputs}
         work = layer.work_bytes
         if kept:

@@ -12,10 +12,11 @@ class Options:
     """How to train. ValueError where one is out of range.
 
     network: "uff1" (class layer on the pixels), "uff2" (contrast layer, then class layer),
-        "uff_conv" (patch layer, class layer), "uff_kernel" (patch layer, kernel class layer), or
-        layers with "+" between them (layers.py)
+        "uff_conv" (patch layer, class layer), "uff_kernel" (patch layer, kernel class layer),
+        "uff_mirror" (the same of images that mean the same in a mirror), or layers with "+"
+        between them (layers.py)
     hidden: neurons of the contrast layer, 2 to 4096 (default 500); filters of the patch layer, 4
-        to 64 (default 32)
+        to 64 (default 32), of a mirror layer 4 to 32 (default 16)
     label_scale: length of the label among the inputs of the class layer (default 0.2, on pixels
         0.5)
     lambda1: ridge of layer 1, in mean diagonal elements of its Gram matrix (default 5; patch

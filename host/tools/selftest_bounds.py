@@ -31,7 +31,7 @@ DATA = Path(__file__).resolve().parents[2] / "device" / "bring_up" / "bounds.py"
 M, Q, K, N, ROWS = 768, 500, 10, 64, 32
 PATCHED, FILTERS = 16, 32  # images of the patch kernels
 CLASSES, IMAGES, HIDDEN = 5, 60, 128
-PATCH_SHAPE = Shape(PATCHED, 784, FILTERS, K, False, True, patch=True, kernel=True)
+PATCH_SHAPE = Shape(PATCHED, 784, FILTERS, K, False, True, filters="patch", kernel=True)
 READ_BYTES = {  # from the arrays in SDRAM, each byte once
     "encode": N * 784,
     "gram add": 2 * N * M + 4 * packed(M),
@@ -144,7 +144,7 @@ def training_bounds(run: Mapping[str, Any]) -> tuple[int, int]:
         dual1=dual1,
         dual2=dual2,
         copies=run["copies"],
-        patch=patch,
+        filters="patch" if patch else None,
         kernel=kernel,
     )
     band = estimate.band(run["stages"], shape)

@@ -281,7 +281,7 @@ def test_a_job_that_is_no_object_is_refused(run_device, folder: Path, text: str)
         ({"seed": True}, "job.json: seed: want a number, got True"),
         ({"hidden": 1}, "hidden: want 2 to 4096 neurons, got 1"),
         ({"hidden": 60.5}, "hidden: want 2 to 4096 neurons, got 60.5"),
-        ({"network": "uff3"}, "network: want one of uff1, uff2, uff_conv, uff_kernel"),
+        ({"network": "uff3"}, "network: want one of uff1, uff2, uff_conv, uff_kernel, uff_mirror"),
         ({"lambda2": "best"}, "lambda2: want"),
         ({"label_scale": [1]}, "label_scale: want"),
         ({"solver": "both"}, "solver: want"),

@@ -34,7 +34,7 @@ def samples_of(each, **shape):
 
 
 def options_of(network, **options):
-    if network in ("uff_conv", "uff_kernel"):
+    if network in ("uff_conv", "uff_kernel", "uff_mirror"):
         options.setdefault("hidden", FILTERS)
     elif network.startswith("contrast") or network == "uff2":
         options.setdefault("hidden", 20)
@@ -73,9 +73,25 @@ def test_every_network_learns():
             assert got > (0.6 if copies else 0.8), (network, copies, got)
 
 
+def test_a_mirror_layer_takes_an_image_and_its_mirror_image_for_the_same():
+    samples = samples_of(20)  # a mirror leaves "bar" alone, and makes "comb" of "fence"
+    network = trained(samples, "uff_mirror")[0]
+    turned, known = bytearray(SIDE * (SIDE + 1)), 0
+    for number in range(2000, 2020):
+        for label in range(3):
+            shown = picture(label, number)
+            for y in range(0, len(shown), SIDE + 1):
+                for x in range(SIDE + 1):
+                    turned[y + x] = shown[y + SIDE - x]
+            a, b = network.predict(shown), network.predict(turned)
+            assert (a.label, a.goodness) == (b.label, b.goodness)
+            known += (a.label == 0) == (label == 0)
+    assert known > 50, known
+
+
 def test_training_twice_gives_the_same_bits_and_another_seed_other_filters():
     samples = samples_of(5)
-    for network in ("uff_conv", "uff_kernel"):
+    for network in ("uff_conv", "uff_kernel", "uff_mirror"):
         a, b = (trained(samples, network, seed=3)[0] for _ in range(2))
         other = trained(samples, network, seed=4)[0]
         for x, y in zip(a.layer.arrays(), b.layer.arrays()):
@@ -112,7 +128,7 @@ def test_leave_one_out_is_what_training_without_the_image_and_its_copies_gives()
     for i in (20, 19, 16, 13):
         samples.delete(i)  # classes of unequal size count the same
     n, k = len(samples), len(samples.names)
-    for network in ("uff_kernel", "kernel", "uff_conv", "uff1"):
+    for network in ("uff_kernel", "uff_mirror", "kernel", "uff_conv", "uff1"):
         for copies in (0, 2):
             if network in ("uff_conv", "uff1") and not copies:
                 continue  # without copies the linear class layer has a test of its own

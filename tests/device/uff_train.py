@@ -312,7 +312,7 @@ def test_options_out_of_range_are_refused_with_the_range():
     for name, part, values in (
         (
             "network",
-            "want one of uff1, uff2, uff_conv, uff_kernel",
+            "want one of uff1, uff2, uff_conv, uff_kernel, uff_mirror",
             ("uff3", 2, None, "patch", ""),
         ),
         ("network", "want one of", ("linear+linear", "kernel+contrast", "contrast+patch+linear")),

@@ -26,7 +26,7 @@ from uff_host import reference
 from uff_host.errors import DataError, FormatError
 from uff_host.formats import model_file, touch_recording
 from uff_host.formats import samples as samples_files
-from uff_host.formats.model import Array, Layer, Model
+from uff_host.formats.model import POOLINGS, Array, Layer, Model
 from uff_host.formats.model_arrays import DTYPES, layer_alone
 from uff_host.formats.model_file import pack_model, read_layer, unpack_model, unpack_statistics
 from uff_host.formats.networks import KINDS as KINDS_OF_LAYERS
@@ -89,21 +89,22 @@ def a_samples_file(rng: Rng) -> bytes:
     return pack_header(height, width, names) + b"".join(records)
 
 
-NETWORKS = ("uff1", "uff2", "uff_conv", "uff_kernel", "kernel", "contrast+kernel")
+NETWORKS = ("uff1", "uff2", "uff_conv", "uff_kernel", "uff_mirror", "kernel", "contrast+kernel")
 
 
 def trained(rng: Rng) -> Model:
     """A small network of any kind, on noise."""
     network = str(rng.choice(NETWORKS))
-    patches = "patch" in kinds_of(network)
-    height, width = (int(rng.integers(9, 11) if patches else rng.integers(5, 8)) for _ in range(2))
+    by = POOLINGS.get(kinds_of(network)[0])
+    least, most = (by.least_side, by.least_side + 2) if by else (5, 8)
+    height, width = (int(rng.integers(least, most)) for _ in range(2))
     classes = int(rng.integers(2, 5))
     n = int(rng.integers(classes, 12))
     images = rng.integers(0, 256, (n, height, width), np.uint8)
     labels = (np.arange(n) % classes).astype(np.uint8)
     options = reference.Options(
         network=network,
-        hidden=4 if patches else int(rng.integers(2, 9)),
+        hidden=4 if by else int(rng.integers(2, 9)),
         seed=int(rng.integers(2**32)),
         form=rng.choice(["primal", "dual"]),
         statistics=bool(rng.random() < 0.6),
@@ -463,7 +464,7 @@ def _judge_goodness(model: Model, got: list[str] | str) -> str:
     i = np.arange(size)
     values: references.Values = {"images": ((i * i * 31 + 7 * i) & 255).astype(np.uint8)}
     layer = model.feature_layer
-    whole = layer is not None and layer.kind == "patch"
+    whole = layer is not None and layer.kind in POOLINGS
     values["keep"] = i if whole else kept_pixels(model.height, model.width)
     values["x"] = np.zeros(len(values["keep"]), np.int16)
     f = np.asarray(references.encode(values).arrays["x"]).ravel()
@@ -474,7 +475,8 @@ def _judge_goodness(model: Model, got: list[str] | str) -> str:
             values["bias"] = model.array("B1").ravel()
             power = model.exponent("W1") + 9
             values["threshold"] = int(np.float32(math.ldexp(layer.parameter, power)) + 0.5)
-        want = references.patch_features(values) if whole else references.project(values)
+        kinds = {"patch": references.patch_features, "mirror": references.mirror_features}
+        want = kinds.get(layer.kind, references.project)(values)
         if want.error:
             return "" if isinstance(got, str) else f"layer 1: want {want.error}, got {got}"
         f = np.asarray(want.arrays["f" if whole else "h"]).ravel()

@@ -130,7 +130,7 @@ def test_the_loops_do_about_the_multiply_adds_of_the_plan() -> None:
 
 
 KERNEL = estimate.Shape(
-    n=400, m=784, q=32, k=5, dual1=False, dual2=True, copies=3, patch=True, kernel=True
+    n=400, m=784, q=32, k=5, dual1=False, dual2=True, copies=3, filters="patch", kernel=True
 )
 
 

@@ -17,7 +17,7 @@ from uff_host import reference
 from uff_host.errors import FormatError
 from uff_host.formats import model_file
 from uff_host.formats import samples as samples_file
-from uff_host.formats.model import Array, Model
+from uff_host.formats.model import POOLINGS, Array, Model
 from uff_host.formats.model_arrays import DTYPES, layer_alone
 from uff_host.formats.model_file import pack_model, read_layer, unpack_model
 from uff_host.formats.networks import every_name, kinds_of
@@ -60,16 +60,22 @@ def an_image(value: int) -> bytes:
 
 
 def a_model(network: str = "uff2", statistics: bool = True, copies: int = 0) -> Model:
-    patches = "patch" in kinds_of(network)
+    by = POOLINGS.get(kinds_of(network)[0])
     options = reference.Options(
-        network=network, hidden=4 if patches else 3, statistics=statistics, copies=copies
+        network=network, hidden=4 if by else 3, statistics=statistics, copies=copies
     )
-    return reference.train(some_samples(side=9 if patches else SIDE), options)
+    return reference.train(some_samples(side=by.least_side if by else SIDE), options)
 
 
 # Those that have a version 1 file, and some of version 2
 EVERY_NETWORK = every_name()
-VERSIONS = [("uff2", 0, 1), ("uff2", 1, 2), ("uff_conv", 0, 2), ("uff_kernel", 2, 2)]
+VERSIONS = [
+    ("uff2", 0, 1),
+    ("uff2", 1, 2),
+    ("uff_conv", 0, 2),
+    ("uff_kernel", 2, 2),
+    ("uff_mirror", 0, 2),
+]
 
 
 def with_crc(data: bytes | bytearray) -> bytes:
@@ -511,7 +517,7 @@ def test_a_network_without_a_feature_layer_has_none_to_give(tmp_path):
         read_layer(tmp_path / "m.uffm")
 
 
-@pytest.mark.parametrize("network", ["uff2", "uff_kernel"])
+@pytest.mark.parametrize("network", ["uff2", "uff_kernel", "uff_mirror"])
 def test_a_network_with_a_kept_layer_says_so(network):
     first = a_model(network)
     samples = some_samples(8, 2, first.height)

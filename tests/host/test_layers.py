@@ -16,10 +16,10 @@ from uff_host import reference
 from uff_host.datasets import shapes
 from uff_host.errors import DataError
 from uff_host.formats import networks
-from uff_host.formats.model import Array, Layer
+from uff_host.formats.model import POOLINGS, Array, Layer
 from uff_host.formats.model_arrays import layer_alone
 from uff_host.formats.samples import Samples
-from uff_host.reference import Options, class_kernel, class_layer, copies, patch
+from uff_host.reference import Options, class_kernel, class_layer, copies, mirror, patch
 from uff_host.reference.class_kernel import KernelProblem
 from uff_host.reference.class_linear import LinearProblem
 from uff_host.reference.feature_layer import Task
@@ -34,8 +34,10 @@ def test_a_network_has_one_name_and_its_layers_say_it_too():
         "uff2",
         "uff_conv",
         "uff_kernel",
+        "uff_mirror",
         "kernel",
         "contrast+kernel",
+        "mirror+linear",
     ]
     for name in networks.every_name():
         kinds = networks.kinds_of(name)
@@ -251,6 +253,29 @@ def test_features_follow_integers_place_by_place():
     assert np.abs((found[:2].astype(float) ** 2).sum(axis=1) - 2**18).max() < 2**14
 
 
+def test_mirror_features_are_those_of_both_hands_folded_in_the_middle():
+    random = np.random.default_rng(3)
+    x = patch.encode(some_images(3, 11, 17))
+    w = random.integers(-900, 900, (4, 36)).astype(np.int16)
+    bias = random.integers(-9000, 9000, 4).astype(np.int32)
+    layer = Layer("mirror", 4, 187, 0.6, 0.4, 0)
+    arrays = {b"W1  ": Array(w, 5), b"B1  ": Array(bias[None], 14)}
+    found = mirror.features(layer, arrays, x)
+    assert found.shape == (3, layer.features) == (3, 48 * 4)
+    assert np.array_equal(mirror.features(layer, arrays, x[:, :, ::-1]), found)
+    # One hand of a filter over the left half, the other over the right half, whose cells are
+    # those of the left as the 12 places in a row are two a cell.
+    threshold = patch.threshold_of(layer, 5)
+    turned = w.reshape(4, 6, 6)[:, :, ::-1].reshape(4, 36)
+    hands = [patch.pooled(x, hand, bias, threshold, POOLINGS["mirror"]) for hand in (w, turned)]
+    own, other = (a[:, :, :3] + b[:, :, 5:2:-1] for a, b in (hands, hands[::-1]))
+    means = np.concatenate([own[..., :4], other[..., :4], own[..., 4:], other[..., 4:]], axis=3)
+    for features, sums in zip(found, means.reshape(3, -1), strict=True):
+        scale = np.float32(512) / np.sqrt(np.float32(sums.sum()))
+        roots = np.sqrt(sums.astype(np.float32)) * scale
+        assert np.array_equal(features, np.floor(roots.astype(float) + 0.5))
+
+
 def test_an_image_without_responses_has_features_of_zero():
     layer = Layer("patch", 4, 81, 0.6, 0.4, 0)
     nothing = {
@@ -262,7 +287,7 @@ def test_an_image_without_responses_has_features_of_zero():
 
 @pytest.mark.parametrize("count", range(4, 60))
 def test_the_cells_of_the_grid_share_the_places_evenly(count):
-    edges = patch.borders(count)
+    edges = patch.borders(count, 4)
     sizes = np.diff(edges)
     assert (edges[0], edges[-1]) == (0, count)
     assert np.ptp(sizes) <= 1 and sizes.min() >= 1
@@ -479,7 +504,9 @@ def test_the_kernel_s_lambda_is_chosen_by_leave_one_out():
 # --- All of it -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("network", ["uff_conv", "uff_kernel", "kernel", "contrast+kernel"])
+@pytest.mark.parametrize(
+    "network", ["uff_conv", "uff_kernel", "uff_mirror", "kernel", "contrast+kernel"]
+)
 def test_every_network_learns_drawn_glyphs(network):
     model = reference.train(shapes.samples(20, 0), Options(network=network))
     test = shapes.samples(40, 1)
@@ -489,7 +516,7 @@ def test_every_network_learns_drawn_glyphs(network):
     assert model.network == network
 
 
-@pytest.mark.parametrize("network", ["uff_conv", "uff_kernel", "uff1", "uff2"])
+@pytest.mark.parametrize("network", ["uff_conv", "uff_kernel", "uff_mirror", "uff1", "uff2"])
 def test_labels_are_those_of_images_and_copies_teach(network):
     """Two drawings of each: with copies of them more unseen ones are known."""
     few, test = shapes.samples(2, 5), shapes.samples(60, 1)

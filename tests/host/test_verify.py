@@ -8,6 +8,7 @@ import pytest
 
 from uff_host import reference
 from uff_host.datasets import shapes
+from uff_host.formats.model import POOLINGS
 from uff_host.formats.model_arrays import layer_alone
 from uff_host.formats.model_file import pack_model, unpack_model
 from uff_host.formats.networks import kinds_of
@@ -28,6 +29,7 @@ NETWORKS = (
     "uff_conv",
     "uff_conv primal",
     "uff_kernel",
+    "uff_mirror",
     "uff_kernel 2 copies",
     "contrast+kernel",
     "uff2 1 copies",
@@ -42,7 +44,7 @@ def trained(request):
     dual = words[0] if words and not copies else None
     samples = shapes.samples(40 // (1 + copies), 0)
     form: Literal["auto", "primal", "dual"] = dual or ("primal" if network == "uff2" else "auto")
-    hidden = 8 if "patch" in kinds_of(network) else 60
+    hidden = 8 if POOLINGS.keys() & set(kinds_of(network)) else 60
     options = Options(network=network, hidden=hidden, statistics=True, form=form, copies=copies)
     model = unpack_model(pack_model(reference.train(samples, options)))
     test = shapes.samples(10, 1)

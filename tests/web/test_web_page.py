@@ -85,7 +85,7 @@ def test_draw_train_recognise_and_the_model_is_the_unix_ports(
     assert crc == zlib.crc32((tmp_path / "drawings.uffm").read_bytes()[:-4])
 
 
-NETWORKS = ("uff1", "uff2", "uff_conv", "uff_kernel")
+NETWORKS = ("uff1", "uff2", "uff_conv", "uff_kernel", "uff_mirror")
 IMAGES = """
 from binascii import crc32
 from random import getrandbits, seed

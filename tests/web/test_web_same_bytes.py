@@ -32,7 +32,7 @@ from uff_host.virtual_board.ft6x06_model import FT6x06Model
 
 pytestmark = pytest.mark.skipif(bool(web.missing()), reason=web.missing())
 
-NETWORKS = ("uff1", "uff2", "uff_conv", "uff_kernel")
+NETWORKS = ("uff1", "uff2", "uff_conv", "uff_kernel", "uff_mirror")
 
 
 @pytest.fixture(scope="module")

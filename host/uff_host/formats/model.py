@@ -21,10 +21,36 @@ MAX_ROWS = 8191  # 512^2 each on the diagonal of an int32 Gram matrix
 MOST_IMAGES = 2**31 - 1  # of statistics in int64
 MOST_SQUARES = 2**18 + 2**16  # of the features of a row, added up: 2^18 is length 1
 PATCH = 36  # elements of a patch
-PATCH_SIDE = 9  # of an image that has patches, at least
-PATCH_CHANNELS = 32  # outputs of a filter: 4 x 4 cells, two signs
 
 IntArray = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Pooling:
+    """How a kind of layer pools the responses of its filters.
+
+    rows, columns: cells of the grid that responses are pooled over. hands: 1, or 2 where the
+    mirror image of each filter responds too and the right half of the grid is added to the left.
+    most: filters of a layer.
+    """
+
+    rows: int
+    columns: int
+    hands: int
+    most: int
+
+    @property
+    def outputs(self) -> int:
+        """Of a filter: two signs in each cell and of each hand."""
+        return 2 * self.rows * self.columns
+
+    @property
+    def least_side(self) -> int:
+        """Of an image: with a place in each cell."""
+        return 5 + max(self.rows, self.columns)
+
+
+POOLINGS = {"patch": Pooling(4, 4, 1, 64), "mirror": Pooling(4, 6, 2, 32)}
 
 
 @dataclass
@@ -40,9 +66,9 @@ class Layer:
     """One layer: how it was trained, and the CRC-32 of the Gram matrix it was trained from.
 
     kind: one of networks.KINDS. outputs: neurons, filters, or classes. ridge and parameter are
-    float32 values; the parameter of a class layer is the strength of its label, that of a patch
-    layer its threshold. dual: the inner products of images were its matrix; always so for a
-    kernel layer, never for a patch layer.
+    float32 values; the parameter of a class layer is the strength of its label, that of filters
+    their threshold. dual: the inner products of images were its matrix; always so for a
+    kernel layer, never for filters.
     """
 
     kind: str
@@ -56,7 +82,8 @@ class Layer:
     @property
     def features(self) -> int:
         """Numbers that it hands on."""
-        return PATCH_CHANNELS * self.outputs if self.kind == "patch" else self.outputs
+        by = POOLINGS.get(self.kind)
+        return by.outputs * self.outputs if by else self.outputs
 
 
 @dataclass
@@ -158,5 +185,5 @@ def image_part(height: int, width: int) -> int:
 
 
 def inputs_of(kind: str, height: int, width: int) -> int:
-    """Pixels that a network whose first layer is of this kind sees: the patch layer sees all."""
-    return height * width if kind == "patch" else image_part(height, width)
+    """Pixels that a network whose first layer is of this kind sees: filters see all."""
+    return height * width if kind in POOLINGS else image_part(height, width)

@@ -71,6 +71,7 @@ def _kernel_arrays(layer: Layer, rows: int) -> tuple[Wanted, Wanted]:
 _ARRAYS: dict[str, Callable[[Layer, int], tuple[Wanted, Wanted]]] = {
     "contrast": _contrast_arrays,
     "patch": _patch_arrays,
+    "mirror": _patch_arrays,
     "linear": _linear_arrays,
     "kernel": _kernel_arrays,
 }

@@ -13,7 +13,7 @@ from uff_host.formats.model import (
     MAX_ROWS,
     MOST_IMAGES,
     MOST_SQUARES,
-    PATCH_SIDE,
+    POOLINGS,
     IntArray,
     Layer,
     Model,
@@ -27,7 +27,7 @@ from uff_host.formats.samples import MAX_CLASSES, MAX_SIDE, MIN_SIDE
 LEAST, MOST = 2.0**-20, 2.0**20  # of lambdas and parameters: more than any training takes
 MAX_NEURONS = 4096  # of a contrast layer
 # Squares of the rows of a feature layer, added up: below this
-ROW_BOUNDS = {"contrast": 2**30 + 1, "patch": 2**29}
+ROW_BOUNDS = {"contrast": 2**30 + 1, "patch": 2**29, "mirror": 2**29}
 
 Need = Callable[[bool, str], None]
 
@@ -88,8 +88,8 @@ def check(model: Model, what: str) -> None:
     feature = model.feature_layer
     if feature:
         _check_rows("W1", model.array("W1"), ROW_BOUNDS[feature.kind] - 1, need)
-        if feature.kind == "patch":
-            _check_patch(model, feature, need)
+        if feature.kind in POOLINGS:
+            _check_filters(model, feature, need)
     if b"ROWS" in model.arrays:
         rows = model.array("ROWS")
         need(int(rows.min()) >= 0, "array b'ROWS' holds features below 0.")
@@ -151,17 +151,18 @@ def _check_layer(layer: Layer, inputs: int, model: Model, need: Need) -> None:
             LEAST <= layer.parameter <= MOST,
             f"{name} of the {kind} layer is {layer.parameter}, it must be {LEAST:g} to {MOST:g}.",
         )
-    if kind == "patch":
+    if by := POOLINGS.get(kind):
         need(
-            min(model.height, model.width) >= PATCH_SIDE,
-            f"images of {model.height}x{model.width}: a patch layer wants sides of "
-            f"{PATCH_SIDE} or more.",
+            min(model.height, model.width) >= by.least_side,
+            f"images of {model.height}x{model.width}: a {kind} layer wants sides of "
+            f"{by.least_side} or more.",
         )
         need(
-            layer.outputs % 4 == 0 and 4 <= layer.outputs <= 64,
-            f"a patch layer of {layer.outputs} filters: wanted a multiple of 4 from 4 to 64.",
+            layer.outputs % 4 == 0 and 4 <= layer.outputs <= by.most,
+            f"a {kind} layer of {layer.outputs} filters: wanted a multiple of 4 "
+            f"from 4 to {by.most}.",
         )
-        need(not layer.dual, "a patch layer has no dual form.")
+        need(not layer.dual, f"a {kind} layer has no dual form.")
     if kind == "kernel":
         need(layer.dual, "a kernel layer has no primal form.")
 
@@ -225,9 +226,9 @@ def _check_rows(tag: str, rows: IntArray, most: int, need: Need) -> None:
     )
 
 
-def _check_patch(model: Model, layer: Layer, need: Need) -> None:
+def _check_filters(model: Model, layer: Layer, need: Need) -> None:
     e = model.exponent("W1")
-    need(-10 <= e <= 20, f"W1 of a patch layer has exponent {e}, wanted -10 to 20.")
+    need(-10 <= e <= 20, f"W1 of a {layer.kind} layer has exponent {e}, wanted -10 to 20.")
     need(model.exponent("B1") == e + 9, "the exponents of W1 and B1 do not belong together.")
     largest = int(np.abs(model.array("B1").astype(np.int64)).max())
     need(largest < 2**24, f"a bias of {largest} in B1, wanted less than {2**24}.")

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from uff_host.errors import DataError
 
-FEATURE_KINDS = ("contrast", "patch")
+FEATURE_KINDS = ("contrast", "patch", "mirror")
 CLASS_KINDS = ("linear", "kernel")
-KINDS = FEATURE_KINDS + CLASS_KINDS  # number 1 and up in a model file
+KINDS = ("contrast", "patch", "linear", "kernel", "mirror")  # number 1 and up in a model file
 
 Kinds = tuple[str, ...]
 
@@ -18,6 +18,7 @@ NAMES: dict[str, Kinds] = {
     "uff2": ("contrast", "linear"),
     "uff_conv": ("patch", "linear"),
     "uff_kernel": ("patch", "kernel"),
+    "uff_mirror": ("mirror", "kernel"),
 }
 
 

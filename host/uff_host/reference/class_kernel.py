@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from uff_host.errors import DataError
 from uff_host.formats.model import MOST_SQUARES, Array
+from uff_host.formats.networks import FEATURE_KINDS
 from uff_host.reference.arithmetic import (
     UNIT_BITS,
     Float64,
@@ -35,7 +36,7 @@ from uff_host.reference.class_layer import (
 )
 from uff_host.reference.feature_layer import Arrays
 
-LAMBDA: dict[str | None, float] = dict.fromkeys((None, "contrast", "patch"), 0.03)
+LAMBDA: dict[str | None, float] = dict.fromkeys((None, *FEATURE_KINDS), 0.03)
 PHI_BITS = 30
 LARGEST_PHI = 1719926784  # the power of 1.25
 LARGEST_SUM = 699_999_990  # of an output and its label weight, and a little for rounding

@@ -36,7 +36,12 @@ from uff_host.reference.class_layer import (
 )
 from uff_host.reference.feature_layer import Arrays
 
-LAMBDA: dict[str | None, float] = {None: 0.1, "contrast": 0.05, "patch": 0.03}
+LAMBDA: dict[str | None, float] = {
+    None: 0.1,
+    "contrast": 0.05,
+    "patch": 0.03,
+    "mirror": 0.03,
+}
 
 
 class LinearProblem(ClassProblem):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from uff_host.errors import DataError
-from uff_host.formats.model import PATCH_CHANNELS, Array, Layer
+from uff_host.formats.model import POOLINGS, Array, Layer, Pooling
 from uff_host.reference import contrast, encoding
 from uff_host.reference.arithmetic import (
     UNIT,
@@ -40,10 +41,8 @@ from uff_host.reference.xorshift import Xorshift32
 
 HIDDEN = 32
 LAMBDA = 0.6
-MOST_FILTERS = 64
 SIDE = 6  # of a patch
 SIZE = SIDE * SIDE
-GRID = 4  # cells in each direction
 DRAWN = 12  # patches of each image for the statistics
 STEP = 193  # places between them, at least
 THRESHOLD = snap(0.4)
@@ -209,23 +208,23 @@ def threshold_of(layer: Layer, exponent: int) -> int:
 # --- Features ------------------------------------------------------------------------------------
 
 
-def borders(count: int) -> list[int]:
-    """Where the cells of the grid begin and end among so many places."""
-    return [(2 * k * count + GRID) // (2 * GRID) for k in range(GRID + 1)]
+def borders(count: int, cells: int) -> list[int]:
+    """Where the cells of a direction begin and end among so many places."""
+    return [(2 * k * count + cells) // (2 * cells) for k in range(cells + 1)]
 
 
-def pooled(x: Int16, w: Int16, bias: Int32, threshold: int) -> Int64:
-    """Means over the cells of what passes the threshold, int64 (n, 4, 4, 2 q): positive responses
-    of all filters, then negative ones."""
+def pooled(x: Int16, w: Int16, bias: Int32, threshold: int, by: Pooling) -> Int64:
+    """Means over the cells of what passes the threshold, int64 (n, rows, columns, 2 q): positive
+    responses of all filters, then negative ones."""
     height, width, q = x.shape[1] - SIDE + 1, x.shape[2] - SIDE + 1, len(w)
     responses = inner(patches(x).reshape(-1, SIZE), w) - bias
     responses = responses.reshape(len(x), height, width, q)
     passed = np.concatenate([responses - threshold, -responses - threshold], axis=3)
     passed = np.maximum(passed, 0)
-    rows, columns = borders(height), borders(width)
-    means = np.empty((len(x), GRID, GRID, 2 * q), np.int64)
-    for r in range(GRID):
-        for c in range(GRID):
+    rows, columns = borders(height, by.rows), borders(width, by.columns)
+    means = np.empty((len(x), by.rows, by.columns, 2 * q), np.int64)
+    for r in range(by.rows):
+        for c in range(by.columns):
             cell = passed[:, rows[r] : rows[r + 1], columns[c] : columns[c + 1]]
             means[:, r, c] = cell.sum(axis=(1, 2)) // (cell.shape[1] * cell.shape[2])
     return means
@@ -233,11 +232,22 @@ def pooled(x: Int16, w: Int16, bias: Int32, threshold: int) -> Int64:
 
 def features(layer: Layer, arrays: Arrays, x: Int16) -> Int16:
     """Roots of the pooled responses, scaled to unit length: int16 (n, 32 q), cell by cell."""
+    return pooled_features(layer, arrays, x, pooled)
+
+
+def pooled_features(
+    layer: Layer,
+    arrays: Arrays,
+    x: Int16,
+    pool: Callable[[Int16, Int16, Int32, int, Pooling], Int64],
+) -> Int16:
+    """Roots of what `pool` gives, as pooled() does, scaled to unit length."""
     w1, bias = arrays[b"W1  "], arrays[b"B1  "].data[0]
-    threshold = threshold_of(layer, w1.exponent)
-    found = np.empty((len(x), PATCH_CHANNELS * len(w1.data)), np.int16)
+    threshold, by = threshold_of(layer, w1.exponent), POOLINGS[layer.kind]
+    found = np.empty((len(x), layer.features), np.int16)
     for i in range(0, len(x), BATCH):
-        means = pooled(x[i : i + BATCH], w1.data, bias, threshold).reshape(-1, found.shape[1])
+        means = pool(x[i : i + BATCH], w1.data, bias, threshold, by)
+        means = means.reshape(-1, found.shape[1])
         roots = np.sqrt(means.astype(np.float32))
         total = means.sum(axis=1).astype(np.float32)
         found[i : i + BATCH] = scaled_to_unit(roots, total)
@@ -257,22 +267,23 @@ def told(x: Int16, task: Task) -> Float64:
     return differences(x, a, b, task.seed ^ PLACES_SEED)
 
 
-def fit(x: Int16, task: Task) -> Fitted:
+def fit(x: Int16, task: Task, kind: str = "patch") -> Fitted:
     """The layer and its weights, of encoded images.
 
     Raises:
         DataError: The images are blank, a class has none, or the number of filters cannot be.
     """
-    if task.outputs % 4 or not 4 <= task.outputs <= MOST_FILTERS:
+    most = POOLINGS[kind].most
+    if task.outputs % 4 or not 4 <= task.outputs <= most:
         raise DataError(
-            f"{task.outputs} filters: a patch layer has a multiple of 4, {MOST_FILTERS} at most."
+            f"{task.outputs} filters: a {kind} layer has a multiple of 4, {most} at most."
         )
     seen = statistics(x)
     filters = solve(seen, told(x, task), task.ridge)
     w1, b1 = integers(filters)
     return Fitted(
         Layer(
-            "patch",
+            kind,
             task.outputs,
             x.shape[1] * x.shape[2],
             task.ridge,

@@ -12,17 +12,21 @@ import numpy as np
 import numpy.typing as npt
 
 from uff_host.errors import DataError
-from uff_host.formats.model import MAX_COPIES, MAX_ROWS, PATCH_SIDE, Array, Layer, Model
+from uff_host.formats.model import MAX_COPIES, MAX_ROWS, POOLINGS, Array, Layer, Model
 from uff_host.formats.model_arrays import layer_alone
 from uff_host.formats.networks import Kinds, kinds_of
 from uff_host.formats.samples import MAX_CLASSES, Samples
-from uff_host.reference import class_kernel, class_linear, contrast, encoding, patch
+from uff_host.reference import class_kernel, class_linear, contrast, encoding, mirror, patch
 from uff_host.reference.arithmetic import Form, Int16, Int64, UInt8, crc, snap
 from uff_host.reference.class_layer import ClassLayerModule, ClassProblem, predict
 from uff_host.reference.copies import with_copies
 from uff_host.reference.feature_layer import FeatureLayer, Fitted, Task
 
-FEATURE_LAYERS: dict[str, FeatureLayer] = {"contrast": contrast, "patch": patch}
+FEATURE_LAYERS: dict[str, FeatureLayer] = {
+    "contrast": contrast,
+    "patch": patch,
+    "mirror": mirror,
+}
 CLASS_LAYERS: dict[str, ClassLayerModule] = {"linear": class_linear, "kernel": class_kernel}
 
 PIXEL_STRENGTH, STRENGTH = 0.5, 0.2  # of the label beside pixels, and beside features
@@ -156,10 +160,11 @@ def _check(samples: Samples, options: Options, kinds: Kinds) -> None:
             f"{n} images with {options.copies} copies each: the exact sums of {MAX_ROWS} rows "
             "fit into int32."
         )
-    if "patch" in kinds and min(samples.height, samples.width) < PATCH_SIDE:
+    by = POOLINGS.get(kinds[0])
+    if by and min(samples.height, samples.width) < by.least_side:
         raise DataError(
-            f"Images of {samples.height}x{samples.width}: a patch layer wants sides of "
-            f"{PATCH_SIDE} or more."
+            f"Images of {samples.height}x{samples.width}: a {kinds[0]} layer wants sides of "
+            f"{by.least_side} or more."
         )
 
 

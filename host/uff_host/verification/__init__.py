@@ -30,6 +30,7 @@ __all__ = ["Check", "Report", "verify"]
 _CHECKS: dict[str, Callable[[Layer, Int16, Case], None]] = {
     "contrast": contrast.check,
     "patch": patch.check,
+    "mirror": patch.check,
     "linear": linear.check,
     "kernel": kernel.check,
 }

@@ -22,7 +22,7 @@ from uff_host.console import screen
 from uff_host.datasets import fashion_mnist, shapes
 from uff_host.errors import DataError, DeviceError
 from uff_host.experiments.instructions import estimate
-from uff_host.formats.model import MAX_ROWS, inputs_of
+from uff_host.formats.model import MAX_ROWS, POOLINGS, inputs_of
 from uff_host.formats.networks import kinds_of
 from uff_host.formats.samples import Samples, write_samples
 from uff_host.progress import OnProgress, Progress
@@ -115,7 +115,7 @@ def count_all(
         def step(part: Progress, done: int = done, title: str = title) -> None:
             on_progress(Progress(f"{title}: {part.stage}", (done + part.done) / len(tasks)))
 
-        heap_bytes = SMALL_HEAP if "patch" in kinds_of(network) else None
+        heap_bytes = SMALL_HEAP if POOLINGS.keys() & set(kinds_of(network)) else None
         with QemuTarget(counted=True, heap_bytes=heap_bytes) as target:
             result = run(target, draw(k, n), {**job, "network": network}, step)
         yield from_result(result, sdram_mhz, job["copies"]), result
@@ -149,7 +149,7 @@ def from_result(result: Result, sdram_mhz: int = SDRAM_MHZ, copies: int = 0) -> 
         dual1=result["form1"] == "dual",
         dual2=result["form2"] == "dual",
         copies=copies,
-        patch="patch" in kinds,
+        filters=kinds[0] if kinds[0] in POOLINGS else None,
         kernel="kernel" in kinds,
         side=SIDE,
     )

@@ -11,14 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 from uff_host.experiments.instructions import data_cache
 from uff_host.experiments.instructions.data_cache import Traffic, packed
-from uff_host.formats.model import PATCH, PATCH_CHANNELS
+from uff_host.formats.model import PATCH, POOLINGS
 
 CLOCK_HZ = 400e6
 BATCH, PANEL, ROWS = 64, 16, 32  # as in ridge.h
-PATCH_SIDE, GRID, PATCHES = 6, 4, 12
+PATCH_SIDE, PATCHES = 6, 12
 FILL_CYCLES = {100: (60, 76), 24: (233, 300)}  # of a 32-byte line, by SDRAM clock in MHz
 OTHER = (0.5, 2.5)  # cycles an instruction outside the inner loops
 PIXELS_CUT = 16
@@ -78,8 +79,8 @@ class Shape:
     """What a training's loops depend on.
 
     n: images and their copies; m: pixels that the first layer sees; q: neurons or filters of the
-    feature layer, 0 without one; patch, kernel: whether the layers are of these kinds; side: of
-    the images of a patch layer.
+    feature layer, 0 without one; filters: the kind of the feature layer if it has filters; kernel:
+    whether the class layer is of this kind; side: of the images of a layer of filters.
     """
 
     n: int
@@ -89,7 +90,7 @@ class Shape:
     dual1: bool
     dual2: bool
     copies: int = 0
-    patch: bool = False
+    filters: str | None = None
     kernel: bool = False
     side: int = 28
 
@@ -100,7 +101,8 @@ class Shape:
     @property
     def features(self) -> int:
         """What the class layer sees."""
-        return (PATCH_CHANNELS * self.q if self.patch else self.q) or self.m
+        each = POOLINGS[self.filters].outputs if self.filters else 1
+        return each * self.q or self.m
 
 
 @dataclass
@@ -193,18 +195,26 @@ def _patch_statistics(s: Shape) -> Work:
 
 def _patch_features(s: Shape) -> Work:
     """Cell by cell of the grid: places in pairs, two pairs at a time, and those that are left."""
+    by = POOLINGS[s.filters or "patch"]
     places = s.side - PATCH_SIDE + 1
-    edges = [(2 * k * places + GRID) // (2 * GRID) for k in range(GRID + 1)]
-    cells = [edges[k + 1] - edges[k] for k in range(GRID)]
+    down, across = _cells(places, by.rows), _cells(places, by.columns)
+    if by.hands == 2:
+        across = across[: by.columns // 2] * 2
     pairs = singles = 0
-    for rows in cells:
-        for columns in cells:
+    for rows in down:
+        for columns in across:
             pairs += -(-rows * (columns // 2) // 2)
             singles += -(-rows // 2) * (columns % 2)
-    quads = s.n * s.q / 4
+    quads = s.n * s.q * by.hands / 4
     loops = {"respond": 576 * pairs * quads, "respond_single": 288 * singles * quads}
     image = data_cache.stream(s.m) + data_cache.stream(2 * s.m, True)
     return Work(loops, (image + data_cache.stream(2 * s.features, True)) * s.n)
+
+
+def _cells(places: int, count: int) -> list[int]:
+    """Places in each cell of a direction."""
+    edges = [(2 * k * places + count) // (2 * count) for k in range(count + 1)]
+    return [last - first for first, last in pairwise(edges)]
 
 
 def _substitution(order: int, columns: int = PANEL) -> float:
