@@ -21,6 +21,7 @@ UFF = {
     "uff1": "µFF, one layer",
     "uff_conv": "µFF, patches",
     "uff_kernel": "µFF, patches and kernel",
+    "uff_mirror": "µFF, mirrored patches and kernel",
 }
 TITLES = UFF | {name: baseline.title for name, baseline in BASELINES.items()}
 DEFAULTS = "defaults"  # the one setting of µFF
@@ -31,6 +32,7 @@ _COSTS = {
     "uff1": (0.2, 0.3, 0.0),
     "uff_conv": (3.0, 1.5, 0.0),
     "uff_kernel": (3.0, 4.0, 0.2),
+    "uff_mirror": (3.0, 4.0, 0.2),
     "bp": (0.5, 14.0, 0.0),
     "bp_reg": (0.5, 18.0, 0.0),
     "ff": (0.5, 24.0, 0.0),

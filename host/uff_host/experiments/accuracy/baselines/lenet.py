@@ -12,7 +12,7 @@ from dataclasses import dataclass
 FILTER = 3  # its side
 POOL = 2
 BORDER = 1  # blank pixels around an image; clothes fill it to the edge
-FILTERS = (32, 64)
+POOLINGS = (32, 64)
 NEURONS = 128
 GROUP = 50  # steps in one call of the trainer, so that one compilation serves any number of them
 LEAST_SIDE = 8  # of an image: leaves one place above the second layer
@@ -38,7 +38,7 @@ def layers(height: int, width: int, classes: int) -> tuple[Layer, ...]:
     height, width = height + 2 * BORDER, width + 2 * BORDER
     found = []
     channels = 1
-    for outputs in FILTERS:
+    for outputs in POOLINGS:
         height, width = height - FILTER + 1, width - FILTER + 1
         found.append(Layer(FILTER * FILTER * channels, outputs, height * width))
         height, width, channels = height // POOL, width // POOL, outputs
