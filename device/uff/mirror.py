@@ -34,5 +34,5 @@ class MirrorLayer(PatchLayer):
     def forward(self, x, out, work):
         """x (int16, n x inputs) -> out (int16, n x outputs)."""
         ridge.mirror_features(
-            x, self.height, self.width, self.w, self.bias, self._threshold, out, work
+            x, self.height, self.width, self.w, self.bias, self.threshold, out, work
         )

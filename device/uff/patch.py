@@ -114,11 +114,12 @@ class PatchLayer:
     def forward(self, x, out, work):
         """x (int16, n x inputs) -> out (int16, n x outputs)."""
         ridge.patch_features(
-            x, self.height, self.width, self.w, self.bias, self._threshold, out, work
+            x, self.height, self.width, self.w, self.bias, self.threshold, out, work
         )
 
     @property
-    def _threshold(self):
+    def threshold(self):
+        """Of the responses, in the units of the biases."""
         return int(ldexp(self.parameter, self.exponent + UNIT_BITS) + 0.5)
 
     def fit(self, training):
@@ -223,7 +224,7 @@ class PatchLayer:
             raise ValueError("exponents of the filters: want one from -10 to 20 and 9 more")
         self.bias = array("i", bias)
         check_rows(b"W1  ", self.w, ELEMENTS, LONGEST)
-        if max(max(self.bias), -min(self.bias), self._threshold) >= MOST_RESPONSE:
+        if max(max(self.bias), -min(self.bias), self.threshold) >= MOST_RESPONSE:
             raise ValueError("biases and threshold: want them below %d" % MOST_RESPONSE)
         if b"GRM1" not in arrays:
             return None
