@@ -393,6 +393,7 @@ class Recogniser:
                     yield LEARN, begun * (0.5 * done if stage == LEARN else 0.5 + 0.5 * done)
             finally:
                 learning.close()  # where this one is closed; nobody else would
+            yield LEARN, begun  # what leave-one-out found is shown first
         gc.collect()
         yield LEARN, begun
         before, old, learning = self.accuracy, self.layer1, self._learn()
