@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import signal
@@ -12,9 +13,11 @@ import time
 import urllib.request
 import zlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 import web
+from device.test_replay import Ran, deleted, made
 from pages import (
     another,
     chromium_only,
@@ -31,7 +34,9 @@ from pages import (
 
 from uff_host import patience
 from uff_host.handwriting import Drawing, Writer
+from uff_host.handwriting.lesson import layout_of
 from uff_host.patience import Patience
+from uff_host.targets.unix import UnixTarget
 from uff_host.virtual_board import browser_driver
 from uff_host.virtual_board.browser_driver import PageDriver
 
@@ -111,7 +116,7 @@ print("crc", classifier.score(data), crc32(open("any.uffm", "rb").read()[:-4]))
 def test_a_network_of_500_images_is_the_unix_ports(
     browser: str, url: str, micropython: Path, tmp_path: Path
 ) -> None:
-    """Each of the four, trained from the REPL of a tab."""
+    """Each that has a name, trained from the REPL of a tab."""
 
     async def work() -> list[str]:
         async with visit(browser, url) as driver:
@@ -135,6 +140,49 @@ def test_a_network_of_500_images_is_the_unix_ports(
     assert asyncio.run(work()) == wanted
 
 
+PIECE = 500  # bytes of a file in a line of the REPL
+
+
+@each_browser
+def test_a_recorded_session_comes_to_the_files_of_the_unix_port(
+    browser: str, url: str, micropython: Path, tmp_path: Path
+) -> None:
+    """Drawings taught, one too many that is learnt and deleted, trainings in between."""
+    with UnixTarget(micropython) as unix:
+        ran = Ran(unix, made(layout_of(unix), deleted), tmp_path)
+    job = json.dumps({"replay": "recording.ufft"})
+    files = {
+        "recording.ufft": (tmp_path / "recording.ufft").read_bytes(),
+        "job.json": job.encode(),
+        "session.py": (web.TOP / "device" / "scripts" / "application.py").read_bytes(),
+    }
+    lines = ["from binascii import unhexlify"]
+    for name, data in files.items():
+        pieces = (data[i : i + PIECE].hex() for i in range(0, len(data), PIECE))
+        lines += [f"f = open({name!r}, 'wb')"]
+        lines += [f"n = f.write(unhexlify('{piece}'))" for piece in pieces]
+        lines += ["f.close()"]
+
+    async def work() -> dict[str, Any]:
+        async with visit(browser, url) as driver:
+            await stop(driver)
+            for number, line in enumerate([*lines, "import session"]):
+                await type_in(driver, f"{line}; print('done', {number})\r")
+                waiting = Patience(120)
+                ended = f"/\\ndone {number}\\n/.test(board.terminal.text)"
+                while not await driver.page.evaluate(ended):
+                    assert not waiting.over, await driver.page.evaluate("board.terminal.text")
+                    await asyncio.sleep(0.02)
+            text: str = await driver.page.evaluate("board.terminal.text")
+            result: dict[str, Any] = json.loads(re.findall(r"^@result (.*)$", text, re.M)[-1])
+            return result
+
+    found = asyncio.run(work())
+    for name in ("names", "counts", "samples_sha256", "model_sha256", "predictions"):
+        assert found[name] == ran.result[name], name
+    assert len(ran.files) == 2
+
+
 # From now on reports has what stands on the screen and since when, lifts when the finger went up.
 WATCH = """
 (() => {
@@ -147,11 +195,15 @@ WATCH = """
   addEventListener("pointerup", () => lifts.push(performance.now()), true);
 })()
 """
+# Milliseconds from the lift to the last report that matches. before: one that stands since before
+# the lift will do, as a drawing may be recognised with the finger still down.
 SINCE = """
-(pattern) => {
-  const at = reports.findLast(([when, words]) => new RegExp(pattern).test(words))?.[0];
+([pattern, before]) => {
+  const matches = ([when, words]) => new RegExp(pattern).test(words);
+  const at = reports.findLast(matches)?.[0];
   const lift = lifts.at(-1);
-  return at > lift ? at - lift : null;
+  if (at > lift) return at - lift;
+  return before && matches(reports.at(-1)) ? 0 : null;
 }
 """
 LOOK_S = 0.4  # a person's, before each tap
@@ -167,9 +219,9 @@ def test_the_path_from_opening_the_page_to_a_recognised_drawing(url: str) -> Non
             await page.evaluate(WATCH)
             parts = {"ready": opened}
 
-            async def came(what: str, pattern: str) -> None:
+            async def came(what: str, pattern: str, before: bool = False) -> None:
                 waiting = Patience(20)
-                while (ms := await page.evaluate(SINCE, pattern)) is None:
+                while (ms := await page.evaluate(SINCE, [pattern, before])) is None:
                     assert not waiting.over, await page.evaluate("reports.at(-1)")
                     await asyncio.sleep(0.01)
                 parts[what] = parts.get(what, 0.0) + ms
@@ -182,7 +234,7 @@ def test_the_path_from_opening_the_page_to_a_recognised_drawing(url: str) -> Non
                     await came("keeping", f"Kept as “{character}”.")
                     await asyncio.sleep(LOOK_S)
             await draw_at_pace(driver, writer.draw("2", 3, driver.field()))
-            await came("recognising", "^It is a 2 |^a 2 or|^a . or a 2 ")
+            await came("recognising", "^It is a 2 |^a 2 or|^a . or a 2 ", before=True)
             whole = (await page.evaluate("performance.now()")) / 1000
             machines = sum(parts.values()) / 1000
             each = ", ".join(f"{what} {ms:.0f} ms" for what, ms in parts.items())
