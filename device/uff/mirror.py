@@ -1,10 +1,10 @@
 """The mirror layer: a patch layer to which an image and its mirror image are the same.
 
-Each filter is there with both hands: as it is, and with its columns turned round. The responses
-of one hand at a place and of the other at the mirrored place are pooled together, over the cells
-of a 4 x 6 grid folded in the middle. An image and its mirror image have the same outputs, byte
-for byte. It is for images whose meaning a mirror does not change, like clothes; letters and
-digits are not such.
+Each filter is used twice: as it is, and mirrored (its columns in reverse). The responses of a
+filter at a place and of the mirrored filter at the mirrored place are pooled together, over the
+cells of the left half of a 4 x 6 grid. An image and its mirror image have the same outputs, byte
+for byte. It is for images whose meaning a mirror does not change, like clothes; letters and digits
+are not such.
 """
 
 import ridge

@@ -77,7 +77,7 @@ static inline size_t ridge_patch_features_work_bytes(size_t q) {
     return (RIDGE_GRID * RIDGE_GRID * 2 * q + RIDGE_POOL_ROOM(q)) * sizeof(uint32_t);
 }
 
-// Likewise mirror_features': means of 12 cells and one more, filters and biases of both hands.
+// Likewise mirror_features': means of 12 cells and one more, filters and biases, mirrored ones too.
 static inline size_t ridge_mirror_features_work_bytes(size_t q) {
     return ((RIDGE_GRID * RIDGE_MIRROR_COLUMNS / 2 + 1) * 4 * q + RIDGE_POOL_ROOM(2 * q) + 2 * q + RIDGE_PATCH_LEN * q)
         * sizeof(uint32_t);

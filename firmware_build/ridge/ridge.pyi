@@ -386,8 +386,8 @@ def mirror_features(
 
     The cells are those of a 4 x 6 grid in the left half of the image, row by row: 3 in a row.
     Channel j pools relu(z_j - threshold), q + j that of filter j mirrored, the next 2*q
-    relu(-z - threshold) likewise: its mean over the cell, plus the mean of the other hand of the
-    filter over the mirrored cell. The rest, and what is raised, is as in patch_features().
+    relu(-z - threshold) likewise: its mean over the cell, plus that of the mirrored filter over
+    the mirrored cell. The rest, and what is raised, is as in patch_features().
     """
 
 # ---- floats: ridge regression ----

@@ -127,17 +127,17 @@ def overlapping(means: Real) -> Real:
     return np.asarray(np.einsum("ia,jb,nabc->nijc", windows, windows, means, optimize=True))
 
 
-def both_hands(by: patch.Filters) -> patch.Filters:
+def with_mirrored(by: patch.Filters) -> patch.Filters:
     """The filters, then their mirror images."""
     turned = by.w.reshape(-1, patch.SIDE, patch.SIDE)[:, :, ::-1].reshape(by.w.shape)
     return patch.Filters(np.concatenate([by.w, turned]), np.concatenate([by.bias, by.bias]))
 
 
 def folded(images: npt.NDArray[np.uint8], by: patch.Filters, grid: int, columns: int) -> Real:
-    """Features of images together with their mirror images, by both hands of the filters."""
-    hands = both_hands(by)
+    """Features of images together with their mirror images, by filters and mirrored ones."""
+    both = with_mirrored(by)
     own, mirrored = (
-        pooled(each, hands, grid=grid, columns=columns) for each in (images, images[:, :, ::-1])
+        pooled(each, both, grid=grid, columns=columns) for each in (images, images[:, :, ::-1])
     )
     return flat((own + mirrored)[:, :, : columns // 2])
 
@@ -289,7 +289,7 @@ def variants(
     half = filters(learn, seed, 16)
     for grid, columns in ((4, 4), (4, 6), (6, 6)):
         yield (
-            f"16 filters with both hands, {grid} x {columns} folded",
+            f"16 filters, mirrored too, {grid} x {columns} folded",
             of(partial(folded, by=half, grid=grid, columns=columns)),
             built,
             None,

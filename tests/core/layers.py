@@ -90,7 +90,7 @@ def features_by_hand(
 def mirror_features_by_hand(
     x: np.ndarray, shape: tuple[int, int], w: np.ndarray, bias: np.ndarray, threshold: int
 ) -> np.ndarray:
-    """Those of the image, and those of its mirror image, each by both hands of the filters."""
+    """Those of the image, and those of its mirror image, each by the filters and mirrored ones."""
     n, q = len(x), len(w)
     turned = x.reshape(n, *shape)[:, :, ::-1].reshape(n, -1)
     other = w.reshape(q, 6, 6)[:, :, ::-1].reshape(q, -1)

@@ -253,7 +253,7 @@ def test_features_follow_integers_place_by_place():
     assert np.abs((found[:2].astype(float) ** 2).sum(axis=1) - 2**18).max() < 2**14
 
 
-def test_mirror_features_are_those_of_both_hands_folded_in_the_middle():
+def test_mirror_features_are_of_filters_and_mirrored_ones_folded_in_the_middle():
     random = np.random.default_rng(3)
     x = patch.encode(some_images(3, 11, 17))
     w = random.integers(-900, 900, (4, 36)).astype(np.int16)
@@ -263,14 +263,14 @@ def test_mirror_features_are_those_of_both_hands_folded_in_the_middle():
     found = mirror.features(layer, arrays, x)
     assert found.shape == (3, layer.features) == (3, 48 * 4)
     assert np.array_equal(mirror.features(layer, arrays, x[:, :, ::-1]), found)
-    # One hand of a filter over the left half, the other over the right half, whose cells are
+    # A filter over the left half, its mirror image over the right half, whose cells are
     # those of the left as the 12 places in a row are two a cell.
     threshold = patch.threshold_of(layer, 5)
     turned = w.reshape(4, 6, 6)[:, :, ::-1].reshape(4, 36)
-    hands = [patch.pooled(x, hand, bias, threshold, POOLINGS["mirror"]) for hand in (w, turned)]
-    own, other = (a[:, :, :3] + b[:, :, 5:2:-1] for a, b in (hands, hands[::-1]))
-    means = np.concatenate([own[..., :4], other[..., :4], own[..., 4:], other[..., 4:]], axis=3)
-    for features, sums in zip(found, means.reshape(3, -1), strict=True):
+    means = [patch.pooled(x, one, bias, threshold, POOLINGS["mirror"]) for one in (w, turned)]
+    own, other = (a[:, :, :3] + b[:, :, 5:2:-1] for a, b in (means, means[::-1]))
+    every = np.concatenate([own[..., :4], other[..., :4], own[..., 4:], other[..., 4:]], axis=3)
+    for features, sums in zip(found, every.reshape(3, -1), strict=True):
         scale = np.float32(512) / np.sqrt(np.float32(sums.sum()))
         roots = np.sqrt(sums.astype(np.float32)) * scale
         assert np.array_equal(features, np.floor(roots.astype(float) + 0.5))

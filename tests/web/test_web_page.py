@@ -12,6 +12,7 @@ import subprocess
 import time
 import urllib.request
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,19 @@ print("crc", classifier.score(data), crc32(open("any.uffm", "rb").read()[:-4]))
 """
 
 
+async def run_lines(driver: PageDriver, lines: Sequence[str]) -> str:
+    """Types them into the REPL, each when the one before has ended; what stands there then."""
+    for number, line in enumerate(lines):
+        await type_in(driver, f"{line}; print('done', {number})\r")
+        waiting = Patience(120)
+        ended = f"/\\ndone {number}\\n/.test(board.terminal.text)"
+        while not await driver.page.evaluate(ended):
+            assert not waiting.over, await driver.page.evaluate("board.terminal.text")
+            await asyncio.sleep(0.02)
+    text: str = await driver.page.evaluate("board.terminal.text")
+    return text
+
+
 @each_browser
 def test_a_network_of_500_images_is_the_unix_ports(
     browser: str, url: str, micropython: Path, tmp_path: Path
@@ -121,14 +135,8 @@ def test_a_network_of_500_images_is_the_unix_ports(
     async def work() -> list[str]:
         async with visit(browser, url) as driver:
             await stop(driver)
-            for number, code in enumerate((IMAGES, *(NETWORK % name for name in NETWORKS))):
-                await type_in(driver, f"exec({code!r}); print('done', {number})\r")
-                waiting = Patience(120)
-                ended = f"/\\ndone {number}\\n/.test(board.terminal.text)"
-                while not await driver.page.evaluate(ended):
-                    assert not waiting.over, await driver.page.evaluate("board.terminal.text")
-                    await asyncio.sleep(0.1)
-            text: str = await driver.page.evaluate("board.terminal.text")
+            codes = (IMAGES, *(NETWORK % name for name in NETWORKS))
+            text = await run_lines(driver, [f"exec({code!r})" for code in codes])
             return re.findall(r"^crc .*$", text, re.MULTILINE)
 
     (tmp_path / "all.py").write_text(IMAGES + "".join(NETWORK % name for name in NETWORKS))
@@ -166,14 +174,7 @@ def test_a_recorded_session_comes_to_the_files_of_the_unix_port(
     async def work() -> dict[str, Any]:
         async with visit(browser, url) as driver:
             await stop(driver)
-            for number, line in enumerate([*lines, "import session"]):
-                await type_in(driver, f"{line}; print('done', {number})\r")
-                waiting = Patience(120)
-                ended = f"/\\ndone {number}\\n/.test(board.terminal.text)"
-                while not await driver.page.evaluate(ended):
-                    assert not waiting.over, await driver.page.evaluate("board.terminal.text")
-                    await asyncio.sleep(0.02)
-            text: str = await driver.page.evaluate("board.terminal.text")
+            text = await run_lines(driver, [*lines, "import session"])
             result: dict[str, Any] = json.loads(re.findall(r"^@result (.*)$", text, re.M)[-1])
             return result
 

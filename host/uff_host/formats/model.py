@@ -29,19 +29,19 @@ IntArray = npt.NDArray[Any]
 class Pooling:
     """How a kind of layer pools the responses of its filters.
 
-    rows, columns: cells of the grid that responses are pooled over. hands: 1, or 2 where the
-    mirror image of each filter responds too and the right half of the grid is added to the left.
+    rows, columns: cells of the grid that they are pooled over. responses: of a filter at a place;
+    2 where mirrored filters respond too, and the right half of the grid is added to the left.
     most: filters of a layer.
     """
 
     rows: int
     columns: int
-    hands: int
+    responses: int
     most: int
 
     @property
     def outputs(self) -> int:
-        """Of a filter: two signs in each cell and of each hand."""
+        """Of a filter: of two signs in each cell."""
         return 2 * self.rows * self.columns
 
     @property

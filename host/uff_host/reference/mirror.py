@@ -1,4 +1,4 @@
-"""The mirror layer: the filters of a patch layer, each with both hands, pooled over a folded grid.
+"""The mirror layer: the filters of a patch layer and mirrored ones, over a folded grid.
 
 An image and its mirror image have the same features: what a filter finds in a cell of the left
 half of the grid is added to what its mirror image finds in the mirrored cell.

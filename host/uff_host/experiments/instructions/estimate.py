@@ -198,14 +198,14 @@ def _patch_features(s: Shape) -> Work:
     by = POOLINGS[s.filters or "patch"]
     places = s.side - PATCH_SIDE + 1
     down, across = _cells(places, by.rows), _cells(places, by.columns)
-    if by.hands == 2:
+    if by.responses == 2:
         across = across[: by.columns // 2] * 2
     pairs = singles = 0
     for rows in down:
         for columns in across:
             pairs += -(-rows * (columns // 2) // 2)
             singles += -(-rows // 2) * (columns % 2)
-    quads = s.n * s.q * by.hands / 4
+    quads = s.n * s.q * by.responses / 4
     loops = {"respond": 576 * pairs * quads, "respond_single": 288 * singles * quads}
     image = data_cache.stream(s.m) + data_cache.stream(2 * s.m, True)
     return Work(loops, (image + data_cache.stream(2 * s.features, True)) * s.n)
