@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 
 include firmware_build/sources.mk
 
-.PHONY: help setup tools firmware-bench cnn dask flower arm-compiler arm-tools core-tools sources firmware deploy unix unix-faults unix-sanitized m7 m7-bench mpy unix-stock m7-stock m7-repl m7-run web web-serve demo repl board pictures browser-tools axe test test-tools test-packages test-builds test-fast test-long faults fuzz table cost bench chart docs sphinx stubs lint check release clean
+.PHONY: help setup tools typings firmware-bench cnn dask flower arm-compiler arm-tools core-tools sources firmware deploy unix unix-faults unix-sanitized m7 m7-bench mpy unix-stock m7-stock m7-repl m7-run web web-serve demo repl board pictures browser-tools axe test test-tools test-packages test-builds test-fast test-long faults fuzz table cost bench chart docs sphinx stubs lint check check-device release clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -278,7 +278,23 @@ lint: $(READY)
 	@$(BIN)/ruff check -q --output-format=concise
 	@$(BIN)/ruff format -q --check
 
-check: lint ## Check style, spelling and types
+# Types of MicroPython's modules on an STM32, where mypy looks for those of CPython's.
+TYPINGS := $(READY)-typings
+MICROPYTHON_STUBS := micropython-stm32-stubs==1.29.0.post1 micropython-stdlib-stubs==1.29.0.post2
+typings: $(TYPINGS)
+$(TYPINGS): $(READY)
+	@echo "setup: type stubs of MicroPython into $(VENV)"
+	@rm -rf $(VENV)/typings
+	@$(PIP) --no-deps --target $(VENV)/typings $(MICROPYTHON_STUBS)
+	@touch $@
+
+DEVICE_MYPY = ../$(BIN)/mypy --config-file mypy.ini --custom-typeshed-dir ../$(VENV)/typings
+check-device: $(TYPINGS) ## Check the types of device/ against MicroPython's stubs, and ours of uff, ridge and lcd
+	@cd device && MYPYPATH=../$(VENV)/typings $(DEVICE_MYPY) --cache-dir ../.mypy_cache/device_uff -p uff
+	@cd device && MYPYPATH=../$(VENV)/typings:../host/stubs $(DEVICE_MYPY) --cache-dir ../.mypy_cache/device \
+	    boards bring_up capture drivers scripts virtual_board main.py
+
+check: lint check-device ## Check style, spelling and types
 	@$(BIN)/codespell $(wildcard *.md) Makefile .ci docs device firmware_build host tests --skip='*/build/*,*.egg-info,*/data/*'
 	@$(BIN)/mypy --config-file host/pyproject.toml host/uff_host host/tools
 	@$(BIN)/mypy --config-file tests/mypy.ini tests

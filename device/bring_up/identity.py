@@ -28,7 +28,7 @@ def identity(test):
         return found
     for name, value in (
         ("unique_id", lambda: "".join("%02x" % byte for byte in machine.unique_id())),
-        ("clocks_hz", lambda: list(machine.freq())),
+        ("clocks_hz", lambda: list(machine.freq())),  # type: ignore[call-overload]
         ("reset_cause", machine.reset_cause if hasattr(machine, "reset_cause") else None),
     ):
         try:

@@ -106,7 +106,7 @@ class DrawPage(Page):
         rect = self.controls["class %d" % number]
         bar = int(part * 100 + 0.5), int(part * self._grid.bar_width(rect))
         if bar != self._bars[number]:
-            self._bars[number] = bar
+            self._bars[number] = bar  # type: ignore[assignment]
             best = self._faces[number][2]
             self._grid.bar(rect, bar[1], bar[0], best, pressed)
 

@@ -49,9 +49,7 @@ class Font:
 
     def _glyph(self, character):
         record = self._record(character)
-        if record is None:
-            glyph = None, self._box - 2, 1, self._top, self._box
-        else:
+        if record is not None:
             at, width, height, left, top, advance = record
             per_byte = 8 // self._bits
             row = (width + per_byte - 1) // per_byte
@@ -60,6 +58,8 @@ class Font:
                 pixels, max(width, 1), max(height, 1), FORMATS[self._bits], max(row * per_byte, 1)
             )
             glyph = picture, width, left, top, advance
+        else:
+            glyph = None, self._box - 2, 1, self._top, self._box
         self._glyphs[character] = glyph
         return glyph
 

@@ -233,7 +233,14 @@ class Recogniser:
             if label is not None:
                 in_use.network.names[label] = name
                 self.unsaved = True
-            self._in_use = NetworkInUse(*in_use[:4], self.samples.version, in_use.checked)
+            self._in_use = NetworkInUse(
+                in_use.network,
+                in_use.classes,
+                in_use.least_familiarity,
+                in_use.suspects,
+                self.samples.version,
+                in_use.checked,
+            )
         self._end_undo()
         self._storage.count_records(self.samples)
 

@@ -65,7 +65,7 @@ def images(first, last):
     samples = _open(_path(SAMPLES))
     pixels = bytearray((last - first) * SIDE * SIDE)
     samples.read_into(pixels, first, last)
-    print(str(b2a_base64(pixels), "utf-8"), end="")
+    print(str(b2a_base64(pixels), "utf-8"), end="")  # type: ignore[arg-type]
 
 
 def begin():

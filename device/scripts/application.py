@@ -102,15 +102,15 @@ def capture():
     else:
         display = display or MemoryDisplay(asked.width, asked.height)
         files = "replay-" if files is None else files
-        if by_hand:
-            if (display.width, display.height) != (asked.width, asked.height):
-                raise ValueError(
-                    "application: touches of a screen of %d x %d, this one has %d x %d"
-                    % (asked.width, asked.height, display.width, display.height)
-                )
-            replay = Hand(board.touch, asked.hand)
-        else:
+        if not by_hand:
             replay = Replay(asked.replay, display.width, display.height)
+        elif (display.width, display.height) == (asked.width, asked.height):
+            replay = Hand(board.touch, asked.hand)  # type: ignore[assignment]
+        else:
+            raise ValueError(
+                "application: touches of a screen of %d x %d, this one has %d x %d"
+                % (asked.width, asked.height, display.width, display.height)
+            )
         if not asked.keep:
             forget(files)
         touch = predictions = PredictionLog(replay)

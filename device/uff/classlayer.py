@@ -106,8 +106,8 @@ class ClassLayer:
             # Most right; then least squared error; then the larger lambda, which comes later.
             rank = (left_out.correct(training.labels_of_images), -sum(left_out.residuals))
             if best is None or rank >= best[0]:
-                best = rank, ridge_lambda, bytes(self.w), array("i", self.v), self.exponent
-                best += (self.v_exponent,)
+                w, v = bytes(self.w), array("i", self.v)
+                best = rank, ridge_lambda, w, v, self.exponent, self.v_exponent
                 training.left_out = left_out.copy()
         if best:
             _, self.ridge_lambda, self.w[:], self.v, self.exponent, self.v_exponent = best

@@ -122,8 +122,7 @@ class ContrastLayer:
         w = memoryview(self.w)
         if self.dual:
             # Once, not for each slice: among big arrays the heap takes long to find a place.
-            targets, zeros = (array("f", bytes(4 * n * SLICE)) for _ in range(2))
-            targets, zeros = memoryview(targets), memoryview(zeros)
+            targets, zeros = (memoryview(array("f", bytes(4 * n * SLICE))) for _ in range(2))
         for first, last in training.slices(q):
             count = last - first
             target = panel[: 4 * m * count]

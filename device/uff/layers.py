@@ -37,9 +37,9 @@ def layers_of(network):
     for layer in CLASS_LAYERS:
         if names and names[-1] == layer.NAME:
             last = layer
-    for layer in FEATURE_LAYERS:
-        if len(names) == 2 and names[0] == layer.NAME:
-            first = layer
+    for feature_layer in FEATURE_LAYERS:
+        if len(names) == 2 and names[0] == feature_layer.NAME:
+            first = feature_layer
     if last is None or len(names) != (2 if first else 1):
         raise ValueError(
             "network: want one of %s, or layers like %s+%s, got %r"

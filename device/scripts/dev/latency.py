@@ -37,11 +37,11 @@ def work():
             display.show(left, top, abs(touch.x - x) + 1, abs(touch.y - y) + 1)
             touches += 1
         time.sleep_ms(10)
-    begun = time.ticks_us()
+    begun_us = time.ticks_us()
     for number in range(job.frames):
         screen.fill(number * 0x0841 & 0xFFFF)
         display.show(0, 0, display.width, display.height)
-    passed = time.ticks_diff(time.ticks_us(), begun)
+    passed = time.ticks_diff(time.ticks_us(), begun_us)
     result(touches=touches, frames=job.frames, frames_per_second=job.frames * 1e6 / passed)
 
 

@@ -20,6 +20,9 @@ class Layer(Protocol):
 @type_check_only
 class ClassLayer(Layer, Protocol):
     label_scale: float
+    def goodness(
+        self, f: Image, good: WritableBuffer, labels: WritableBuffer | None = None
+    ) -> None: ...
     def value(self, good: int) -> float: ...
 
 class Prediction(NamedTuple):
