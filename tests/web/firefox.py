@@ -121,6 +121,9 @@ class FirefoxPage:
     async def reload(self) -> None:
         await self.call("browsingContext.reload", wait="complete")
 
+    async def set_viewport_size(self, viewport_size: dict[str, int]) -> None:
+        await self.call("browsingContext.setViewport", viewport=viewport_size)
+
     async def close(self) -> None:
         await self.call("browsingContext.close")
 
@@ -181,9 +184,8 @@ class Firefox:
 
     async def new_page(self) -> FirefoxPage:
         made = await self.call("browsingContext.create", type="tab")
-        size = {"width": 1500, "height": 800}
         page = FirefoxPage(self, made["context"])
-        await page.call("browsingContext.setViewport", viewport=size)
+        await page.set_viewport_size({"width": 1500, "height": 800})
         return page
 
 

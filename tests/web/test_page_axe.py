@@ -54,6 +54,12 @@ def test_axe_finds_no_serious_fault(browser: str, place: str) -> None:
             await driver.draw(Writer(4).draw("2", 7, driver.field()))
             await page.evaluate(OPEN)
             assert await faults(page) == []
+            # On a phone, and with the screen turned.
+            await page.set_viewport_size({"width": 375, "height": 800})
+            for _ in range(2):
+                assert await faults(page) == []
+                await page.locator("#turn").click()
+            await page.set_viewport_size({"width": 1500, "height": 800})
             # The application's keyboard.
             await driver.tap("clear")
             await driver.tap("add_class")

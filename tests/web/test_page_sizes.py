@@ -15,6 +15,7 @@ pytestmark = pytest.mark.usefixtures("micropython")
 
 WINDOWS: dict[str, dict[str, Any]] = {
     "375x800": {"viewport": {"width": 375, "height": 800}},
+    "320x568": {"viewport": {"width": 320, "height": 568}},
     "812x375": {"viewport": {"width": 812, "height": 375}},
     # Of 1280 x 800 at 200 %: half as many pixels of CSS, each twice as large.
     "200 %": {"viewport": {"width": 640, "height": 400}, "device_scale_factor": 2},
@@ -28,6 +29,8 @@ REACH = """
 (() => {
   const said = [];
   for (const details of document.querySelectorAll("details")) details.open = true;
+  document.getElementById("status").textContent = "60 updates/s · touch to frame 16.6 ms, 95 % "
+    + "within 120.2 ms · to this page 18 ms, 95 % within 119 ms · 12 pages";
   const targets = "button, summary, input, a", texts = "canvas, pre, .terminal, p, h1, h2, li";
   for (const one of document.querySelectorAll(`${targets}, ${texts}`)) {
     if (one.closest("#controls, .unseen") || !one.checkVisibility()) continue;
@@ -57,6 +60,9 @@ def test_all_is_reached_in_windows_of_any_size(browser: str, place: str) -> None
             for name, shape in WINDOWS.items():
                 async with window(chromium, place, **shape) as driver:
                     await reached(name, driver.page)
+                    if await driver.page.locator("#turn").is_visible():
+                        await driver.page.locator("#turn").click()
+                        await reached(f"{name}, turned", driver.page)
 
     asyncio.run(work())
 

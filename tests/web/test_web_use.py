@@ -27,7 +27,7 @@ from uff_host.virtual_board.browser_driver import PageDriver
 __all__ = ["url"]
 pytestmark = pytest.mark.skipif(bool(web.missing()), reason=web.missing())
 
-SMALL = [(375, 800), (812, 375)]
+SMALL = [(375, 800, False), (375, 800, True), (812, 375, False)]  # the last: turned on the page
 LISTEN = """\x05
 import boards, time
 touch = boards.here().touch
@@ -49,18 +49,16 @@ PIXEL = """
 """
 
 
-async def fingers_on(page: Any) -> Callable[..., Awaitable[None]]:
+async def fingers_on(driver: PageDriver) -> Callable[..., Awaitable[None]]:
     """fingers("touchStart", (x, y), ...): fingers at these pixels of the board's screen."""
+    page: Any = driver.page
     await page.evaluate("document.getElementById('screen').scrollIntoView({ block: 'center' })")
     session = await page.context.new_cdp_session(page)
 
     async def fingers(kind: str, *places: tuple[int, int]) -> None:
-        box = await page.locator("#screen").bounding_box()
-        scale = box["width"] / 800
-        points = [
-            {"id": number, "x": box["x"] + (x + 0.5) * scale, "y": box["y"] + (y + 0.5) * scale}
-            for number, (x, y) in enumerate(places)
-        ]
+        at = await driver.window_place()
+        seen = [at(x + 0.5, y + 0.5) for x, y in places]
+        points = [{"id": number, "x": x, "y": y} for number, (x, y) in enumerate(seen)]
         await session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
         await asyncio.sleep(0.04)
 
@@ -73,16 +71,20 @@ def phone(width: int, height: int) -> dict[str, Any]:
 
 
 @chromium_only
-@pytest.mark.parametrize("size", SMALL)
-def test_a_finger_on_a_small_screen_hits_the_right_pixel(url: str, size: tuple[int, int]) -> None:
+@pytest.mark.parametrize(("width", "height", "turned"), SMALL)
+def test_a_finger_on_a_small_screen_hits_the_right_pixel(
+    url: str, width: int, height: int, turned: bool
+) -> None:
     async def work() -> None:
-        async with visit("chromium", url, **phone(*size)) as driver:
+        async with visit("chromium", url, **phone(width, height)) as driver:
             page = driver.page
+            if turned:
+                await page.locator("#turn").click()
             await page.evaluate("(board.terminal.send('\\x03'), 0)")
             await shows(page, ">>>")
             await type_in(driver, LISTEN.replace("\n", "\r"))
             await driver.until("board.terminal.text.endsWith('listens\\n')")
-            fingers = await fingers_on(page)
+            fingers = await fingers_on(driver)
             places = [(8, 8), (791, 8), (400, 240), (8, 471), (791, 471), (123, 345)]
             for number, (x, y) in enumerate(places):
                 await fingers("touchStart", (x, y))
@@ -100,11 +102,14 @@ def test_a_finger_on_a_small_screen_hits_the_right_pixel(url: str, size: tuple[i
 
 
 @chromium_only
-def test_a_second_finger_draws_nothing(url: str) -> None:
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_second_finger_draws_nothing(url: str, turned: bool) -> None:
     async def work() -> None:
         async with visit("chromium", url, **phone(375, 800)) as driver:
             page, field = driver.page, driver.field()
-            fingers = await fingers_on(page)
+            if turned:
+                await page.locator("#turn").click()
+            fingers = await fingers_on(driver)
             left, right = field.x + 60, field.x + 220
             top, bottom = field.y + 60, field.y + 220
             before = await page.evaluate("scrollY")

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import importlib.util
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -126,20 +126,19 @@ class PageDriver:
     async def press(self, name: str, page: str = "draw") -> None:
         """Tap a control."""
         x, y, width, height = self.place(name, page)
-        left, top, scale = await self._canvas()
-        await self.page.mouse.move(left + (x + width / 2) * scale, top + (y + height / 2) * scale)
+        at = await self.window_place()
+        await self.page.mouse.move(*at(x + width / 2, y + height / 2))
         await self.page.mouse.down()
         await self.page.wait_for_timeout(40)
         await self.page.mouse.up()
 
     async def draw(self, drawing: Drawing) -> None:
         """Draw as a hand does, but faster: as a mouse that tells every other point."""
-        left, top, scale = await self._canvas()
-        down = False
+        at, down = await self.window_place(), False
         for number, (_, x, y, pressed) in enumerate(drawing.pointer()):
             if pressed and down and number % 2:
                 continue
-            await self.page.mouse.move(left + x * scale, top + y * scale)
+            await self.page.mouse.move(*at(x, y))
             if pressed and not down:
                 await self.page.mouse.down()
                 await self.page.wait_for_timeout(25)
@@ -154,10 +153,19 @@ class PageDriver:
         x, y, width, height = self.place("field")
         return Field(x + 12, y + 12, width - 24, height - 24)
 
-    async def _canvas(self) -> tuple[float, float, float]:
+    async def window_place(self) -> Callable[[float, float], tuple[float, float]]:
+        """A function from a pixel of the screen to where it is seen in the window.
+
+        A screen that is higher than wide there is turned clockwise.
+        """
         box = await self.page.locator("#screen").bounding_box()
         assert box is not None
-        return box["x"], box["y"], box["width"] / self.size[0]
+        left, top, width, height = (box[name] for name in ("x", "y", "width", "height"))
+        if height > width:
+            scale = height / self.size[0]
+            return lambda x, y: (left + width - y * scale, top + x * scale)
+        scale = width / self.size[0]
+        return lambda x, y: (left + x * scale, top + y * scale)
 
 
 def _layout_module() -> Any:

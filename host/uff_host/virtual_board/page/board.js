@@ -4,10 +4,12 @@ import { FilesPanel } from "./files.js";
 import { ScreenControls } from "./screen_controls.js";
 import { Terminal } from "./terminal.js";
 import { connect } from "./transport.js";
+import { TurnedScreen } from "./turned_screen.js";
 
 const $ = (id) => document.getElementById(id);
 const screen = $("screen");
 const context = screen.getContext("2d", { alpha: false });
+const turning = new TurnedScreen({ canvas: screen, board: document.querySelector(".board"), button: $("turn") });
 
 // ---- the board ----
 
@@ -106,14 +108,13 @@ const MOVES = 64; // of a message
 let stamp = 0;
 
 function touch(event, doing) {
-  const area = screen.getBoundingClientRect();
+  const pixel = turning.fromWindow();
   const coalesced = doing === "move" && event.getCoalescedEvents ? event.getCoalescedEvents() : [];
   const step = Math.ceil(coalesced.length / MOVES); // a page that stood still has many
   const few = coalesced.filter((one, number) => (coalesced.length - 1 - number) % step === 0);
   const moves = (few.length ? few : [event]).map((one) => [
     event.pointerId, doing,
-    Math.round((one.clientX - area.left) * screen.width / area.width * 8) / 8,
-    Math.round((one.clientY - area.top) * screen.height / area.height * 8) / 8,
+    ...pixel(one.clientX, one.clientY).map((place) => Math.round(place * 8) / 8),
     Math.round(one.timeStamp * 10) / 10,
   ]);
   stamp++;
