@@ -100,6 +100,8 @@ void board_close(void);
 bool board_fault(const char *name); // before board_open(). False: there is no such fault
 void board_list_faults(FILE *file);
 void board_cut_at(uint64_t write); // power fails in that program or erasure of the flash, counted from 1
+void board_seed(uint32_t seed); // of what that cut leaves half done
+void board_log_writes(const char *path); // each program and erasure, and what a cut in it leaves
 uint64_t board_writes(void); // programs and erasures of the flash, and writes of its registers, so far
 bool board_lost_power(void);
 void board_after_demo(void);       // the processor was reset while ST's demo ran
@@ -140,6 +142,7 @@ extern bool console_paced; // a sleep takes as long here as there
 void console_open(bool pty);
 int console_take(void);            // a byte, -1: none
 void console_give(uint8_t byte);
+uint64_t console_given(void); // bytes so far
 void console_idle(uint64_t ns); // the processor slept so long: perhaps the world needs its time
 void console_flush(void);
 

@@ -158,6 +158,32 @@ void board_cut_at(uint64_t write) {
     nor_options.cut_at = write;
 }
 
+void board_seed(uint32_t seed) {
+    nor_options.seed = seed;
+}
+
+static FILE *write_log;
+
+// One program or erasure: its head, what it leaves, what a power cut in it leaves; bits inverted as in the flash's file.
+static void log_write(const struct nor_write *write) {
+    const struct {
+        uint64_t number, said; // bytes that the serial line had sent before
+        uint32_t die, address, bytes, none;
+    } head = {write->number, console_given(), write->die, write->address, write->bytes, 0};
+    if (fwrite(&head, sizeof(head), 1, write_log) != 1 || fwrite(write->whole, write->bytes, 1, write_log) != 1 ||
+        fwrite(write->torn, write->bytes, 1, write_log) != 1) {
+        fail("the log of writes cannot be written: %s", strerror(errno));
+    }
+}
+
+void board_log_writes(const char *path) {
+    write_log = fopen(path, "wb");
+    if (!write_log) {
+        fail("%s cannot be written: %s", path, strerror(errno));
+    }
+    nor_wrote = log_write;
+}
+
 uint64_t board_writes(void) {
     return nor_operations();
 }
@@ -267,6 +293,9 @@ void board_open(const char *flash) {
 
 void board_close(void) {
     nor_free();
+    if (write_log && fclose(write_log) != 0) {
+        fail("the log of writes cannot be written: %s", strerror(errno));
+    }
     if (flash_file) {
         munmap(flash_file, sizeof(*flash_file));
     }

@@ -18,6 +18,7 @@ static uint8_t taken[4096];
 static size_t taken_at, taken_end;
 static uint8_t given[4096];
 static size_t given_end;
+static uint64_t given_before; // what the buffer no longer holds
 static uint64_t idle_from_ns; // virtual, since something last passed
 static uint64_t slept_ns;     // of that time; the rest it computed
 
@@ -65,7 +66,12 @@ void console_flush(void) {
             break;
         }
     }
+    given_before += given_end;
     given_end = 0;
+}
+
+uint64_t console_given(void) {
+    return given_before + given_end;
 }
 
 void console_give(uint8_t byte) {

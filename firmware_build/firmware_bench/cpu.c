@@ -444,7 +444,7 @@ void cpu_reset_line(void) {
 }
 
 static bool reset_wanted(void) {
-    return reset_line || board_lost_power() || core_reset_wanted();
+    return reset_line || core_reset_wanted();
 }
 
 // Where such a hook is, the emulator writes slowly, so there is none where memory is.
@@ -521,7 +521,7 @@ static void sleep_until_due(void) {
         const uint64_t ns = bench_now_ns() - from;
         events();
         console_idle(ns);
-        if (reset_wanted()) {
+        if (reset_wanted() || board_lost_power()) {
             return;
         }
     }
@@ -530,15 +530,14 @@ static void sleep_until_due(void) {
 int cpu_run(void) {
     while (!ended) {
         events();
-        const bool lost_power = board_lost_power();
-        if (lost_power) {
-            report_line("power: lost and back after %.6f s", (double)bench_now_ns() / 1e9);
-            memory_power_on();
-            check_power_on();
+        if (board_lost_power()) {
+            report_line("power: lost after %.6f s", (double)bench_now_ns() / 1e9);
+            cpu_end(0);
+            break;
         }
         if (reset_wanted()) {
             reset_line = false;
-            bus_reset(lost_power);
+            bus_reset(false);
             cpu_reset();
             continue;
         }

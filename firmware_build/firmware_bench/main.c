@@ -23,7 +23,9 @@ static const char usage[] =
     "  --seconds N     ends after so many seconds of the board\n"
     "  --flash FILE    what the flash holds, kept there from run to run; else it is empty and forgotten\n"
     "  --demo          the flash is in the protocol of four lines, in which ST's demo leaves it\n"
-    "  --cut N         power fails in the N-th program or erasure of the flash, and is back at once\n"
+    "  --cut N         power fails in the N-th program or erasure of the flash, and the run ends there\n"
+    "  --seed N        other half-done bytes of such a cut\n"
+    "  --writes FILE   gets each program and erasure of the flash, and what a cut in it would leave\n"
     "  --fault NAME    what the board suffers from, given once for each: ";
 
 static void print_usage(void) {
@@ -51,12 +53,12 @@ static void on_signal(int number) {
     cpu_end(0);
 }
 
-// Of a write to the flash, from 1 on.
-static uint64_t number_of(const char *text) {
+static uint64_t number_of(const char *option, const char *text) {
     char *end;
+    errno = 0;
     const unsigned long long number = strtoull(text, &end, 10);
-    if (text[0] < '1' || text[0] > '9' || *end != '\0') {
-        fail("--cut: want the number of a write, 1 or more, got %s", text);
+    if (text[0] < '1' || text[0] > '9' || *end != '\0' || errno != 0) {
+        fail("%s: want a number, 1 or more, got %s", option, text);
     }
     return number;
 }
@@ -77,7 +79,8 @@ int main(int argc, char **argv) {
         {"strict", no_argument, NULL, 's'}, {"log", required_argument, NULL, 'l'},
         {"report", no_argument, NULL, 'r'}, {"seconds", required_argument, NULL, 't'},
         {"flash", required_argument, NULL, 'f'}, {"demo", no_argument, NULL, 'o'},
-        {"cut", required_argument, NULL, 'u'}, {"fault", required_argument, NULL, 'x'}, {NULL, 0, NULL, 0}};
+        {"cut", required_argument, NULL, 'u'}, {"writes", required_argument, NULL, 'i'}, {"seed", required_argument, NULL, 'e'},
+        {"fault", required_argument, NULL, 'x'}, {NULL, 0, NULL, 0}};
     const char *log = NULL, *flash = NULL, *panel = NULL;
     bool pty = false, strict = false, report = false, demo = false;
     int descriptor = -1, option;
@@ -114,7 +117,13 @@ int main(int argc, char **argv) {
                 demo = true;
                 break;
             case 'u':
-                board_cut_at(number_of(optarg));
+                board_cut_at(number_of("--cut", optarg));
+                break;
+            case 'e':
+                board_seed((uint32_t)number_of("--seed", optarg));
+                break;
+            case 'i':
+                board_log_writes(optarg);
                 break;
             case 'x':
                 if (board_fault(optarg)) {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 struct nor_options nor_options;
+void (*nor_wrote)(const struct nor_write *write);
 
 // ---- commands (DS, "Command Set") ----
 
@@ -234,9 +235,6 @@ static bool begin_operation(struct die *die, const uint64_t typical_longest[2]) 
         return false;
     }
     off = true;
-    random_state = (nor_options.seed + 1) * 2654435761u | 1;
-    random_bits();
-    random_bits();
     return true;
 }
 
@@ -251,27 +249,48 @@ static uint8_t half_done(uint8_t before, uint8_t after, unsigned progress) {
     return (uint8_t)((before & ~changed) | (after & changed));
 }
 
+// What power leaves that fails in the operation counted last: the same for the same seed and number.
+static uint8_t *torn_by_cut(const uint8_t *before, const uint8_t *after, uint32_t bytes) {
+    uint8_t *torn = malloc(bytes);
+    if (torn == NULL) {
+        abort();
+    }
+    random_state = ((nor_options.seed + 1) * 2654435761u ^ (uint32_t)operations * 0x9e3779b9u) | 1;
+    random_bits();
+    random_bits();
+    const unsigned progress = random_bits() % 257;
+    for (uint32_t i = 0; i < bytes; i++) {
+        torn[i] = half_done(before[i], after[i], progress);
+    }
+    return torn;
+}
+
+static void change(struct die *die, uint32_t address, const uint8_t *after, uint32_t bytes, bool cut) {
+    uint8_t *place = die->kept->inverted + address;
+    uint8_t *torn = cut || nor_wrote ? torn_by_cut(place, after, bytes) : NULL;
+    if (nor_wrote) {
+        nor_wrote(&(struct nor_write){operations, (unsigned)(die - dies), address, bytes, after, torn});
+    }
+    memcpy(place, cut ? torn : after, bytes);
+    free(torn);
+}
+
 static void do_program(struct die *die) { // DS, "PROGRAM Operations": 1 becomes 0, never 0 becomes 1
     const bool cut = begin_operation(die, t_page_program);
-    const unsigned progress = cut ? random_bits() % 257 : 256;
-    uint8_t *page = die->kept->inverted + die->address / NOR_PAGE * NOR_PAGE;
+    const uint32_t start = die->address / NOR_PAGE * NOR_PAGE;
+    uint8_t after[NOR_PAGE];
     for (unsigned i = 0; i < NOR_PAGE; i++) {
-        if (die->page_set[i]) {
-            const uint8_t after = (uint8_t)(page[i] | (uint8_t)~die->page[i]);
-            page[i] = cut ? half_done(page[i], after, progress) : after;
-        }
+        after[i] = (uint8_t)(die->kept->inverted[start + i] | (die->page_set[i] ? (uint8_t)~die->page[i] : 0));
     }
+    change(die, start, after, NOR_PAGE, cut);
 }
 
 static void do_erase(struct die *die) { // DS, "ERASE Operations": any address within is valid
+    static const uint8_t erased[NOR_DIE_BYTES];
     const uint32_t size = die->command->detail ? die->command->detail * 4096u : (uint32_t)NOR_DIE_BYTES;
     const uint64_t *time = size == 4096 ? t_subsector : size == 32768 ? t_32k : size == 65536 ? t_sector : t_die;
     const bool cut = begin_operation(die, time);
-    const unsigned progress = cut ? random_bits() % 257 : 256;
-    uint8_t *start = die->kept->inverted + die->address / size * size;
-    for (uint32_t i = 0; i < size; i++) {
-        start[i] = cut ? half_done(start[i], 0, progress) : 0;
-    }
+    change(die, die->address / size * size, erased, size, cut);
 }
 
 static void do_write_register(struct die *die) {

@@ -16,7 +16,7 @@ struct nor_options {
     bool slow; // programs and erasures take the longest time of DS, not the typical one
     bool quad_by_extra_clocks; // ENTER QUAD (35h) is executed even where clocks follow its eighth bit (DS does not say)
     uint64_t cut_at; // power fails in the program or erasure of this number, counted by nor_operations(); 0: never
-    uint32_t seed; // of what the cut leaves half done
+    uint32_t seed; // of what the cut leaves half done, with the number of the operation
 };
 extern struct nor_options nor_options;
 
@@ -45,6 +45,15 @@ bool nor_is_off(void); // power failed (nor_options.cut_at); nor_power_on() ends
 uint64_t nor_operations(void); // programs, erasures and register writes so far
 unsigned nor_protocol_lines(unsigned die); // 1, 2 or 4
 bool nor_is_busy(unsigned die);
+
+// A program or erasure, before it is done: where, and what it leaves there if it is whole or if power fails in it. Bits inverted.
+struct nor_write {
+    uint64_t number; // by nor_operations()
+    unsigned die;
+    uint32_t address, bytes;
+    const uint8_t *whole, *torn;
+};
+extern void (*nor_wrote)(const struct nor_write *write); // NULL: nobody asks
 
 // The array behind the back of the bus: to fill it before a start, to look at it after one.
 void nor_peek(unsigned die, uint32_t address, uint8_t *bytes, size_t count);
