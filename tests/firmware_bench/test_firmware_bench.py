@@ -88,8 +88,19 @@ def test_an_instruction_takes_a_clock(tmp_path: Path) -> None:
 
 @needs_bench
 @needs_compiler
-def test_a_program_in_ram_is_what_was_written_there_last(tmp_path: Path) -> None:
-    done = run_program(tmp_path, 22)
+def test_the_ge_flags_come_back_from_an_exception(tmp_path: Path) -> None:
+    """The handler of an SVC sets them all where they were clear, and clears them all."""
+    done = run_program(tmp_path, 25)
+    assert (done.stdout, done.returncode) == ("37", 0), done.stderr
+
+
+@needs_bench
+@needs_compiler
+@pytest.mark.parametrize("number", [22, 26], ids=["", "its page forgotten between"])
+def test_a_program_in_ram_is_what_was_written_there_last(tmp_path: Path, number: int) -> None:
+    """The emulator keeps what it translated; a write to a page with programs must end that, also
+    where it had to ask for the page again (on_page())."""
+    done = run_program(tmp_path, number)
     assert (done.stdout, done.returncode) == ("13", 0), done.stderr
 
 
