@@ -294,14 +294,14 @@ def test_a_session_gives_what_it_says(page, tmp_path, run_device):
         )
     data = demo.prepare(300, 0, None, progress.ignore)
     samples.write_samples(tmp_path / "train.uffs", data.train)
-    said = [pair for block in SESSIONS if block.page == page for pair in statements(block)]
-    (tmp_path / "session.json").write_text(json.dumps([statement for statement, _ in said]))
+    session = [pair for block in SESSIONS if block.page == page for pair in statements(block)]
+    (tmp_path / "session.json").write_text(json.dumps([statement for statement, _ in session]))
     script = tmp_path / "type.py"
     script.write_text(TYPE, encoding="utf-8")
     done = run_device(script, tmp_path, heap="96M")
     assert done.returncode == 0, done.stdout + done.stderr
     printed = done.stdout.split("\0\n")[1:]
-    assert [(s, text.strip()) for (s, _), text in zip(said, printed, strict=True)] == said
+    assert [(s, text.strip()) for (s, _), text in zip(session, printed, strict=True)] == session
 
 
 def statements(block: Block) -> list[tuple[str, str]]:

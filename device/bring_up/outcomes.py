@@ -12,6 +12,6 @@ class Failed(Exception):
 
 
 class Unconfirmed(Failed):
-    """Nobody said or did what would tell."""
+    """Nobody answered a question, or did what a test asked for."""
 
     state = "not confirmed"

@@ -52,7 +52,7 @@ class App:
         self.input = TouchInput(self, touch)
         self.counts = []
         self.suspect_classes = set()  # classes with drawings that look mislabelled
-        self.notice = None  # (sentence, whether it warns, whether the next step is said behind it)
+        self.notice = None  # (sentence, whether it warns, whether the next step follows it)
         self._notices = list(recogniser.notices)
         self._quit = False
         self._pressed_button = True  # one that was held before this listened is none of its own
@@ -194,7 +194,7 @@ class App:
         self.notice = (self._notices.pop(0), True, False) if self._notices else None
 
     def say(self, text, warning=False, goes_on=False):
-        """A sentence that stays until the next touch; goes_on: what to do next is said behind
+        """A sentence that stays until the next touch; goes_on: what to do next follows it
         it."""
         self.notice = text, warning, goes_on
 

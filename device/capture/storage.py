@@ -61,7 +61,7 @@ class Storage:
             self._record_count.make_folder()
             samples, found, lost = self._open_or_begin(self._samples_path, names)
             lost += max(self._record_count.records - found, 0)
-            # What is lost is said at each start, until a change shows that somebody was there.
+            # What is lost is reported at each start, until a change shows that somebody was there.
             self._record_count.write(samples.records + lost)
         except OSError as error:
             self.harmed, self._record_count = True, None

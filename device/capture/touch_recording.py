@@ -233,7 +233,7 @@ class Recorder:
                     raise OSError(5, part)
                 crc = crc32(some, crc)
                 left -= len(some)
-            # From reading to writing a file wants to be told where it is.
+            # Between reading and writing a file needs a seek().
             file.seek(HEADER_BYTES + self.count * RECORD_BYTES)
             file.write(pack("<I", crc))
         sync()

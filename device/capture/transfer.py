@@ -96,9 +96,9 @@ def take():
             samples = _drawings_of(network, samples)
         if samples is None and network is None:
             raise Refused("nothing has arrived")
-        said = []
+        sentences = []
         if samples is not None:
-            said.append(_sentence(samples))
+            sentences.append(_sentence(samples))
             RecordCount(drawings).clear()
             for old in (drawings + ".undo", boards.here().folder + LAYER):
                 discard(old)
@@ -107,9 +107,9 @@ def take():
             if not stays:
                 discard(model)  # what is learnt from these must not depend on it
         if network is not None:
-            said.append("The network is the one that was opened.")
+            sentences.append("The network is the one that was opened.")
             _replace(model)
-        return " ".join(said)
+        return " ".join(sentences)
     finally:
         begin()
 

@@ -31,7 +31,7 @@ JOB = {
     "files": None,  # what the names of drawings.uffs and .uffm begin with; else the board's folder
     "width": 800,  # of the recording's screen, where the board has none
     "height": 480,
-    "lines": 20,  # drawings told to people one by one; all are in the result
+    "lines": 20,  # drawings printed one by one; all are in the result
 }
 
 

@@ -250,7 +250,7 @@ class LinearSolver:
     def leave_images(self, layer, left_out):
         """A generator: fills left_out, yielding the last image that is done."""
         statistics, k = self.statistics, self.statistics.classes
-        # Without one of its n_c images a class is told n_c / (n_c - 1) as much on each.
+        # Balanced targets: with one of n_c images left out, its class has n_c / (n_c - 1) as much.
         gains = [c / max(c - 1, 1) for c in statistics.counts]
         targets = array("f", statistics.targets() + gains)
         keep = 1.0 - self._ratio

@@ -55,7 +55,7 @@ def filters(samples: Samples, seed: int, count: int = 32, ridge: float = 0.6) ->
     """Those of a patch layer."""
     x = patch.encode(samples.images)
     task = Task(samples.labels, len(samples.class_names), count, ridge, seed, "auto")
-    return patch.solve(patch.statistics(x), patch.told(x, task), ridge)
+    return patch.solve(patch.statistics(x), patch.targets(x, task), ridge)
 
 
 def pooled(

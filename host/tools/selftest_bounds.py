@@ -172,17 +172,17 @@ def tables(kernels: Mapping[str, Any], training: Mapping[str, Any]) -> Tables:
 
 def differences(old: Tables, new: Tables) -> list[str]:
     """Sentences that say what of two tables is not the same, but for counts that stray."""
-    said = []
+    changes = []
     rows: list[dict[str, tuple[Any, ...]]] = [{**tables[0], **tables[1]} for tables in (old, new)]
     before, now = rows
     for name in sorted(set(before) | set(now)):
         if name not in before or name not in now:
-            said.append(f"{name}: only in {'the new' if name in now else 'the old'} table")
+            changes.append(f"{name}: only in {'the new' if name in now else 'the old'} table")
             continue
         for a, b in zip(before[name], now[name], strict=True):
             if a != b and (isinstance(a, str) or abs(a - b) > STRAY * max(a, b) + 1):
-                said.append(f"{name}: {a} was, {b} is")
-    return said
+                changes.append(f"{name}: {a} was, {b} is")
+    return changes
 
 
 def carried() -> Tables:
@@ -229,11 +229,11 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="change nothing")
     check = parser.parse_args().check
     new = counted()
-    said = differences(carried(), new)
-    print("\n".join(said) or "nothing changed")
-    if said and not check:
+    changes = differences(carried(), new)
+    print("\n".join(changes) or "nothing changed")
+    if changes and not check:
         DATA.write_text(written(new))
-    return int(bool(said) and check)
+    return int(bool(changes) and check)
 
 
 if __name__ == "__main__":

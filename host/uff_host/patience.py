@@ -220,8 +220,8 @@ def finish(
             had = has
             patience.renew()
     kill(process)
-    said = process.communicate()
-    raise subprocess.TimeoutExpired(process.args, limit_s, *said)
+    output = process.communicate()
+    raise subprocess.TimeoutExpired(process.args, limit_s, *output)
 
 
 def bytes_in(folder: Path) -> int:
@@ -256,11 +256,11 @@ def run(
         command, text=True, errors="replace", start_new_session=True, **{**piped, **options}
     ) as process:
         try:
-            said = finish(process, limit_s, growing)
+            output = finish(process, limit_s, growing)
         except BaseException:
             kill(process)
             raise
-    done = subprocess.CompletedProcess(command, process.returncode, *said)
+    done = subprocess.CompletedProcess(command, process.returncode, *output)
     if check:
         done.check_returncode()
     return done

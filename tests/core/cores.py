@@ -143,8 +143,8 @@ def build() -> Path:
     for path in [*sources, *sorted(RIDGE.glob("*.h")), *sorted(HERE.glob("*.h"))]:
         content.update(path.read_bytes())
     for compiler in sorted({own.compiler for own in wanted.values()}):
-        said = subprocess.run([compiler, "--version"], capture_output=True, check=True)
-        content.update(said.stdout)
+        version = subprocess.run([compiler, "--version"], capture_output=True, check=True)
+        content.update(version.stdout)
     content.update(repr((sorted(wanted.items()), WARNINGS, SAME_BITS)).encode())
     folder = BUILDS / content.hexdigest()[:16]
     folder.mkdir(parents=True, exist_ok=True)

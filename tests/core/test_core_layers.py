@@ -664,7 +664,7 @@ def test_leaving_a_group_out_is_retraining_without_it(
     left = counts[:, None] - r * np.eye(k, dtype=int)  # [neuron, class of the group]
     across = s * s * class_targets[:, None] * np.stack([counts, np.diag(left)], 1)
     across /= s * s * (n - r) + ridge
-    # n / k stays what it was: a class is told more where fewer of it are left.
+    # n / k stays what it was: the targets of a class are larger where fewer of its rows are left.
     gains = counts / np.maximum(np.diag(left), 1)
     numbers = np.concatenate([class_targets, gains, across[:, 0], across[:, 1]]).astype(F32)
     seen = []

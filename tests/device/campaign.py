@@ -880,7 +880,7 @@ def power_cut(row, places, torn, name, data, steps):
 
     disk_of(data)
     found = recogniser()
-    before, said = plainly(found), found.notices
+    before, notices = plainly(found), found.notices
     umount()
     states = [before]
     for last in range(len(steps)):
@@ -909,9 +909,9 @@ def power_cut(row, places, torn, name, data, steps):
         try:
             found, seen = started()
             assert seen in states, "neither before nor after"
-            assert found.notices == said or seen == states[-1], found.notices
-            if said and not found.notices:
-                raise AssertionError("what was lost is said no more")
+            assert found.notices == notices or seen == states[-1], found.notices
+            if notices and not found.notices:
+                raise AssertionError("what was lost is no longer reported")
             check_network(found)
             if name == "train" or name == "add":
                 assert found.network is not None, "the network is gone"
@@ -1230,8 +1230,8 @@ def mutations(places):
                 person = Person(session())
                 app = person.app
                 count = len(app.recogniser.samples)
-                said = app.recogniser.notices or app.recogniser.fresh
-                assert sealed or count >= whole or said, "lost without a word"
+                notices = app.recogniser.notices or app.recogniser.fresh
+                assert sealed or count >= whole or notices, "lost without a word"
                 person.run()
                 asyncio.new_event_loop()
                 person.go_on()
@@ -1364,7 +1364,7 @@ def monkeys(places):
 
 
 def check_ledger(ledger):
-    """What the application has said it did is what is in the file."""
+    """What the application reported as done is what is in the file."""
     ledger.settle()
     kept(ledger)
 

@@ -37,7 +37,7 @@ class Ran:
         self.text = process.stdout + process.stderr
         self.lines = process.stdout.splitlines()
 
-    def said(self, tag: str) -> list[dict[str, Any]]:
+    def lines_of(self, tag: str) -> list[dict[str, Any]]:
         return [
             json.loads(line.removeprefix(tag)) for line in self.lines if line.startswith(tag + " ")
         ]
@@ -45,17 +45,17 @@ class Ran:
     @property
     def result(self) -> dict[str, Any]:
         assert self.status == 0, self.text
-        (result,) = self.said("@result")
+        (result,) = self.lines_of("@result")
         return result
 
     def failed(self, kind: str, part: str) -> None:
         """Asserts status 1, one @error of this kind, its sentence for people, and no traceback."""
         assert self.status == 1, self.text
-        (error,) = self.said("@error")
+        (error,) = self.lines_of("@error")
         assert error["error"] == kind, error
         assert part in error["message"], error
         assert error["message"] in self.lines
-        assert not self.said("@result")
+        assert not self.lines_of("@result")
         assert "Traceback" not in self.text
 
 
@@ -149,7 +149,7 @@ def test_loo_as_lambda_is_reported_with_what_was_chosen(script) -> None:
 @pytest.mark.slow
 def test_progress_rises_to_one_with_the_time_left(script, folder: Path) -> None:
     write_samples(folder / "train.uffs", shapes.samples(1000, seed=1, classes=5))  # a second or so
-    progress = script("train", lambda2="loo").said("@progress")
+    progress = script("train", lambda2="loo").lines_of("@progress")
     assert len(progress) >= 2
     done = [line["done"] for line in progress]
     assert done == sorted(done)
@@ -353,7 +353,7 @@ def test_a_training_that_does_not_fit_is_refused_before_it_starts(script, folder
     ran = script("train", heap="2M")
     ran.failed("DoesNotFit", "train: 400 images need ")
     assert "want fewer images or neurons" in ran.text
-    assert not ran.said("@progress")
+    assert not ran.lines_of("@progress")
 
 
 def test_a_model_that_cannot_be_written_is_told(script) -> None:

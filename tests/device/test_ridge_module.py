@@ -393,10 +393,10 @@ def test_leave_group_out_follows_its_formula(of: Of) -> None:
             apart = np.where(right, own, across)[:, None] * (np.eye(k) - 1 / k)
             output = np.where(right, targets / k, 0)[:, None] - error[:, None] + apart
             output *= np.where(right, gain, 1)[:, None]
-            told = np.outer(right, right) * targets
+            wanted = np.outer(right, right) * targets
             goodness = np.sum(np.maximum(output, 0) ** 2, 0)
             assert call.out[5][i] == goodness.argmax()
-            close(call.out[6][i], np.sum((told - output) ** 2), 99 * U)
+            close(call.out[6][i], np.sum((wanted - output) ** 2), 99 * U)
             margin = goodness[label] - np.delete(goodness, label).max()
             assert abs(call.out[7][i] - margin) <= 99 * U * goodness.max()
 

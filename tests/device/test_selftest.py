@@ -73,7 +73,7 @@ CARRIED = {form: row[0] for form, row in selftest_bounds.carried()[1].items()}
 
 
 def test_on_unix_every_part_that_exists_is_tested_and_the_hashes_agree(run, tmp_path):
-    said, report = run()
+    output, report = run()
     states = {name: part["state"] for name, part in report["sections"].items()}
     absent = ("clocks", "display", "touch")
     assert states == {name: "not there" if name in absent else "ok" for name in SECTIONS}
@@ -84,7 +84,7 @@ def test_on_unix_every_part_that_exists_is_tested_and_the_hashes_agree(run, tmp_
         selftest_bounds.carried()[0]
     )
     # The summary comes in the order of the sections.
-    summary = said.split("---- done")[1].splitlines()[1:10]
+    summary = output.split("---- done")[1].splitlines()[1:10]
     assert [line.split()[0] for line in summary] == SECTIONS
 
 
@@ -110,8 +110,8 @@ def test_on_m7_stock_mpremote_runs_it_and_the_hashes_agree():
 @pytest.mark.slow
 def test_the_counts_and_bounds_it_carries_are_those_of_this_firmware():
     m7.firmware()
-    said = selftest_bounds.differences(selftest_bounds.carried(), selftest_bounds.counted())
-    assert not said, "\n".join([*said, "renew them: python host/tools/selftest_bounds.py"])
+    output = selftest_bounds.differences(selftest_bounds.carried(), selftest_bounds.counted())
+    assert not output, "\n".join([*output, "renew them: python host/tools/selftest_bounds.py"])
 
 
 def test_bounds_are_bounds():
@@ -297,8 +297,8 @@ for spoil in (sound, stuck_0, stuck_1, coupled, address):
     found = march(Test(), broken(spoil), bytearray(8192))
     print(found["wrong"], found.get("first"))
 """
-    said, _ = run(code)
-    sound, stuck_0, stuck_1, coupled, address = said.splitlines()
+    output, _ = run(code)
+    sound, stuck_0, stuck_1, coupled, address = output.splitlines()
     assert sound == "0 None"
     want = "March C- 2 of 00000000: word 1000: want 0xffffffff, got 0x7fffffff"
     assert stuck_0.endswith(want)
@@ -352,7 +352,7 @@ boards._board = Board()
 
 
 def test_a_screen_that_is_confirmed_and_a_panel_that_is_touched(run):
-    said, report = run(BOARD + EXEC, sections="display,touch", touch_s=3)
+    output, report = run(BOARD + EXEC, sections="display,touch", touch_s=3)
     parts = report["sections"]
     assert parts["display"]["state"] == "ok"
     answers = parts["display"]["found"]["answers"]
@@ -365,12 +365,12 @@ def test_a_screen_that_is_confirmed_and_a_panel_that_is_touched(run):
     assert found["targets"]["top right"]["raw_y"] == 759
     assert found["reports_at_rest"] == 0
     assert (found["address"], found["chip"]) == (0x38, 0x64)
-    assert "Touch the bottom left (40, 439)." in said
+    assert "Touch the bottom left (40, 439)." in output
 
 
 def test_without_answers_and_touches_it_goes_on(run):
     code = BOARD + "Board.button = lambda self: False\nPanel.where = ()\n" + EXEC
-    said, report = run(code, sections="display,touch,power")
+    output, report = run(code, sections="display,touch,power")
     parts = report["sections"]
     assert set(parts["display"]["found"]["answers"].values()) == {"no answer"}
     assert parts["display"]["state"] == "not confirmed"
@@ -378,7 +378,7 @@ def test_without_answers_and_touches_it_goes_on(run):
     assert parts["touch"]["state"] == "not confirmed"
     assert parts["touch"]["why"] == "2 targets were not touched, or nothing was seen"
     assert parts["power"]["state"] == "ok"
-    assert "No touches come: the rest is left out." in said
+    assert "No touches come: the rest is left out." in output
 
 
 def test_a_no_is_a_failure(run):
@@ -403,12 +403,12 @@ def test_a_section_that_breaks_stops_no_other(run):
         "def broken(*where):\n    raise OSError(5, 'the panel does not answer')\n"
         "boards._board.display.show = broken\n"
     )
-    said, report = run(code + EXEC, sections="display,training")
+    output, report = run(code + EXEC, sections="display,training")
     parts = report["sections"]
     assert parts["display"]["state"] == "failed"
     assert "the panel does not answer" in parts["display"]["why"]
     assert parts["training"]["state"] == "ok"
-    assert "Traceback" in said
+    assert "Traceback" in output
 
 
 def test_a_board_that_cannot_be_made_stops_no_section(run):

@@ -40,10 +40,10 @@ def test_driver(script: str, micropython: Path, tmp_path: Path) -> None:
         cwd=tmp_path,
         env={**os.environ, "MICROPYPATH": f"{DEVICE}:{DEVICE_TESTS}:{MODEL}:.frozen"},
     )
-    said = ran.stdout + ran.stderr
+    output = ran.stdout + ran.stderr
     names = re.findall(r"^def (test_\w+)\(", (DEVICE_TESTS / script).read_text(), re.MULTILINE)
-    assert ran.returncode == 0, said
-    assert sorted(ran.stdout.split()) == sorted(["ok"] * len(names) + names), said
+    assert ran.returncode == 0, output
+    assert sorted(ran.stdout.split()) == sorted(["ok"] * len(names) + names), output
 
 
 # ---- the controller, in CPython ----

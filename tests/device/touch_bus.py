@@ -46,11 +46,11 @@ class Bench:
             self.now += ms
             self.model.scan(self.now)
             before = self.bus.transfers
-            said = self.touch.read()
-            assert type(said) is tuple
+            read = self.touch.read()
+            assert type(read) is tuple
             assert self.bus.transfers - before == 1
-            self.judge(said)
-            reports += said
+            self.judge(read)
+            reports += read
         return reports
 
 

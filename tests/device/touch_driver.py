@@ -79,8 +79,8 @@ def test_a_click_shorter_than_a_scan_is_not_lost():
     for k in range(3):  # each from another pointer
         bench.model.press(k, 100 + k, 50)
         bench.model.lift(k)
-    said = events(bench.step(20))
-    assert said == [(0, e, 100 + k, 50) for k in range(3) for e in (PRESS, LIFT)]
+    reports = events(bench.step(20))
+    assert reports == [(0, e, 100 + k, 50) for k in range(3) for e in (PRESS, LIFT)]
 
 
 def test_what_was_touched_before_is_dropped_and_a_finger_that_stays_down_presses_nothing():
@@ -324,8 +324,8 @@ def test_a_dead_bus_lifts_all_fingers_and_comes_back():
     assert bench.touch.losses == 1 and bench.touch.nacks == LOST + 100
     bench.model.dead = False
     bench.model.reset()
-    said = events(bench.step(6))
-    assert sorted(said) == [(0, PRESS, 100, 50), (1, PRESS, 600, 400)]
+    reports = events(bench.step(6))
+    assert sorted(reports) == [(0, PRESS, 100, 50), (1, PRESS, 600, 400)]
     assert bench.model.registers[0x86] == 0  # set up anew
 
 

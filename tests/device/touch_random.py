@@ -88,12 +88,12 @@ def faithful(seed):
                 x = WIDTH - 1 - random.below(100)
                 model.inject(WRONG[random.below(len(WRONG))], 1, x, random.below(HEIGHT))
             quiet = 2
-        said = bench.step(1, now - bench.now)
+        reports = bench.step(1, now - bench.now)
         truth = fingers_in_slots(model)
         for finger in truth:
             if finger:
                 paths.setdefault(finger[0], []).append(finger[1:])
-        for r in said:
+        for r in reports:
             if r.event == PRESS:
                 names = [n for n in paths if n not in pressed and (r.x, r.y) in paths[n]]
                 assert len(names) >= 1, (seed, now, r)

@@ -1,5 +1,5 @@
 """What the application knows: drawings and network survive, unlearning is exact, doubts are
-said."""
+shown."""
 
 import os
 from array import array
@@ -194,8 +194,10 @@ def test_beside_the_network_of_the_application_before_it_learns_anew():
     old.notes = pack("<IiI", 1, 2, 0)
     save(old, path)
     found = recogniser(folder)
-    said = "The network is of another version of the application: it learns your drawings anew."
-    assert found.notices == [said] and not found.harmed
+    sentence = (
+        "The network is of another version of the application: it learns your drawings anew."
+    )
+    assert found.notices == [sentence] and not found.harmed
     assert found.network is None and found.stale and found.counts() == [4, 4, 4]
     learn(found)
     assert contents(path) == want and recogniser(folder).notices == []
@@ -350,8 +352,8 @@ def test_a_damaged_model_is_named_and_learnt_anew():
     write(path, whole)
     found = recogniser(folder)
     assert found.network is None and found.stale and not found.harmed
-    said = "The file of the network is damaged: it learns your drawings anew."
-    assert found.notices == [said]
+    sentence = "The file of the network is damaged: it learns your drawings anew."
+    assert found.notices == [sentence]
     assert found.counts() == [4, 4, 4]
     os.remove(path)
     os.mkdir(path)
@@ -364,8 +366,8 @@ def harmed(folder, *parts):
     """The recogniser that starts there: it says each of parts, goes on with the network it had,
     and works. At the next start nothing is left to say."""
     found = recogniser(folder)
-    said = " ".join(found.notices)
-    assert all(part in said for part in parts), said
+    notices = " ".join(found.notices)
+    assert all(part in notices for part in parts), notices
     assert found.harmed and found.network is not None and found.names == ["1", "2", "3"]
     assert all(found.predict(shape(kind, 50)).label == kind for kind in range(3))
     count = len(found.samples)

@@ -46,16 +46,16 @@ def refused(*files):
     transfer.begin()
     for name, data in files:
         arrive(name, data)
-    said = None
+    refusal = None
     try:
         transfer.take()
     except Refused as error:
-        said = str(error)
-    assert said, "it was taken"
+        refusal = str(error)
+    assert refusal, "it was taken"
     after = [contents(name) if exists(name) else None for name in (SAMPLES, MODEL)]
     assert after == before
     assert not [name for name in os.listdir() if ".in" in name or ".new" in name], os.listdir()
-    return said
+    return refusal
 
 
 def test_what_was_sent_out_comes_back_and_is_in_use_at_once():

@@ -42,7 +42,7 @@ def board():
 def test_a_device_script_says_on_m7_what_it_says_on_unix(
     script, names, board, run_device, tmp_path
 ):
-    lines = m7.said_by(board, script, names)
+    lines = m7.output_of(board, script, names)
     if not names:
         unix = run_device(script, tmp_path)
         assert lines == unix.stdout.splitlines()

@@ -50,9 +50,9 @@ def content(target, name, tmp_path):
 
 
 def alive(target):
-    said: list[str] = []
-    assert not target.execute(TALK, "talk", said.append)
-    return said == ["alive"]
+    output: list[str] = []
+    assert not target.execute(TALK, "talk", output.append)
+    return output == ["alive"]
 
 
 # ---- training ----
@@ -127,9 +127,9 @@ def test_systick_started_by_others_is_ended(board):
     code = "from machine import mem32\nimport time\n"
     code += "mem32[0xE000E014] = 1000; mem32[0xE000E018] = 0; mem32[0xE000E010] = 7\n"
     code += "time.sleep_ms(20)\nprint(mem32[0xE000E010] & 1)"
-    said: list[str] = []
-    assert not board.execute(code, "systick", said.append)
-    assert said == ["0"]
+    output: list[str] = []
+    assert not board.execute(code, "systick", output.append)
+    assert output == ["0"]
 
 
 @pytest.mark.parametrize(
@@ -207,9 +207,9 @@ def test_a_file_comes_whole_after_a_cut_at_any_byte(lined, tmp_path):
         else:  # Ctrl-C, with the line end before it, runs after the chunk
             assert seen[0].done in (0, came)
         assert content(lined, "x.bin", tmp_path) == new.read_bytes()
-    said: list[str] = []
-    lined.execute("import os; print(sorted(os.listdir()))", "x", said.append)
-    assert ".part" not in said[0]
+    output: list[str] = []
+    lined.execute("import os; print(sorted(os.listdir()))", "x", output.append)
+    assert ".part" not in output[0]
 
 
 def test_a_power_cut_in_a_transfer_keeps_what_came(lined, tmp_path):

@@ -49,8 +49,8 @@ def test_files_are_copied_listed_and_outlive_a_soft_reset(port, tmp_path):
 
 def test_a_mounted_folder_can_be_imported_from(port, tmp_path):
     (tmp_path / "near.py").write_text("word = 'mounted'\n")
-    said = mpremote(port, "mount", tmp_path, "exec", "import near; print(near.word)")
-    assert "mounted" in said
+    output = mpremote(port, "mount", tmp_path, "exec", "import near; print(near.word)")
+    assert "mounted" in output
 
 
 def test_main_runs_at_a_start_and_ctrl_c_stops_it(port, tmp_path):
@@ -95,13 +95,13 @@ def test_make_m7_run_prints_the_line_to_copy():
 def _typed(process, keys, answer):
     process.stdin.write(keys)
     process.stdin.flush()
-    said, waiting = b"", patience.Patience(60, process.pid)
-    while answer not in said:
-        assert not waiting.over, said
+    output, waiting = b"", patience.Patience(60, process.pid)
+    while answer not in output:
+        assert not waiting.over, output
         if select.select([process.stdout], [], [], 0.1)[0]:
             data = os.read(process.stdout.fileno(), 4096)
-            assert data, said
-            said += data
+            assert data, output
+            output += data
 
 
 def test_make_m7_repl_is_a_repl_that_ctrl_a_x_ends():

@@ -67,15 +67,15 @@ def test_a_model_of_small_images_has_the_same_bits(
 
 
 def test_predictions_have_the_same_bits(board, unix, small, tmp_path):
-    said = {}
+    output = {}
     for target in (board, unix):
         trained(target, small, {"hidden": 48}, tmp_path)
         job = {"samples": "train.uffs", "predictions": "predictions.bin"}
         result = target.run("evaluate.py", job)
         target.get("predictions.bin", tmp_path / "predictions.bin")
         result.pop("seconds")
-        said[target.name] = (result, (tmp_path / "predictions.bin").read_bytes())
-    assert said["m7"] == said["unix"]
+        output[target.name] = (result, (tmp_path / "predictions.bin").read_bytes())
+    assert output["m7"] == output["unix"]
 
 
 @pytest.mark.slow
@@ -97,9 +97,9 @@ def test_instructions_are_counted_and_the_same_in_every_run():
 
 
 def test_without_counting_there_is_no_count(board):
-    said: list[str] = []
-    assert not board.execute(COUNT, "count", said.append)
-    assert said == ["None"]
+    output: list[str] = []
+    assert not board.execute(COUNT, "count", output.append)
+    assert output == ["None"]
 
 
 def test_unix_has_no_counter_and_says_so_by_importing_nothing(run_device, tmp_path):

@@ -80,9 +80,9 @@ def emulator() -> Iterator[QemuTarget]:
 
 def works(target: SerialTarget, tmp_path: Path) -> None:
     """Whether a script runs and files go both ways."""
-    said: list[str] = []
-    assert not target.execute(LONG, "script", said.append)
-    assert said == SAID
+    output: list[str] = []
+    assert not target.execute(LONG, "script", output.append)
+    assert output == SAID
     (tmp_path / "there").write_bytes(DATA)
     target.put(tmp_path / "there", "x.bin")
     target.get("x.bin", tmp_path / "back")
@@ -121,9 +121,9 @@ def test_a_line_that_is_slow_at_every_step_of_the_protocol_is_waited_for(
         Line(board.port, lambda data: 0.7 if data[:1] in b"R\x01" else 0.01) as line,
         SerialTarget(line.port) as target,
     ):
-        said: list[str] = []
-        assert not target.execute(SCRIPT, "script", said.append)
-    assert said == SAID
+        output: list[str] = []
+        assert not target.execute(SCRIPT, "script", output.append)
+    assert output == SAID
 
 
 def test_a_line_that_drops_out_for_a_second_now_and_then_loses_nothing(
@@ -155,9 +155,9 @@ def test_a_board_that_is_stopped_and_goes_on_again_and_again_loses_nothing(
             with stuttering(process):
                 link.wake(soft_reset=False)
                 link.start(LONG)
-                said: list[str] = []
-                assert not link.follow(said.append, 5)
-            assert said == SAID
+                output: list[str] = []
+                assert not link.follow(output.append, 5)
+            assert output == SAID
 
 
 def test_a_board_that_is_stopped_for_longer_than_its_silence_may_last_is_waited_for(
@@ -180,10 +180,10 @@ def test_a_script_that_ends_by_a_reset_does_not_disturb_the_next(
     with SerialTarget(board.port) as unix:
         for target in (unix, emulator):
             for code in ("import sys; sys.exit(3)", "import machine; machine.soft_reset()"):
-                said: list[str] = []
-                target.execute(code, "ends", said.append)
-                assert not target.execute(SCRIPT, "script", said.append)
-                assert said == SAID
+                output: list[str] = []
+                target.execute(code, "ends", output.append)
+                assert not target.execute(SCRIPT, "script", output.append)
+                assert output == SAID
 
 
 def test_what_a_board_printed_before_is_never_taken_for_its_prompt(board: Board) -> None:
@@ -193,9 +193,9 @@ def test_what_a_board_printed_before_is_never_taken_for_its_prompt(board: Board)
         link.start(f"while True: print({noise!r}, end='')")
         link.wake(soft_reset=False)
         link.start(SCRIPT)
-        said: list[str] = []
-        assert not link.follow(said.append, 5)
-    assert said == SAID
+        output: list[str] = []
+        assert not link.follow(output.append, 5)
+    assert output == SAID
 
 
 # ---- dead ----
@@ -298,7 +298,7 @@ def test_a_board_that_prints_for_ever_is_given_up(
 
 
 @pytest.mark.parametrize(
-    ("said", "sentence"),
+    ("output", "sentence"),
     [
         (b"", "did not take a script"),
         (b"R\0", r"raw-paste mode \(1.14 or younger\); the board said b'R\\x00'"),
@@ -307,10 +307,10 @@ def test_a_board_that_prints_for_ever_is_given_up(
     ],
 )
 def test_a_board_that_takes_no_script_is_a_sentence(
-    said: bytes, sentence: str, hurried: None, far_end: tuple[int, str]
+    output: bytes, sentence: str, hurried: None, far_end: tuple[int, str]
 ) -> None:
     with (
-        answering(far_end[0], lambda data: said if data == b"\5A\1" else prompt(data)),
+        answering(far_end[0], lambda data: output if data == b"\5A\1" else prompt(data)),
         SerialLink(far_end[1]) as link,
     ):
         link.wake(soft_reset=False)
@@ -336,9 +336,9 @@ def test_a_program_that_hears_nothing_is_stopped_by_a_new_start(
     before = emulator.process_id
     with pytest.raises(DeviceError, match="deaf said nothing for 1 s and was stopped"):
         emulator.execute(deaf, "deaf", print)
-    said: list[str] = []
-    assert not emulator.execute(SCRIPT, "script", said.append)
-    assert said == SAID
+    output: list[str] = []
+    assert not emulator.execute(SCRIPT, "script", output.append)
+    assert output == SAID
     assert emulator.process_id != before
 
 

@@ -284,7 +284,7 @@ def board(m7_stock: Path) -> Iterator[QemuTarget]:
 def test_a_device_script_says_on_stock_m7_what_it_says_on_unix(
     script: Path, names: list[str], board: QemuTarget, run_device: Callable, tmp_path: Path
 ) -> None:
-    lines = m7.said_by(board, script, names)
+    lines = m7.output_of(board, script, names)
     if not names:
         assert lines == run_device(script, tmp_path).stdout.splitlines()
     if script.stem == "ridge_kernels":
@@ -299,7 +299,7 @@ def test_the_module_for_double_precision_gives_the_same_bits(
         for name in ("uff_checks", "ridge_calls", "ridge_values"):
             target.put(DEVICE_TESTS / f"{name}.py", f"{name}.py")
         values = DEVICE_TESTS / "ridge_values.py"
-        assert m7.said_by(target, values, []) == run_device(values, tmp_path).stdout.splitlines()
+        assert m7.output_of(target, values, []) == run_device(values, tmp_path).stdout.splitlines()
 
 
 def test_the_native_module_costs_hardly_more_than_the_one_built_in(m7_stock: Path) -> None:

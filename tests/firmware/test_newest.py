@@ -61,9 +61,9 @@ def emulator(image: Path) -> Iterator[QemuTarget]:
         yield target
 
 
-def version(said: str) -> tuple[int, ...]:
-    found = re.search(r"MicroPython v(\d+)\.(\d+)\.(\d+)", said)
-    assert found, said
+def version(text: str) -> tuple[int, ...]:
+    found = re.search(r"MicroPython v(\d+)\.(\d+)\.(\d+)", text)
+    assert found, text
     return tuple(map(int, found.groups()))
 
 
@@ -108,9 +108,9 @@ def test_the_emulator_counts_instructions_and_its_sleep_lasts(emulator: QemuTarg
         "time.sleep_ms(250)\n"
         "print(time.ticks_us() - a, board_m7.instructions() - b)"
     )
-    said: list[str] = []
-    assert not emulator.execute(code, "sleep", said.append)
-    microseconds, instructions = map(int, said[0].split())
+    output: list[str] = []
+    assert not emulator.execute(code, "sleep", output.append)
+    microseconds, instructions = map(int, output[0].split())
     assert 250_000 <= microseconds < 251_000
     assert instructions * 0.064 == pytest.approx(microseconds, rel=0.01)
 

@@ -85,7 +85,7 @@ def bytes_of(folder: Path) -> dict[str, bytes]:
 
 
 def test_a_release_holds_wheels_packages_images_notes_and_checksums(checkout, tmp_path):
-    said = release(checkout)
+    output = release(checkout)
     out = tmp_path / "dist/1.2.3"
     assert set(bytes_of(out)) == {
         "uff_host-1.2.3-py3-none-any.whl",
@@ -103,7 +103,7 @@ def test_a_release_holds_wheels_packages_images_notes_and_checksums(checkout, tm
     with tarfile.open(out / "uff-mpy-1.2.3.tar.gz") as packages:
         assert packages.getnames() == ["uff-mpy-1.2.3/package.json", "uff-mpy-1.2.3/uff/a.mpy"]
     assert (out / "NOTES.md").read_text() == "### Added\n- A thing.\n"
-    assert "git tag -s v1.2.3" in said
+    assert "git tag -s v1.2.3" in output
 
 
 def test_the_same_commit_gives_the_same_bytes(checkout, tmp_path):
@@ -123,12 +123,12 @@ def test_a_release_leaves_the_checkout_as_it_was(checkout):
 
 def test_what_speaks_against_a_release_is_said_and_a_draft_is_made(checkout, tmp_path):
     (checkout / "CHANGELOG.md").write_text("# Changelog\n")
-    said = release(checkout, status=1)
-    assert "changes that are not committed; CHANGELOG.md has no section '## [1.2.3] - Y" in said
+    output = release(checkout, status=1)
+    assert "changes that are not committed; CHANGELOG.md has no section '## [1.2.3] - Y" in output
     assert not (tmp_path / "dist").exists()
-    said = release(checkout, "--draft")
-    assert "a draft: the checkout has changes" in said
-    assert "git tag" not in said
+    output = release(checkout, "--draft")
+    assert "a draft: the checkout has changes" in output
+    assert "git tag" not in output
     assert "NOTES.md" not in bytes_of(tmp_path / "dist/1.2.3")
 
 
@@ -142,8 +142,8 @@ def test_a_tag_on_another_commit_is_not_taken_again(checkout):
 def test_a_failed_wheel_leaves_the_old_release(checkout, tmp_path):
     release(checkout)
     before = bytes_of(tmp_path / "dist/1.2.3")
-    said = release(checkout, "--pip", "false", status=1)
-    assert "pip made no wheel of" in said
+    output = release(checkout, "--pip", "false", status=1)
+    assert "pip made no wheel of" in output
     assert bytes_of(tmp_path / "dist/1.2.3") == before
 
 

@@ -173,8 +173,8 @@ def test_core_clock_is_one_that_the_silicon_carries(
     flags = ["-DUFF_CORE_480"] if option else []
     program = str(tmp_path / "a")
     subprocess.run(["cc", *flags, f"-I{tmp_path}", f"{program}.c", "-o", program], check=True)
-    said = subprocess.run([program], check=True, capture_output=True, text=True).stdout.split()
-    m, n, p, q, n2, r2, n3, r3, waits = map(int, said)
+    output = subprocess.run([program], check=True, capture_output=True, text=True).stdout.split()
+    m, n, p, q, n2, r2, n3, r3, waits = map(int, output)
     vco = HSE_HZ / m * n
     assert vco / p == core_hz
     newer = silicon == "2003"
@@ -344,21 +344,21 @@ def test_boot_makes_and_keeps_file_systems(
     write(tmp_path / "boot.json", f'"{BOARD / "_boot.py"}"')
     done = run_device(TOP / "tests/firmware/stm32/boot.py", tmp_path)
     assert done.stdout.endswith("OK\n"), done.stdout + done.stderr
-    said = dict(
+    output = dict(
         zip(
             ("", "again", "button", "damaged", "broken", "fat", "card"),
             re.split(r"^(?:again|button|damaged|broken|fat|card)\n", done.stdout, flags=re.M),
             strict=True,
         )
     )
-    assert said[""] == "/flash holds no file system: one is made.\n"
-    assert said["again"] == ""
-    assert said["button"] == "A new file system is made in /flash, as the button asked.\n"
+    assert output[""] == "/flash holds no file system: one is made.\n"
+    assert output["again"] == ""
+    assert output["button"] == "A new file system is made in /flash, as the button asked.\n"
     cannot, see = "/flash cannot be mounted: ", " See Recovery in docs/stm32h747i_disco.md.\n"
-    assert said["damaged"].startswith(f"{cannot}its littlefs is damaged.{see}")
-    assert said["broken"].startswith(f"{cannot}[Errno 5] EIO.{see}")
-    assert said["fat"].startswith("/flash is a FAT: ")
-    assert "/sd cannot be mounted: " in said["card"]
+    assert output["damaged"].startswith(f"{cannot}its littlefs is damaged.{see}")
+    assert output["broken"].startswith(f"{cannot}[Errno 5] EIO.{see}")
+    assert output["fat"].startswith("/flash is a FAT: ")
+    assert "/sd cannot be mounted: " in output["card"]
 
 
 def test_board_gives_memory_and_goes_on_without_screen_and_touch(
@@ -594,9 +594,9 @@ def test_firmware_is_dragged_to_the_drive(
     host.run()
     assert (drive / "firmware.bin").read_text() == "image"
     assert host.called() == ""
-    said = capsys.readouterr().out
-    assert f"deploy: cp {host.build}/firmware.bin {drive}/\n" in said
-    assert said.endswith("deploy: written, the board starts\n")
+    output = capsys.readouterr().out
+    assert f"deploy: cp {host.build}/firmware.bin {drive}/\n" in output
+    assert output.endswith("deploy: written, the board starts\n")
 
 
 def test_drive_s_complaint_is_passed_on(host: FakeHost) -> None:
@@ -646,8 +646,8 @@ def test_tool_is_shown_and_run(
     for options in ((), ("--method", method)):
         host.run(*options)
     assert host.called() == f"{words.format(host.build)}\n" * 2
-    said = capsys.readouterr().out.replace("'", "")
-    assert f"deploy: {host.bin}/{words.format(host.build)}\n" in said
+    output = capsys.readouterr().out.replace("'", "")
+    assert f"deploy: {host.bin}/{words.format(host.build)}\n" in output
 
 
 def test_first_tool_at_hand_is_taken_and_look_only_says_which(
@@ -657,8 +657,8 @@ def test_first_tool_at_hand_is_taken_and_look_only_says_which(
     for tool in ("STM32_Programmer_CLI", "openocd", "st-flash"):
         host.install(tool)
         host.run("--look")
-    said = re.findall(r"^deploy: by (\S+),", capsys.readouterr().out, re.MULTILINE)
-    assert said == ["cubeprogrammer", "openocd", "st-flash"]
+    output = re.findall(r"^deploy: by (\S+),", capsys.readouterr().out, re.MULTILINE)
+    assert output == ["cubeprogrammer", "openocd", "st-flash"]
     assert host.called() == ""
 
 
@@ -768,8 +768,8 @@ def test_upstream_is_as_assumed() -> None:
 
 
 class Firmware:
-    def __init__(self, folder: Path, said: str) -> None:
-        self.folder, self.said = folder, said
+    def __init__(self, folder: Path, output: str) -> None:
+        self.folder, self.output = folder, output
         self.elf = (folder / "firmware.elf").read_bytes()
         listing = self.tool("nm", str(folder / "firmware.elf"))
         self.symbols = {
@@ -803,9 +803,11 @@ def firmware() -> Firmware:
 
 @needs_sources
 def test_firmware_is_reported_and_has_room(firmware: Firmware) -> None:
-    assert "STM32H747I_DISCO: firmware_build/build/STM32H747I_DISCO/firmware.hex " in firmware.said
-    assert re.search(r"^FLASH +1,572,864 +\d{3},\d{3} ", firmware.said, re.MULTILINE)
-    assert re.search(r"^RAM .*; heap: the other 4\d\d,\d{3}$", firmware.said, re.MULTILINE)
+    assert (
+        "STM32H747I_DISCO: firmware_build/build/STM32H747I_DISCO/firmware.hex " in firmware.output
+    )
+    assert re.search(r"^FLASH +1,572,864 +\d{3},\d{3} ", firmware.output, re.MULTILINE)
+    assert re.search(r"^RAM .*; heap: the other 4\d\d,\d{3}$", firmware.output, re.MULTILINE)
     log = (firmware.folder.parent / "STM32H747I_DISCO.log").read_text()
     assert not re.search(r"^\S+:\d+:\d+: warning", log, re.MULTILINE)
 

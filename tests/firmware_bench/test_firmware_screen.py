@@ -222,13 +222,13 @@ def test_uff_board_shows_the_image_behind_the_page(image: Path, tmp_path: Path) 
     async def look() -> None:
         async with open_page(board, BOOT_S) as page:
             await page.until(lambda: DRAW in page.text, BOOT_S)
-            assert page.said["hello"]["folder"] == str(folder / "flash")
+            assert page.state["hello"]["folder"] == str(folder / "flash")
             paper = int(page.pixels[380, 60])
             await page.touch((1, "press", 60, 380), (1, "move", 90, 380))
             await page.until(lambda: int(page.pixels[380, 60]) != paper, 60)
             await page.touch((1, "lift", 90, 380))
             await page.say(button=True)
-            await page.until(lambda: page.said.get("button") is True, 20)
+            await page.until(lambda: page.state.get("button") is True, 20)
             await page.say(button=False)
             before = page.text
             await page.say(reset=True)

@@ -19,7 +19,7 @@ LIFE_CPU_S = 300  # of its own processor time: a healthy one takes 10, however b
 
 
 class Died(Exception):
-    """The process ended instead of answering; the message is what it said."""
+    """The process ended instead of answering; the message is its log."""
 
 
 class Link:
@@ -76,10 +76,10 @@ class Link:
             return line
         status = self._process.wait()
         self.close()
-        said = self._log.read_text(errors="replace").strip()
+        log = self._log.read_text(errors="replace").strip()
         if status == -24:  # SIGXCPU
-            said = f"no answer in {LIFE_CPU_S} s of processor time\n{said}"
-        raise Died(said or f"exit status {status}")
+            log = f"no answer in {LIFE_CPU_S} s of processor time\n{log}"
+        raise Died(log or f"exit status {status}")
 
     def close(self) -> None:
         """End the process; the next case starts one."""

@@ -202,10 +202,10 @@ def test_a_baseline_whose_packages_are_missing_says_how_to_get_them(monkeypatch,
 def test_a_baseline_hears_whether_mirrored_images_are_of_their_class(
     tmp_path, monkeypatch, mirrored
 ):
-    heard = []
+    calls = []
 
     def listen(split: Split, seed: int):
-        heard.append((split.mirrored, seed))
+        calls.append((split.mirrored, seed))
         yield from ()
 
     monkeypatch.setitem(BASELINES, "elm", Baseline("elm", "", (), listen))
@@ -214,4 +214,4 @@ def test_a_baseline_hears_whether_mirrored_images_are_of_their_class(
     options = ["--seed", "2", *["--mirrored"] * mirrored]
     monkeypatch.setattr(sys, "argv", ["baselines", "elm", *paths, *options])
     __main__.main()
-    assert heard == [(mirrored, 2)]
+    assert calls == [(mirrored, 2)]

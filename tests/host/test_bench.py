@@ -196,9 +196,9 @@ def test_epochs_for_one_training_are_the_ratio_of_what_was_counted() -> None:
     assert made.epochs("uff2", DESCENT, CELL) == 2.0
     assert made.epochs("uff1", ADAM, CELL) == 0.5
     assert made.epochs("uff1", ADAM, (5, 300)) is None
-    said = bench.sentences(made, [CELL])
-    assert any("2.00 (gradient descent), 0.50 (Adam)" in line for line in said)
-    assert any("left out, it was out of reach" in line for line in said)
+    sentences = bench.sentences(made, [CELL])
+    assert any("2.00 (gradient descent), 0.50 (Adam)" in line for line in sentences)
+    assert any("left out, it was out of reach" in line for line in sentences)
 
 
 def test_the_picture_is_drawn_whatever_is_missing(tmp_path: Path) -> None:

@@ -79,12 +79,12 @@ def test_the_command_joins_what_the_others_have_written(tmp_path: Path, capsys):
     arguments = [f"--{name}={tmp_path / name}.json" for name in ("table", "cost", "bench")]
     assert main.main(["experiment", "chart", *arguments, f"--plot={picture}"]) == 0
     assert picture.read_bytes().startswith(b"\x89PNG")
-    said = capsys.readouterr().out
-    assert "3 x 100, uff2" in said
-    assert "481" in said
-    assert "3 x 100, bp, 60 epochs" in said
-    assert "25,620" in said
-    assert said.count("3 x 100, bp") == 2, "gradient descent is not in it"
+    output = capsys.readouterr().out
+    assert "3 x 100, uff2" in output
+    assert "481" in output
+    assert "3 x 100, bp, 60 epochs" in output
+    assert "25,620" in output
+    assert output.count("3 x 100, bp") == 2, "gradient descent is not in it"
 
 
 @pytest.mark.parametrize(

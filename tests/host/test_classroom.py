@@ -62,9 +62,9 @@ def of(printed: dict[str, str], start: str) -> str:
 
 def test_all_three_know_all_three_classes(classroom):
     _, printed = classroom
-    said = re.search(r"(\d+) of 60 right", of(printed, "evaluate"))
+    score = re.search(r"(\d+) of 60 right", of(printed, "evaluate"))
     page = re.search(r"(\d+) of 60 right", STORY[1].text)
-    assert said and page and said[1] == page[1]
+    assert score and page and score[1] == page[1]
 
 
 def test_a_board_merges_to_the_bytes_of_the_host(classroom):

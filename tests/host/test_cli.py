@@ -29,9 +29,9 @@ def test_help_names_every_command(capsys):
     with pytest.raises(SystemExit) as stop:
         parse(["--help"])
     assert stop.value.code == 0
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     for command in ("demo", "data", "train", "evaluate", "verify"):
-        assert command in said
+        assert command in output
 
 
 @pytest.mark.parametrize(
@@ -61,11 +61,11 @@ def test_wrong_usage_ends_with_2(arguments, capsys):
 
 
 def sentence(capsys) -> str:
-    said = capsys.readouterr().err
-    assert said.startswith("uff: ")
-    assert said.count("\n") == 1
-    assert said.endswith(".\n")
-    return said
+    output = capsys.readouterr().err
+    assert output.startswith("uff: ")
+    assert output.count("\n") == 1
+    assert output.endswith(".\n")
+    return output
 
 
 def test_an_error_is_one_sentence_and_ends_with_1(tmp_path, samples, capsys, monkeypatch):
@@ -114,8 +114,8 @@ def test_a_reader_that_goes_away_is_no_traceback(samples):
     assert process.stdout is not None
     process.stdout.close()
     process.stdout = None
-    _, said = patience.finish(process, 60)
-    assert "Traceback" not in said
+    _, output = patience.finish(process, 60)
+    assert "Traceback" not in output
 
 
 def test_samples_are_shown_with_their_damage(samples, capsys):
@@ -123,9 +123,9 @@ def test_samples_are_shown_with_their_damage(samples, capsys):
     data[-2000] ^= 1
     samples.write_bytes(data + b"torn")
     assert main(["data", "show", str(samples)]) == 0
-    said = capsys.readouterr().out
-    assert "1 damaged" in said
-    assert "tail of 4 bytes" in said
+    output = capsys.readouterr().out
+    assert "1 damaged" in output
+    assert "tail of 4 bytes" in output
     assert Image.open(samples.with_suffix(".png")).width > 100
 
 
@@ -206,8 +206,8 @@ def test_layer_1_of_another_network_is_kept(micropython, samples, tmp_path, caps
     assert main(["verify", str(samples), model, "--layer1", first]) == 1
     assert "layer 1" in sentence(capsys)
     assert main(["train", str(samples), "--network", "uff2", "--layer1", first]) == 1
-    said = capsys.readouterr().err
-    assert "layer 1: a patch layer cannot be kept in a network uff2" in said
+    output = capsys.readouterr().err
+    assert "layer 1: a patch layer cannot be kept in a network uff2" in output
 
 
 def test_an_error_of_the_device_is_its_sentence(micropython, tmp_path, capsys, monkeypatch):
@@ -231,12 +231,12 @@ def test_the_demonstration_runs_on_glyphs(micropython, tmp_path, capsys, monkeyp
     monkeypatch.setattr(demo, "TEST_GLYPHS", 50)
     monkeypatch.setenv("UFF_UNIX", str(micropython))
     assert main(["demo", "--images", "10", "--out", str(tmp_path / "out")]) == 0
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     for word in ("No source.", "Confusion matrix", "million multiply-adds", "checks passed"):
-        assert word in said
-    assert "slides" not in said
+        assert word in output
+    assert "slides" not in output
     for network in ("uff2", "uff_kernel"):
-        assert f"{network}, here" in said
+        assert f"{network}, here" in output
         assert Image.open(tmp_path / "out" / f"{network}.png").width > 500
         assert read_model(tmp_path / "out" / f"{network}.uffm").network == network
 

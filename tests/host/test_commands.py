@@ -59,9 +59,9 @@ def uff(*words: str) -> int:
 def refused(capsys, *words: str) -> str:
     """Ends with one sentence and status 1."""
     assert uff(*words) == 1
-    said = capsys.readouterr().err
-    assert re.fullmatch(r"uff: .*\.\n", said), said
-    return said
+    output = capsys.readouterr().err
+    assert re.fullmatch(r"uff: .*\.\n", output), output
+    return output
 
 
 def expected(model: Model, images: np.ndarray) -> np.ndarray:
@@ -98,7 +98,7 @@ def test_classes_are_matched_by_name(place, capsys):
 
 
 @pytest.mark.parametrize(
-    ("names", "said"),
+    ("names", "output"),
     [
         (
             ["cat", "größe", "日本"],
@@ -108,11 +108,11 @@ def test_classes_are_matched_by_name(place, capsys):
         (["ring", "cross", "ring"], "has two classes of one name: “ring”, “cross”, “ring”"),
     ],
 )
-def test_other_names_are_refused_and_can_be_matched_by_index(place, capsys, names, said):
+def test_other_names_are_refused_and_can_be_matched_by_index(place, capsys, names, output):
     test = shapes.samples(10, 1, 3)
     write_samples(Path("x.uffs"), Samples(names, test.images, test.labels))
     sentence = refused(capsys, "evaluate", "model.uffm", "x.uffs")
-    assert sentence.startswith(f"uff: x.uffs {said}")
+    assert sentence.startswith(f"uff: x.uffs {output}")
     assert "--by-index" in sentence
     for name in ("x", "test"):
         more = ["--by-index", "--json", f"{name}.json"]
@@ -127,12 +127,12 @@ def test_samples_that_a_model_cannot_judge_are_refused_by_name(place, capsys):
     write_samples(Path("small.uffs"), small)
     write_samples(Path("none.uffs"), none)
     write_samples(Path("six.uffs"), shapes.samples(2, 1, 6))
-    for name, said in (
+    for name, output in (
         ("small", "small.uffs holds images of 8x9, model.uffm is for 28x28"),
         ("none", "none.uffs holds no samples"),
         ("six", "six.uffs has images of class 5, model.uffm knows the classes 0 to 2"),
     ):
-        assert said in refused(capsys, "evaluate", "model.uffm", f"{name}.uffs", "--by-index")
+        assert output in refused(capsys, "evaluate", "model.uffm", f"{name}.uffs", "--by-index")
 
 
 def test_figures_of_classes_are_those_of_the_matrix():
@@ -169,12 +169,12 @@ def test_json_and_csv_and_a_picture_hold_the_matrix(place, capsys):
 @pytest.mark.parametrize("kind", ["--json", "--csv"])
 def test_the_standard_output_has_nothing_else(place, capsys, kind):
     assert uff("evaluate", "model.uffm", "test.uffs", kind) == 0
-    said = capsys.readouterr()
+    output = capsys.readouterr()
     if kind == "--json":
-        assert json.loads(said.out)["images"] == 30
+        assert json.loads(output.out)["images"] == 30
     else:
-        assert len(list(csv.reader(io.StringIO(said.out)))) == 4
-    assert "accuracy" in said.err
+        assert len(list(csv.reader(io.StringIO(output.out)))) == 4
+    assert "accuracy" in output.err
     assert not Path("-").exists()
     assert "standard output" in refused(capsys, "evaluate", "model.uffm", "test.uffs", "--json",
                                         "--csv")  # fmt: skip
@@ -243,20 +243,20 @@ def test_dark_ink_on_paper_is_inverted(place, drawn, capsys):
 def test_people_get_a_table_with_every_number(place, drawn, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "100")
     assert uff("predict", "model.uffm", *drawn) == 0
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     for word in (*drawn, "label", "margin", "ring", "cross", "triangle"):
-        assert word in said
-    assert len(re.findall(r"\b0\.\d{4}\b", said)) == 3 * 4
+        assert word in output
+    assert len(re.findall(r"\b0\.\d{4}\b", output)) == 3 * 4
 
 
 def test_what_is_no_picture_is_named(place, drawn, capsys):
-    for name, said in (
+    for name, output in (
         ("none.png", "none.png: no such file"),
         (".", ".: is a directory"),
         ("test.uffs", "test.uffs cannot be read as an image"),
         ("/dev/zero", "/dev/zero cannot be read as an image"),
     ):
-        assert said in refused(capsys, "predict", "model.uffm", drawn[0], name)
+        assert output in refused(capsys, "predict", "model.uffm", drawn[0], name)
     assert "no model file" in refused(capsys, "predict", drawn[0], drawn[0])
 
 
@@ -278,11 +278,11 @@ def test_no_digit_is_cut_off_however_narrow_the_screen(width):
     counts = np.arange(900, 981).reshape(9, 9)
     console = Console(width=width, record=True, file=io.StringIO())
     console.print(reports.confusion(names, counts.tolist()))
-    said = console.export_text()
-    assert [int(number) for number in re.findall(r"\d+", said)] == counts.ravel().tolist()
-    assert max(map(len, said.splitlines())) <= width
+    output = console.export_text()
+    assert [int(number) for number in re.findall(r"\d+", output)] == counts.ravel().tolist()
+    assert max(map(len, output.splitlines())) <= width
     for name in names:
-        assert name in re.sub(r"[\s│┃]", "", said) or width < 80
+        assert name in re.sub(r"[\s│┃]", "", output) or width < 80
 
 
 def test_names_are_shown_as_they_are(place, capsys):
@@ -291,9 +291,9 @@ def test_names_are_shown_as_they_are(place, capsys):
     named = Samples(["[red]x", ":smile:", "[/]"], test.images, test.labels)
     write_samples(Path("a[b].uffs"), named)
     assert uff("data", "show", "a[b].uffs") == 0
-    said = capsys.readouterr().out
-    assert "a[b].uffs: 30 images of 28x28 ([red]x 10, :smile: 10, [/] 10)" in said
-    assert "a[b].png" in said
+    output = capsys.readouterr().out
+    assert "a[b].uffs: 30 images of 28x28 ([red]x 10, :smile: 10, [/] 10)" in output
+    assert "a[b].png" in output
     assert uff("evaluate", "model.uffm", "a[b].uffs", "--by-index") == 0
     named.class_names[1] = "\x1b[2Jgone"  # would clear the screen
     write_samples(Path("esc.uffs"), named)
@@ -322,8 +322,8 @@ def test_every_help_ends_with_examples_that_are_understood(words, capsys, monkey
     with pytest.raises(SystemExit) as stop:
         uff(*words, "--help")
     assert stop.value.code == 0
-    said = capsys.readouterr().out
-    examples = re.findall(r"^  (uff .*)$", said.partition("\nexamples:\n")[2], re.M)
+    output = capsys.readouterr().out
+    examples = re.findall(r"^  (uff .*)$", output.partition("\nexamples:\n")[2], re.M)
     assert examples
     for example in examples:
         _, *arguments = shlex.split(example.partition(" | ")[0])
@@ -353,7 +353,7 @@ def test_help_waits_for_no_library_it_does_not_need(words):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "output"),
     [
         ("data fashion-mnist --class-ids 0-999999999", "'0-999999999' is no range like 0-4"),
         ("data fashion-mnist --class-ids 1,x", "'1,x' is no list of whole numbers"),
@@ -370,11 +370,11 @@ def test_help_waits_for_no_library_it_does_not_need(words):
         ("predict model.uffm", "the following arguments are required: IMAGE"),
     ],
 )
-def test_wrong_usage_names_what_was_typed(words, said, capsys):
+def test_wrong_usage_names_what_was_typed(words, output, capsys):
     with pytest.raises(SystemExit) as stop:
         uff(*words.split())
     assert stop.value.code == 2
-    assert said in capsys.readouterr().err
+    assert output in capsys.readouterr().err
 
 
 def test_ranges_are_taken_wherever_lists_are():
@@ -391,7 +391,7 @@ def test_ranges_are_taken_wherever_lists_are():
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "output"),
     [
         ("train test.uffs --model /dev/full", "uff: /dev/full: the disk is full"),
         ("train test.uffs --model nope/x", "uff: nope/x cannot be written: there is no folder"),
@@ -425,10 +425,10 @@ def test_ranges_are_taken_wherever_lists_are():
         ("experiment digits --json .", "uff: . is a folder"),
     ],
 )
-def test_a_sentence_names_what_was_typed_and_nothing_else_is_touched(place, capsys, words, said):
+def test_a_sentence_names_what_was_typed_and_nothing_else_is_touched(place, capsys, words, output):
     before = {path.name: path.read_bytes() for path in place.iterdir()}
     sentence = refused(capsys, *words.split())
-    assert sentence.startswith(said)
+    assert sentence.startswith(output)
     for unheard in ("evaluate.py", "train.py", ".new", "uff-unix", "train.uffs"):
         assert unheard not in sentence
     assert {path.name: path.read_bytes() for path in place.iterdir()} == before
@@ -491,9 +491,9 @@ def test_the_program_holds_signals_back_while_python_starts(place):
                                    stderr=subprocess.PIPE, text=True)  # fmt: skip
         work(process, delay)
         process.send_signal(signal.SIGINT)
-        _, said = patience.finish(process, 120)
+        _, output = patience.finish(process, 120)
         ended.append(process.returncode)
-        assert (process.returncode, said.count("\n")) in ((130, 1), (0, 0), (-signal.SIGINT, 0))
+        assert (process.returncode, output.count("\n")) in ((130, 1), (0, 0), (-signal.SIGINT, 0))
     assert 130 in ended
 
 
@@ -516,9 +516,9 @@ def test_a_signal_at_any_time_ends_with_one_line(place, number):
         begun(process)
         work(process, delay)
         process.send_signal(number)
-        _, said = patience.finish(process, 120)
+        _, output = patience.finish(process, 120)
         ended.add(process.returncode)
-        assert (process.returncode, said) in (
+        assert (process.returncode, output) in (
             (130, "uff: Stopped. What was saved before is as it was.\n"),
             (0, ""),
         )
@@ -553,6 +553,6 @@ def test_a_signal_that_the_caller_ignores_stays_ignored(place):
     begun(process)
     process.send_signal(signal.SIGINT)
     process.send_signal(signal.SIGHUP)
-    said, _ = patience.finish(process, 120)
+    output, _ = patience.finish(process, 120)
     assert process.returncode == 0
-    assert "accuracy" in said
+    assert "accuracy" in output

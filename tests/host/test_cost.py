@@ -201,13 +201,13 @@ def test_the_model_of_the_estimate_calls_itself_one() -> None:
 
 
 def test_without_a_counter_the_script_says_so(micropython: Path) -> None:
-    said: list[str] = []
+    output: list[str] = []
     with (
-        UnixTarget(micropython, on_line=said.append) as target,
+        UnixTarget(micropython, on_line=output.append) as target,
         pytest.raises(DeviceError, match="does not count"),
     ):
         cost.run(target, shapes.samples(4, 0, 2), {"network": "uff1"}, ignore)
-    assert any("no counter" in line for line in said)
+    assert any("no counter" in line for line in output)
 
 
 def test_two_machines_count_the_same_to_the_instruction_and_the_stages_are_all() -> None:
@@ -245,7 +245,7 @@ def test_the_size_of_the_module_comes_from_its_objects(tmp_path: Path) -> None:
     size = cost.module_size(m7.firmware().parent)
     if size is None:
         pytest.skip(f"{cost.SIZE} is not installed")
-    said = subprocess.run([cost.SIZE, m7.firmware()], capture_output=True, text=True, check=True)
-    text = int(said.stdout.splitlines()[1].split()[0])
+    output = subprocess.run([cost.SIZE, m7.firmware()], capture_output=True, text=True, check=True)
+    text = int(output.stdout.splitlines()[1].split()[0])
     assert 10_000 < size.flash < text
     assert size.ram < 1000

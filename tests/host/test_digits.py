@@ -90,16 +90,16 @@ def test_a_wheel_of_other_content_is_refused_and_nothing_kept(small, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("said", "why"),
+    ("message", "why"),
     [
         ("Collecting\nERROR: No matching distribution\n", "ERROR: No matching distribution"),
         ("No module named pip\n", "No module named pip"),
         ("", "exit status 1"),
     ],
 )
-def test_without_pip_a_sentence_names_the_other_way(small, monkeypatch, said, why):
+def test_without_pip_a_sentence_names_the_other_way(small, monkeypatch, message, why):
     def run(command, limit_s, *, cwd):
-        return subprocess.CompletedProcess(command, 1, "", said)
+        return subprocess.CompletedProcess(command, 1, "", message)
 
     monkeypatch.setattr(mnist_digits.patience, "run", run)
     with pytest.raises(mnist_digits.SourceError, match=why) as error:

@@ -80,7 +80,7 @@ def test_recorded_figures_are_shown_as_such():
     console = Console(file=text, width=200)
     rows = [Figures("cnn", 5, (0.5, 0.75), "a"), Figures("cnn", 20, (0.5, 0.75), "a", True)]
     console.print(report._beside(rows))
-    said = text.getvalue()
-    assert "MNIST, 5 of each, convolutional network  " in said
-    assert "MNIST, 20 of each, convolutional network (recorded)" in said
-    assert "0.6250 ± 0.1768" in said
+    output = text.getvalue()
+    assert "MNIST, 5 of each, convolutional network  " in output
+    assert "MNIST, 20 of each, convolutional network (recorded)" in output
+    assert "0.6250 ± 0.1768" in output

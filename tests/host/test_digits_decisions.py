@@ -1,5 +1,5 @@
 """What the application decides, as the host counts it: the rules are the device's own, and the
-figures come out of what was said."""
+figures come out of the verdicts."""
 
 from __future__ import annotations
 

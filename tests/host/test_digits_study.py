@@ -229,11 +229,11 @@ def test_a_table_shows_all_figures(small):
     console = Console(file=text, width=200)
     for table in report.study_tables(found):
         console.print(table)
-    said = text.getvalue()
+    output = text.getvalue()
     for word in ("balanced", "Leave-one-out", "Lambda 2"):
-        assert word in said
+        assert word in output
     balanced = np.mean([one.balanced for one in found.balance])
-    assert re.search(rf"balanced, as built .*{balanced:.4f} ± ", said)
+    assert re.search(rf"balanced, as built .*{balanced:.4f} ± ", output)
 
 
 def test_one_draw_has_no_deviation():

@@ -190,7 +190,7 @@ def test_filters_solve_their_system_and_answer_with_mean_0_and_variance_1(ridge)
     images = some_images(40, 12, 12)
     x = patch.encode(images)
     seen = patch.statistics(x)
-    targets = patch.told(x, Task(np.arange(40) % 2, 2, 8, ridge, 0, "auto"))
+    targets = patch.targets(x, Task(np.arange(40) % 2, 2, 8, ridge, 0, "auto"))
     filters = patch.solve(seen, targets, ridge)
     covariance = seen.gram / 2**18 / seen.count - np.outer(seen.mean, seen.mean)
     assert np.allclose(np.einsum("ji,ik,jk->j", filters.w, covariance, filters.w), 1)
@@ -433,8 +433,8 @@ def full_linear_outputs(f, y, k, strength, ridge_abs, rows, asked):
 
 
 def retrained(problem, f, y, k, group, ridge, strength):
-    """Goodness of each image by training without it and its copies, with as much ridge and told
-    as much in all as with it."""
+    """Goodness of each image by training without it and its copies, with the ridge and the
+    sum of the targets that they have with it."""
     rows, m = f.shape
     found = []
     for i in range(rows // group):

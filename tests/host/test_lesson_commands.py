@@ -99,9 +99,9 @@ def test_a_lesson_that_cannot_be_says_so_and_writes_nothing(tmp_path, capsys):
 
 def test_a_replay_reports_what_it_found(made, tmp_path, capsys):
     assert main.main(["replay", str(made), "--json", str(tmp_path / "report.json")]) == 0
-    said = capsys.readouterr().out
-    assert "1 3, 2 3" in said
-    assert "of 4 unseen drawings right" in said
+    output = capsys.readouterr().out
+    assert "1 3, 2 3" in output
+    assert "of 4 unseen drawings right" in output
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["counts"] == [3, 3]
     assert len(report["predictions"]) == 8  # four while it was taught the second class
@@ -110,8 +110,8 @@ def test_a_replay_reports_what_it_found(made, tmp_path, capsys):
         for prediction, asked in zip(report["predictions"][-4:], [0, 1, 0, 1], strict=True)
     ]
     assert report["accuracy"] == np.mean(right)
-    assert report["samples_sha256"] in said
-    assert report["model_sha256"] in said
+    assert report["samples_sha256"] in output
+    assert report["model_sha256"] in output
 
 
 def test_a_replay_goes_on_from_given_samples(made, tmp_path):
@@ -252,9 +252,9 @@ def test_the_report_has_real_and_made_up_digits(noise, tmp_path, capsys, micropy
     assert all(found[name]["accuracy"][0] < 0.3 for name in list(found)[:3]), "noise"
     assert found["made-up writers, 1 of each, haste 0.5"]["accuracy"][0] >= 0.9
     assert found["made-up writers, 3 of each, haste 0.5"]["accuracy"][0] >= 0.95
-    said = capsys.readouterr().out
-    assert "MNIST" in said
-    assert "LeCun" in said
+    output = capsys.readouterr().out
+    assert "MNIST" in output
+    assert "LeCun" in output
 
 
 def test_a_study_shows_and_keeps_what_the_application_decides(
@@ -264,15 +264,15 @@ def test_a_study_shows_and_keeps_what_the_application_decides(
     monkeypatch.setattr(report, "study_tables", lambda found: iter(()))
     kept = tmp_path / "study.json"
     assert main.main(["experiment", "digits", "--study", "--seeds", "1", "--json", str(kept)]) == 0
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     for word in ("right if sure", "scribbles", "under a wrong class", "false alarms"):
-        assert word in said
+        assert word in output
     found = json.loads(kept.read_text())["application"]
     (writers,) = found["writers"]
     assert (writers["haste"], writers["each"]) == (0.5, 3)
     assert writers["accuracy"][0] >= 0.95
     assert writers["scribbles"] >= 0.5
-    assert f"{writers['unlike']:.4f}" in said
+    assert f"{writers['unlike']:.4f}" in output
     (mistakes,) = found["mistakes"]
     assert (mistakes["wrong"], mistakes["right"]) == (1, 29)
     assert found["mnist"][0]["letters"] is None

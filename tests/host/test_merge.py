@@ -245,8 +245,8 @@ def test_what_does_not_belong_together_is_refused_with_a_sentence(made, layer1, 
         ([tmp_path / "nothing.uffm"], "no such file"),
     ):
         assert main(["merge", *map(str, paths), "--model", str(out), *EACH]) == 1, part
-        said = capsys.readouterr().err
-        assert part in said and said.count("\n") == 1, said
+        output = capsys.readouterr().err
+        assert part in output and output.count("\n") == 1, output
         assert not out.exists() and not receipts.place(out).exists()
     assert main(["merge", str(a), "--model", str(a), *EACH]) == 1
     assert "is what is to be read" in capsys.readouterr().err

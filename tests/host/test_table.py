@@ -310,8 +310,8 @@ def test_ctrl_c_keeps_what_is_finished_and_says_so(bench):
         bench.rows(["uff2", "bp"], 8)
     assert bench.store().load(Task("uff2", CELL, 0))
     assert not bench.store().load(Task("bp", CELL, 7))
-    said = bench.screen.getvalue()
-    assert "of 16 results are kept. The same command goes on from there." in said
+    output = bench.screen.getvalue()
+    assert "of 16 results are kept. The same command goes on from there." in output
     assert threading.active_count() < 5
 
 
@@ -406,9 +406,9 @@ def test_sets_of_classes_add_up():
 )
 def test_bad_values_get_a_sentence(command, capsys, arguments, sentence):
     assert command(*arguments.split()) == 1
-    said = capsys.readouterr().err
-    assert said.startswith("uff: ")
-    assert sentence in said
+    output = capsys.readouterr().err
+    assert output.startswith("uff: ")
+    assert sentence in output
 
 
 @pytest.mark.parametrize("text", ["a", "1,,2", "3-1", "-4", "1-", "99999999999999999999", "0-999"])
@@ -467,10 +467,10 @@ def test_recorded_rows_take_the_place_of_a_baseline_and_are_marked(
     assert rows[1]["mean"] == 0.5
     lines = (tmp_path / "t.md").read_text().splitlines()
     assert "| convolutional network (recorded) | 0.5000 ± 0.3536 |  |" in lines
-    said = capsys.readouterr().out
-    assert "cnn, cnn_aug: not computed without no_such_package; " in said
-    assert "What the committed table has is shown instead." in said
-    assert "convolutional network (recorded)" in said
+    output = capsys.readouterr().out
+    assert "cnn, cnn_aug: not computed without no_such_package; " in output
+    assert "What the committed table has is shown instead." in output
+    assert "convolutional network (recorded)" in output
     # what was recorded once can be taken over again
     assert record.rows(tmp_path / "t.json", ["cnn"], [four], 2)[0].accuracies == (0.25, 0.75)
 
@@ -490,8 +490,8 @@ def test_without_record_or_package_a_baseline_alone_is_an_error(command, without
     if content is not None:
         without().write_text(content)
     assert command("--classes", "3", "--images", "4", "--networks", "cnn") == 1
-    said = capsys.readouterr().err
-    assert said.startswith("uff: cnn: not computed without no_such_package; ")
+    output = capsys.readouterr().err
+    assert output.startswith("uff: cnn: not computed without no_such_package; ")
 
 
 # --- What is shown -------------------------------------------------------------------------------

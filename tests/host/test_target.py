@@ -102,14 +102,14 @@ def test_a_result_that_the_line_damaged_is_not_believed(tmp_path, changed):
 
 def test_what_a_target_says_of_its_files_names_those_of_the_host():
     known = {"test.uffs": Path("my/digits.uffs"), "model.uffm": Path("a\\1.uffm"), "x": None}
-    for said, sentence in (
+    for output, sentence in (
         ("test.uffs: no samples", "my/digits.uffs: no samples"),
         ("model.uffm and test.uffs.", "a\\1.uffm and my/digits.uffs."),
         ("model.uffm.new: the disk is full", "model.uffm.new: the disk is full"),
         ("/tmp/test.uffs, mytest.uffs, x", "/tmp/test.uffs, mytest.uffs, x"),
     ):
         with pytest.raises(DeviceError) as error, naming(known):
-            raise DeviceError(said)
+            raise DeviceError(output)
         assert str(error.value) == sentence
 
 
@@ -187,12 +187,12 @@ def test_a_signal_ends_command_and_script_and_leaves_the_older_model(tmp_path, n
     try:
         assert patience.until(pid.exists, 30, process.pid)
         process.send_signal(number)
-        _, said = patience.finish(process, 30)
+        _, output = patience.finish(process, 30)
     finally:
         process.kill()
     assert process.returncode == 130
-    assert said.count("\n") == 1
-    assert "Stopped" in said
+    assert output.count("\n") == 1
+    assert "Stopped" in output
     assert not running(int(pid.read_text()))
     assert model.read_bytes() == b"older"
     assert not list(tmp_path.glob("uff-unix-*"))

@@ -85,10 +85,10 @@ class Line:
     def ended(self, silence_s: float) -> str:
         with contextlib.suppress(BrokenPipeError):
             self._to.close()
-        said = self._came + self._from.read()
+        output = self._came + self._from.read()
         self._process.wait()
         self._from.close()
-        return said.decode().strip()
+        return output.decode().strip()
 
     def close(self) -> None:
         if self._started is not None:

@@ -89,7 +89,7 @@ def each_script(scripts: list[Path]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize(("script", "names"), found)
 
 
-def said_by(target: QemuTarget, script: Path, names: list[str]) -> list[str]:
+def output_of(target: QemuTarget, script: Path, names: list[str]) -> list[str]:
     """The lines of a device script, run with these of its tests, none of which failed and none of
     which is missing."""
     lines: list[str] = []
@@ -123,14 +123,14 @@ def held(command: list[str] | None = None, image: Path | None = None) -> Iterato
     )
     assert process.stdout is not None
     try:
-        said, waiting = b"", Patience(60, process.pid)
-        while not (found := re.search(rb"(/dev/pts/\d+)\b", said)):
-            assert not waiting.over, said
+        output, waiting = b"", Patience(60, process.pid)
+        while not (found := re.search(rb"(/dev/pts/\d+)\b", output)):
+            assert not waiting.over, output
             if not select.select([process.stdout], [], [], 0.1)[0]:
                 continue
             data = os.read(process.stdout.fileno(), 4096)
-            assert data, said
-            said += data
+            assert data, output
+            output += data
         yield found[1].decode()
     finally:
         with contextlib.suppress(ProcessLookupError):

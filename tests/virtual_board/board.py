@@ -53,7 +53,7 @@ class Board:
         self.host = self.url.split("/")[2]
 
     def end(self) -> str:
-        """Ctrl-C; what else it said."""
+        """Ctrl-C; the rest of its output."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
         return patience.finish(self.process, 20)[0]
@@ -79,7 +79,7 @@ class Serial:
     def __init__(self, port: str) -> None:
         self._serial = serial.Serial(port, exclusive=True, timeout=0.1)
         self._others = patience.holders(port)
-        self.heard = b""
+        self.received = b""
 
     def __enter__(self) -> Self:
         return self
@@ -105,13 +105,13 @@ class Serial:
     def until(self, end: bytes) -> bytes:
         """All up to and with `end`."""
         waiting = Patience(60, *self._others)
-        while end not in self.heard:
-            assert not waiting.over, f"no {end!r} in {self.heard!r}"
+        while end not in self.received:
+            assert not waiting.over, f"no {end!r} in {self.received!r}"
             if select.select([self._serial], [], [], 0.1)[0]:
-                self.heard += self._serial.read(max(1, self._serial.in_waiting))
+                self.received += self._serial.read(max(1, self._serial.in_waiting))
                 waiting.renew()
-        at = self.heard.index(end) + len(end)
-        found, self.heard = self.heard[:at], self.heard[at:]
+        at = self.received.index(end) + len(end)
+        found, self.received = self.received[:at], self.received[at:]
         return found
 
     def available(self) -> bytes:
@@ -121,7 +121,7 @@ class Serial:
     def prompt(self) -> None:
         """Stop what runs."""
         self._serial.reset_input_buffer()
-        self.heard = b""
+        self.received = b""
         self.send(b"\x03\x02print('sy' + 'nc')\r")
         self.until(b"sync\r\n>>> ")
 
@@ -135,7 +135,7 @@ class Page:
         self.pixels: Any = None
         self.frames = self.stamps = self.printed = 0
         self.text = ""
-        self.said: dict[str, Any] = {}
+        self.state: dict[str, Any] = {}
         self.closed: int | None = None
 
     async def read(self) -> None:
@@ -150,7 +150,7 @@ class Page:
                     self.printed += 1
                     if self.acknowledges:
                         await self.say(printed=self.printed)
-                self.said |= values
+                self.state |= values
                 if "hello" in values:
                     size = values["hello"]["height"], values["hello"]["width"]
                     self.pixels = np.zeros(size, dtype=np.uint16)

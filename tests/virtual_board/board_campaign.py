@@ -106,7 +106,7 @@ class Bench:
     async def opens(self) -> None:
         """A new page."""
         async with self.losing("new page"), open_page(self.board, PATIENCE_S) as other:
-            assert other.said["hello"]["width"] == 800
+            assert other.state["hello"]["width"] == 800
             async with aiohttp.ClientSession() as client, client.get(self.board.url) as answer:
                 assert answer.status == 200
 
@@ -134,7 +134,7 @@ class Bench:
     # ---- strangers ----
 
     async def knock(self, data: bytes) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """A connection that has said this."""
+        """A connection that has sent this."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         writer.write(data)
         return reader, writer
@@ -346,8 +346,8 @@ async def hostile_frames(bench: Bench, count: int) -> int:
     randoms = random.Random(3)
     handshake = WEBSOCKET.format(path=bench.path, host=bench.board.host).encode()
 
-    def masked(opcode: int, data: bytes, said: int | None = None) -> bytes:
-        length = len(data) if said is None else said
+    def masked(opcode: int, data: bytes, length: int | None = None) -> bytes:
+        length = len(data) if length is None else length
         return struct.pack("!BBQ4x", 0x80 | opcode, 0x80 | 127, length) + data
 
     for number in range(count):
@@ -467,7 +467,7 @@ async def gone_pages(bench: Bench, count: int) -> int:
 
 
 async def many_pages(bench: Bench, count: int) -> int:
-    """So many pages at once: those there is room for stay, the others are told."""
+    """So many pages at once: those there is room for stay, the others get a refusal."""
     async with contextlib.AsyncExitStack() as stack:
         client = await stack.enter_async_context(aiohttp.ClientSession())
         refused = 0
@@ -527,7 +527,7 @@ async def unread_console(bench: Bench, count: int) -> int:
 
 
 async def no_descriptors(bench: Bench, count: int) -> int:
-    """No descriptor is left, and a reset comes: told once, and it goes on as soon as it can."""
+    """No descriptor is left, and a reset comes: reported once, then it goes on when it can."""
     pid = bench.board.process.pid
     hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)[1]
     idle, left = bench.descriptors(), 5
@@ -574,11 +574,11 @@ async def stopped(bench: Bench) -> None:
 
 
 async def served(page: Page) -> None:
-    """The server has read all that this page has said."""
+    """The server has read all that this page has sent."""
     await page.say(button=True)
-    await page.until(lambda: page.said.get("button") is True, PATIENCE_S)
+    await page.until(lambda: page.state.get("button") is True, PATIENCE_S)
     await page.say(button=False)
-    await page.until(lambda: page.said.get("button") is False, PATIENCE_S)
+    await page.until(lambda: page.state.get("button") is False, PATIENCE_S)
 
 
 # ---- all of them ----
@@ -592,7 +592,7 @@ class Fault:
     work: Callable[[Bench, int], Awaitable[int]]
     count: int
     short: int
-    said: tuple[str, ...] = ()  # lines in the terminal that belong to it
+    lines: tuple[str, ...] = ()  # lines in the terminal that belong to it
 
 
 FAULTS = (
@@ -654,13 +654,13 @@ def run(fault: Fault, folder: Path, *, short: bool = False) -> Outcome:
     except (AssertionError, OSError, TimeoutError, aiohttp.ClientError) as error:
         losses.append(f"the page: {error!r}")
     finally:
-        said = board.end()
+        output = board.end()
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     ends = ("", "Touch to frame: ", "The board is off. ")
-    lines = [line for line in said.splitlines() if not line.startswith(ends[1:]) and line]
-    losses += [f"in the terminal: {line}" for line in lines if line not in fault.said]
+    lines = [line for line in output.splitlines() if not line.startswith(ends[1:]) and line]
+    losses += [f"in the terminal: {line}" for line in lines if line not in fault.lines]
     most = 1 + (time.monotonic() - begun) / server.REPEAT_S
-    for line in fault.said:
+    for line in fault.lines:
         if not 1 <= lines.count(line) <= most:
             losses.append(f"in the terminal {lines.count(line)} times: {line}")
     if board.process.returncode:

@@ -59,7 +59,10 @@ async def visit(board: Board, **options: Any) -> AsyncIterator[PageDriver]:
         page = await context.new_page()
         troubles: list[str] = []
         page.on("pageerror", lambda error: troubles.append(str(error)))
-        page.on("console", lambda said: troubles.append(said.text) if said.type == "error" else 0)
+        page.on(
+            "console",
+            lambda message: troubles.append(message.text) if message.type == "error" else 0,
+        )
         driver = PageDriver(page)
         await driver.open(board.url)
         yield driver

@@ -351,9 +351,9 @@ KEYS = st.sampled_from(["drawn", "printed", "touch", "stamp", "keys", "button", 
 
 
 @given(st.dictionaries(KEYS, anything, max_size=3) | anything)
-def test_whatever_comes_is_a_message_or_refused(said: Any) -> None:
+def test_whatever_comes_is_a_message_or_refused(message: Any) -> None:
     with contextlib.suppress(messages.MessageError):
-        messages.read(json.dumps(said))
+        messages.read(json.dumps(message))
 
 
 # ---- statistics ----
@@ -413,18 +413,18 @@ def test_a_port_that_nobody_reads_holds_up_nobody_and_forgets() -> None:
             assert port.write(bytes(1 << 20))  # lost, at once
             reader = os.open(port.path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
             try:
-                heard = b""
+                received = b""
 
                 def read() -> bytes:
-                    nonlocal heard
+                    nonlocal received
                     with contextlib.suppress(BlockingIOError):
-                        heard += os.read(reader, 1 << 16)
-                    return heard
+                        received += os.read(reader, 1 << 16)
+                    return received
 
                 while not read().endswith(b"now"):  # who empties it of what is old is seen
                     port.write(b"now")
                     await asyncio.sleep(0.02)
-                assert len(heard) < 1 << 17
+                assert len(received) < 1 << 17
             finally:
                 os.close(reader)
         finally:
@@ -441,23 +441,23 @@ def test_a_reader_who_takes_byte_after_byte_loses_nothing(
     async def work() -> bytes:
         port = SerialPort(lambda data: True, lambda: None)
         reader = os.open(port.path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
-        heard = b""
+        received = b""
         try:
             port.write(bytes(range(256)) * 100)
             for _ in range(100):  # as mpremote reads, on a busy machine
                 await asyncio.sleep(0.02)
-                heard += os.read(reader, 1)
-            while len(heard) < 25600:
+                received += os.read(reader, 1)
+            while len(received) < 25600:
                 with contextlib.suppress(BlockingIOError):
-                    heard += os.read(reader, 8192)
+                    received += os.read(reader, 8192)
                 await asyncio.sleep(0.001)
         finally:
             os.close(reader)
             port.close()
-        return heard
+        return received
 
-    heard = asyncio.run(asyncio.wait_for(work(), 120))
-    assert heard == bytes(range(256)) * 100
+    received = asyncio.run(asyncio.wait_for(work(), 120))
+    assert received == bytes(range(256)) * 100
 
 
 def test_a_slow_reader_of_the_port_gets_all() -> None:
@@ -465,26 +465,26 @@ def test_a_slow_reader_of_the_port_gets_all() -> None:
         emptied = asyncio.Event()
         port = SerialPort(lambda data: True, emptied.set)
         reader = os.open(port.path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
-        heard, sent = b"", 0
+        received, sent = b"", 0
         try:
-            while len(heard) < 300000:
+            while len(received) < 300000:
                 room = True
                 while room and sent < 300000:
                     room = port.write(b"%09d\n" % sent * 100)
                     sent += 1000
                 await asyncio.sleep(0.001)
                 try:
-                    heard += os.read(reader, 8192)
+                    received += os.read(reader, 8192)
                 except BlockingIOError:
                     continue
             assert emptied.is_set()
         finally:
             os.close(reader)
             port.close()
-        return heard
+        return received
 
-    heard = asyncio.run(work())
-    assert heard.split()[::100] == [b"%09d" % number for number in range(0, 300000, 1000)]
+    received = asyncio.run(work())
+    assert received.split()[::100] == [b"%09d" % number for number in range(0, 300000, 1000)]
 
 
 # ---- arguments ----

@@ -180,10 +180,10 @@ def test_mpremote_reads_and_sets_the_clock(board: Board) -> None:
         "(2031, 2, 28, 0, 12, 0, 0, 1000000)",
         "(2031, 2, 28)",
     ):
-        said = board.mpremote(
+        output = board.mpremote(
             "exec", f"import machine; machine.RTC().datetime({wrong})", check=False
         )
-        assert "ValueError: " in said
+        assert "ValueError: " in output
     before = datetime.now()
     assert board.mpremote("rtc", "--set") == ""
     assert before <= clock() <= datetime.now()
@@ -201,16 +201,16 @@ def test_mpremote_resets_and_its_repl_talks(board: Board) -> None:
         stderr=its_terminal,
         text=True,
     )
-    heard = b""
+    received = b""
 
     def until(end: bytes) -> None:
-        nonlocal heard
+        nonlocal received
         waiting = Patience(10, repl.pid)
-        while end not in heard:
-            assert not waiting.over, heard
+        while end not in received:
+            assert not waiting.over, received
             if select.select([terminal], [], [], 0.1)[0]:
-                heard += os.read(terminal, 4096)
-        heard = heard.split(end, 1)[1]
+                received += os.read(terminal, 4096)
+        received = received.split(end, 1)[1]
 
     try:
         until(b"exit this shell")
@@ -237,15 +237,15 @@ def test_mpremote_resets_and_its_repl_talks(board: Board) -> None:
 def test_mpremote_mounts_a_folder_with_any_byte_in_it(board: Board, tmp_path: Path) -> None:
     (tmp_path / "here.py").write_text("print('imported from the host')\n")
     (tmp_path / "bytes.bin").write_bytes(bytes(range(256)) * 8)
-    said = board.mpremote(
+    output = board.mpremote(
         "mount",
         str(tmp_path),
         "exec",
         "import here; print(sum(open('bytes.bin', 'rb').read()))\n"
         "with open('new.bin', 'wb') as file: file.write(bytes(range(256)))",
     )
-    assert "imported from the host" in said
-    assert str(8 * sum(range(256))) in said
+    assert "imported from the host" in output
+    assert str(8 * sum(range(256))) in output
     assert (tmp_path / "new.bin").read_bytes() == bytes(range(256))
 
 
@@ -399,9 +399,10 @@ def test_a_crash_is_told_and_it_starts_again(board: Board) -> None:
     with Serial(board.port) as port:
         for device in board.devices():
             os.kill(device, signal.SIGSEGV)
-        said = port.until(b"drawing\r\n")
+        output = port.until(b"drawing\r\n")
         assert (
-            b"[MicroPython was killed by signal 11 (Segmentation fault) and starts again]" in said
+            b"[MicroPython was killed by signal 11 (Segmentation fault) and starts again]"
+            in output
         )
 
 
@@ -410,9 +411,9 @@ def test_ctrl_c_ends_all_and_the_files_stay(start: Callable[..., Board]) -> None
     assert board.mpremote("exec", "open('kept', 'w').write('x')") == ""
     devices = board.devices()
     assert devices
-    said = board.end()
+    output = board.end()
     assert board.process.returncode == 0
-    assert said.splitlines()[-1] == f"The board is off. Its files stay in {board.folder}."
+    assert output.splitlines()[-1] == f"The board is off. Its files stay in {board.folder}."
     assert gone(devices)
     assert start().mpremote("exec", "print(open('kept').read())") == "x\n"
 
@@ -433,9 +434,9 @@ def test_no_process_outlives_the_server(start: Callable[..., Board], number: int
 
 def test_a_second_board_in_a_folder_is_refused(shared: Board) -> None:
     second = uff_board("--folder", str(shared.folder), "--no-open")
-    said, _ = patience.finish(second, 20)
+    output, _ = patience.finish(second, 20)
     assert second.returncode == 1
-    assert said.startswith(f"uff: Another virtual board runs in {shared.folder}.")
+    assert output.startswith(f"uff: Another virtual board runs in {shared.folder}.")
 
 
 def test_a_port_that_is_taken_is_refused_and_the_usual_one_given_up(
@@ -443,9 +444,9 @@ def test_a_port_that_is_taken_is_refused_and_the_usual_one_given_up(
 ) -> None:
     taken = shared.host.split(":")[1]
     one = uff_board("--folder", str(shared.folder.parent / "other"), "--port", taken)
-    said, _ = patience.finish(one, 20)
+    output, _ = patience.finish(one, 20)
     assert one.returncode == 1
-    assert said.startswith(f"uff: Port {taken} cannot be used (")
+    assert output.startswith(f"uff: Port {taken} cannot be used (")
     assert start().host != start(name="third").host
 
 
@@ -454,12 +455,12 @@ def test_firmware_that_does_not_start_is_told(tmp_path: Path) -> None:
     bad.write_text("#!/bin/sh\necho no good\nexit 3\n")
     bad.chmod(0o755)
     one = uff_board("--folder", str(tmp_path / "flash"), "--no-open", UFF_UNIX=str(bad))
-    said, _ = patience.finish(one, 20)
+    output, _ = patience.finish(one, 20)
     assert one.returncode == 1
-    assert f"uff: {bad} ended with status 3, 3 times on end within a second: no good" in said
+    assert f"uff: {bad} ended with status 3, 3 times on end within a second: no good" in output
     one = uff_board("--folder", str(tmp_path / "flash"), UFF_UNIX=str(tmp_path / "none"))
-    said, _ = patience.finish(one, 20)
-    assert said == f"uff: There is no firmware {tmp_path / 'none'}: build it by `make unix`.\n"
+    output, _ = patience.finish(one, 20)
+    assert output == f"uff: There is no firmware {tmp_path / 'none'}: build it by `make unix`.\n"
 
 
 # ---- who may come in ----
@@ -513,16 +514,16 @@ def test_only_who_knows_the_address_comes_in(shared: Board) -> None:
 async def serving(folder: Path) -> AsyncIterator[tuple[server.Server, list[str]]]:
     """A server in this process, and what it has complained of."""
     shutil.copy(APP, folder / "main.py")
-    said: list[str] = []
+    output: list[str] = []
     async with RunningBoard(folder, (800, 480)) as on:
-        one = server.Server(on, said.append)
+        one = server.Server(on, output.append)
         async with one.serve(None):
-            yield one, said
+            yield one, output
 
 
 def test_a_command_line_s_address_works_once(micropython: Path, tmp_path: Path) -> None:
     async def work() -> None:
-        async with serving(tmp_path) as (one, said), aiohttp.ClientSession() as client:
+        async with serving(tmp_path) as (one, output), aiohttp.ClientSession() as client:
 
             async def get(url: str) -> tuple[int, str]:
                 async with client.get(url, allow_redirects=False) as answer:
@@ -540,7 +541,7 @@ def test_a_command_line_s_address_works_once(micropython: Path, tmp_path: Path) 
             assert await get(older) == (403, "")
             async with client.get(newer) as answer:  # as a browser does
                 assert (answer.status, str(answer.url)) == (200, one.url)
-            assert said == []
+            assert output == []
 
     asyncio.run(work())
 
@@ -551,7 +552,7 @@ def test_a_connection_that_takes_too_long_is_cut_and_a_page_is_not(
     monkeypatch.setattr(connection_limit, "EXCHANGE_S", 1.0)
 
     async def work() -> None:
-        async with serving(tmp_path) as (one, said), aiohttp.ClientSession() as client:
+        async with serving(tmp_path) as (one, output), aiohttp.ClientSession() as client:
             origin, port = one.url.rsplit("/", 2)[0], int(one.url.split(":")[2].split("/")[0])
             page = await client.ws_connect(one.url + "socket", headers={"Origin": origin})
             for begin in (b"", b"GET / HTTP/1.1\r\n", b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX:"):
@@ -567,7 +568,7 @@ def test_a_connection_that_takes_too_long_is_cut_and_a_page_is_not(
                 if message.data == '{"button": true}':
                     break
             await page.close()
-            assert said == []
+            assert output == []
 
     asyncio.run(work())
 
@@ -579,7 +580,7 @@ def test_a_mistake_in_the_server_is_one_line_and_it_goes_on(
         raise ZeroDivisionError("so it is")
 
     async def work() -> None:
-        async with serving(tmp_path) as (one, said), aiohttp.ClientSession() as client:
+        async with serving(tmp_path) as (one, output), aiohttp.ClientSession() as client:
             with monkeypatch.context() as patch:
                 patch.setattr(server.messages, "read", fail)
                 for _ in range(3):
@@ -588,7 +589,7 @@ def test_a_mistake_in_the_server_is_one_line_and_it_goes_on(
                     await page.send_str("{}")
                     async for _ in page:
                         pass
-            assert said == ["The page's server: ZeroDivisionError('so it is'). It goes on."]
+            assert output == ["The page's server: ZeroDivisionError('so it is'). It goes on."]
             async with client.get(one.url) as answer:
                 assert answer.status == 200
 
@@ -634,13 +635,13 @@ async def drag(page: Page) -> None:
 def test_a_touch_on_a_page_is_drawn_on_all_pages(board: Board) -> None:
     async def work() -> None:
         async with open_page(board) as one, open_page(board) as two:
-            assert one.said["hello"] == {
+            assert one.state["hello"] == {
                 "width": 800,
                 "height": 480,
                 "port": board.port,
                 "folder": str(board.folder),
             }
-            assert one.said["leds"] == [True, False, False, False]
+            assert one.state["leds"] == [True, False, False, False]
             assert (one.pixels == BLUE).all()
             one.text = ""
             await drag(one)
@@ -653,15 +654,15 @@ def test_a_touch_on_a_page_is_drawn_on_all_pages(board: Board) -> None:
         async with open_page(board) as again:  # a reload
             assert line(again)
             assert "drawing" in again.text
-            await again.until(lambda: again.said.get("numbers", {}).get("median_ms", 0) > 0)
-            assert again.said["numbers"]["median_ms"] <= again.said["numbers"]["p95_ms"]
+            await again.until(lambda: again.state.get("numbers", {}).get("median_ms", 0) > 0)
+            assert again.state["numbers"]["median_ms"] <= again.state["numbers"]["p95_ms"]
 
     asyncio.run(work())
 
 
 def at_rest(page: Page) -> bool:
-    """Whether it was told of a screen that does not change, and of no other page."""
-    numbers = page.said.get("numbers", {})
+    """Whether it got the numbers of a screen that does not change, and of no other page."""
+    numbers = page.state.get("numbers", {})
     return (numbers.get("fps"), numbers.get("pages")) == (0, 1)
 
 
@@ -671,7 +672,7 @@ def test_a_page_is_told_the_numbers_of_an_idle_board_too(board: Board) -> None:
         for _ in range(2):  # a reload changes none of them
             async with open_page(board) as page:
                 await page.until(lambda: at_rest(page))
-                numbers.append(page.said["numbers"])
+                numbers.append(page.state["numbers"])
         assert numbers[0] == numbers[1]
 
     asyncio.run(work())
@@ -705,9 +706,9 @@ def test_a_page_that_goes_takes_its_fingers_along(board: Board) -> None:
                 await page.until(lambda: page.pixels[300, 300] == YELLOW)
                 await page.say(button=True)
                 await other.until(lambda: "button held" in other.text)
-                await page.until(lambda: page.said.get("button") is True)
+                await page.until(lambda: page.state.get("button") is True)
                 assert "lift" not in other.text
-            await other.until(lambda: other.said.get("button") is False)
+            await other.until(lambda: other.state.get("button") is False)
             await other.say(keys="\x04")
             await other.until(lambda: other.text.count("drawing") == 1)
 
@@ -744,7 +745,7 @@ def test_reset_with_the_user_button_held_gives_the_prompt(board: Board) -> None:
             await page.say(reset=True)
             await page.until(lambda: page.text.endswith(">>> "))
             assert "drawing" not in page.text
-            await page.until(lambda: page.said["leds"] == [False] * 4)
+            await page.until(lambda: page.state["leds"] == [False] * 4)
             await page.say(keys="print('\\xb5', 1 + 1)\r")
             await page.until(lambda: "µ 2\r\n>>> " in page.text)
             await page.say(button=False)
@@ -790,10 +791,10 @@ def test_ctrl_c_tears_no_frame_and_mixes_no_answers(board: Board) -> None:
             port.until(b"button()")
             time.sleep(0.03)
             port.send(b"\x03")
-            said = port.until(b"\n>>> ")
-            assert b"KeyboardInterrupt" in said
-            assert b"Error" not in said
-            assert b"no packet" not in said
+            output = port.until(b"\n>>> ")
+            assert b"KeyboardInterrupt" in output
+            assert b"Error" not in output
+            assert b"no packet" not in output
         port.send(b"board.touch.nacks, board.touch.blanks, board.touch.ghosts\r")
         port.until(b"(0, 0, 0)\r\n>>> ")
 
@@ -807,8 +808,8 @@ def test_a_screenshot_needs_no_browser(tmp_path: Path) -> None:
     shutil.copy(APP, folder / "main.py")
     picture = tmp_path / "screen.png"
     one = uff_board("--folder", str(folder), "--size", "480x272", "--screenshot", str(picture))
-    said, _ = patience.finish(one, 30)
-    assert (one.returncode, said) == (0, f"{picture}\n")
+    output, _ = patience.finish(one, 30)
+    assert (one.returncode, output) == (0, f"{picture}\n")
     pixels = np.asarray(Image.open(picture).convert("RGB"))
     assert pixels.shape == (272, 480, 3)
     assert (pixels == [0, 0, 255]).all()

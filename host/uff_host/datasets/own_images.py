@@ -127,7 +127,7 @@ def from_folder(
 ) -> Classes:
     """Images of a folder that holds one folder for each class, named after it.
 
-    Transparent parts count as white paper. Other files are told in the notes, hidden ones not.
+    Transparent parts count as white paper. Other files are listed in the notes, hidden ones not.
 
     Raises:
         DataError: There are too few or too many classes, a class is empty, or an image unreadable.

@@ -27,7 +27,7 @@ class Layout:
 
     @classmethod
     def of(cls, result: Mapping[str, Any]) -> Layout:
-        """From what the script said."""
+        """From the script's result."""
         return cls(int(result["width"]), int(result["height"]), int(result["pen"]), result)
 
     def rect(self, page: str, control: str, classes: int) -> Rect:

@@ -21,7 +21,7 @@ DIGITS = "1234567890"  # the application begins with the classes 1, 2 and 3
 
 @dataclass
 class Score:
-    """What the application said of unseen drawings."""
+    """Verdicts of the application on unseen drawings."""
 
     asked: int
     right: int
@@ -92,11 +92,11 @@ def replay(
     if start is not None:
         target.put(start, SAMPLES, on_progress)
         asked["keep"] = True
-    with target.hand(recording) as told:
-        if not told:
+    with target.hand(recording) as touches:
+        if not touches:
             target.put(recording, "recording.ufft", on_progress)
-            told = {"replay": "recording.ufft"}
-        return target.run("application.py", told | asked, on_progress)
+            touches = {"replay": "recording.ufft"}
+        return target.run("application.py", touches | asked, on_progress)
 
 
 def answers_path(recording: Path) -> Path:

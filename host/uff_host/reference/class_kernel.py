@@ -85,8 +85,8 @@ class KernelProblem(ClassProblem):
         """The weights for one value of lambda: alpha (k, N), and v."""
         k = self.k
         alpha = np.linalg.solve(self.system(ridge), self.right / k)
-        told = self.label_share(ridge) * self.targets * self.counts
-        v = np.diag(told) - told[:, None] / k
+        weighted = self.label_share(ridge) * self.targets * self.counts
+        v = np.diag(weighted) - weighted[:, None] / k
         v += self.strength**2 * alpha.sum(axis=0)[:, None]
         return ClassLayer(np.ascontiguousarray(alpha.T), v)
 

@@ -120,13 +120,13 @@ class ClassProblem(ABC):
         differs = self.targets * g * (self.counts - r * own) / (1 - g * r)
         outputs = mean[:, :, None] + differs[:, :, None] * (np.eye(k) - 1 / k)
         if self.balanced and corrected:
-            # Without these rows, their class is told more on each of the others.
+            # Without these rows, the targets of their class are larger on each of the others.
             others = np.maximum(self.counts - r, 1)
             outputs *= np.where(own > 0, self.counts / others, 1)[:, :, None]
-        told = self.targets[:, None] * own[:, :, None] * own[:, None, :]
+        wanted = self.targets[:, None] * own[:, :, None] * own[:, None, :]
         good = (np.maximum(outputs, 0) ** 2).sum(axis=1)
         slack: npt.NDArray[Any] = np.linalg.eigvalsh(blocks)[:, 0]
-        return LeaveOneOut(good, float(((told - outputs) ** 2).sum()), slack)
+        return LeaveOneOut(good, float(((wanted - outputs) ** 2).sum()), slack)
 
     def best_lambda(self) -> float:
         """The lambda of best leave-one-out accuracy; then of smaller residual, then the larger."""

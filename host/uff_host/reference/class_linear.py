@@ -67,7 +67,7 @@ class LinearProblem(ClassProblem):
         self.dual = self.rows < self.m  # the same solution from the smaller system
         left = self.features if self.dual else self.features.T
         self.square: Float64 = left @ left.T
-        self.told = self.targets * self.counts
+        self.target_sums = self.targets * self.counts
         self.class_sums: Float64 = self.right.T @ self.features  # times the targets
         self.total: Float64 = self.features.sum(axis=0)
 
@@ -99,9 +99,9 @@ class LinearProblem(ClassProblem):
             alpha = np.linalg.solve(self._system(ridge), self.right)
             w: npt.NDArray[Any] = (self.features.T @ alpha / self.k).T
         else:
-            wanted = self.class_sums - g * np.outer(self.told, self.total)
+            wanted = self.class_sums - g * np.outer(self.target_sums, self.total)
             w = np.linalg.solve(self._system(ridge), wanted.T).T
-        v = g * (np.diag(self.told) - (w @ self.total)[:, None])
+        v = g * (np.diag(self.target_sums) - (w @ self.total)[:, None])
         return ClassLayer(np.ascontiguousarray(w), v)
 
     def label_share(self, ridge: float) -> float:

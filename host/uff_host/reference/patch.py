@@ -162,13 +162,13 @@ def system(seen: Statistics, ridge: float) -> Float64:
     return np.asarray(covariance + ridge * mean_diagonal * np.eye(SIZE))
 
 
-def solve(seen: Statistics, told: Float64, ridge: float) -> Filters:
-    """The filters that tell apart what `told` holds, float64 (q, 36); zeros stay zeros.
+def solve(seen: Statistics, targets: Float64, ridge: float) -> Filters:
+    """The filters that tell apart what `targets` holds, float64 (q, 36); zeros stay zeros.
 
     Raises:
         DataError: There is no patch, or all are the same.
     """
-    w: npt.NDArray[Any] = np.linalg.solve(system(seen, ridge), told.T).T
+    w: npt.NDArray[Any] = np.linalg.solve(system(seen, ridge), targets.T).T
     variance = np.einsum("ji,ik,jk->j", w, seen.covariance, w)
     scale = np.where(variance > 0, 1 / np.sqrt(np.where(variance > 0, variance, 1)), 0)
     w = w * scale[:, None]
@@ -257,7 +257,7 @@ def pooled_features(
 # --- All of it -----------------------------------------------------------------------------------
 
 
-def told(x: Int16, task: Task) -> Float64:
+def targets(x: Int16, task: Task) -> Float64:
     """What the filters of a training tell apart, float64 (q, 36).
 
     Raises:
@@ -279,7 +279,7 @@ def fit(x: Int16, task: Task, kind: str = "patch") -> Fitted:
             f"{task.outputs} filters: a {kind} layer has a multiple of 4, {most} at most."
         )
     seen = statistics(x)
-    filters = solve(seen, told(x, task), task.ridge)
+    filters = solve(seen, targets(x, task), task.ridge)
     w1, b1 = integers(filters)
     return Fitted(
         Layer(

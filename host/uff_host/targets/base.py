@@ -137,7 +137,7 @@ class Answer:
             how = (
                 f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
             )
-            said = next((line for line in reversed(self._tail) if line.strip()), "")
-            why = f": {said.strip()}" if said else "."
+            last = next((line for line in reversed(self._tail) if line.strip()), "")
+            why = f": {last.strip()}" if last else "."
             raise DeviceError(f"{self._script} {how} and without a result{why}")
         return self._result

@@ -93,18 +93,18 @@ class EmulatorTarget(SerialTarget):
         """The pty that the emulator names on its standard output."""
         assert self._process is not None
         assert self._process.stdout is not None
-        said = b""
+        output = b""
         for turn_s in Patience(START_S, self._process.pid).turns():
             if not select.select([self._process.stdout], [], [], turn_s)[0]:
                 continue
             data = os.read(self._process.stdout.fileno(), 4096)
-            said += data
-            found = re.search(rb"redirected to (\S+)", said)
+            output += data
+            found = re.search(rb"redirected to (\S+)", output)
             if found:
                 return found[1].decode()
             if not data:
                 break
-        last = said.decode(errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
+        last = output.decode(errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
         raise DeviceError(f"{self.program} does not start: {last[0]}.")
 
     def _lost(self, error: LinkLost) -> str:
@@ -122,8 +122,8 @@ class EmulatorTarget(SerialTarget):
         if not until(lambda: process.poll() is not None, limit_s, process.pid):
             return ""
         assert process.stdout is not None
-        said = process.stdout.read().decode(errors="replace").strip().splitlines()
-        last = f" ({said[-1].strip()})" if said else ""
+        output = process.stdout.read().decode(errors="replace").strip().splitlines()
+        last = f" ({output[-1].strip()})" if output else ""
         status = process.returncode
         if status < 0:
             return f"was killed by signal {-status}{last}"

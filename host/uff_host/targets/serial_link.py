@@ -64,7 +64,7 @@ class SerialLink:
         except (OSError, ValueError) as error:  # pyserial's own exception is an OSError
             raise LinkLost(f"{port} cannot be opened: no such port, or in use.") from error
         self._others = holders(port)
-        self._heard = bytearray()
+        self._received = bytearray()
 
     def close(self) -> None:
         """Leave the raw REPL, so that the board answers people, and give the port back."""
@@ -100,7 +100,7 @@ class SerialLink:
             ) from None
 
     def _find_prompt(self) -> None:
-        """Stop what runs; afterwards all has been read that was said before.
+        """Stop what runs; afterwards all output from before has been read.
 
         The prompt alone would not tell: a program may print it, a board that just resets prints it
         once more. So the board is asked for a word nobody else knows. What it was sent while it
@@ -143,13 +143,13 @@ class SerialLink:
             left = code.encode()
             while left:
                 self._take_in()
-                while self._heard or not room:
-                    said = self._take(1, patience)
-                    if said == CTRL_D:  # it has seen enough: the script has an error
+                while self._received or not room:
+                    byte = self._take(1, patience)
+                    if byte == CTRL_D:  # it has seen enough: the script has an error
                         self._send(CTRL_D)
                         return
-                    if said != WINDOW:
-                        raise LinkLost(f"{self.port}: the board did not take a script: {said!r}.")
+                    if byte != WINDOW:
+                        raise LinkLost(f"{self.port}: the board did not take a script: {byte!r}.")
                     room += window
                 self._send(left[:room])
                 left, room = left[room:], room - len(left[:room])
@@ -167,7 +167,7 @@ class SerialLink:
         """
         while (line := self.read_line(silence_s)) is not None:
             on_line(line)
-        rest = self._heard[: self._heard.index(CTRL_D)]  # a last line without an end
+        rest = self._received[: self._received.index(CTRL_D)]  # a last line without an end
         if rest.rstrip(b"\r"):
             on_line(rest.decode(errors="replace").rstrip("\r"))
         return self.ended(silence_s)
@@ -193,12 +193,12 @@ class SerialLink:
             Silence: Nothing came for `silence_s`.
         """
         patience = Patience(silence_s, *self._others)
-        while (at := self._heard.find(b"\n")) < 0 and CTRL_D not in self._heard:
+        while (at := self._received.find(b"\n")) < 0 and CTRL_D not in self._received:
             self._receive(patience)
-        if CTRL_D in self._heard[: at if at >= 0 else None]:
+        if CTRL_D in self._received[: at if at >= 0 else None]:
             return None
-        line = bytes(self._heard[:at])
-        del self._heard[: at + 1]
+        line = bytes(self._received[:at])
+        del self._received[: at + 1]
         return line.decode(errors="replace").rstrip("\r")
 
     def ended(self, silence_s: float) -> str:
@@ -219,7 +219,7 @@ class SerialLink:
         """Read what has come already; whether that was anything."""
         with self._lost():
             data = self._serial.read(self._serial.in_waiting)
-        self._heard += data
+        self._received += data
         return bool(data)
 
     def _receive(self, patience: Patience) -> None:
@@ -232,17 +232,17 @@ class SerialLink:
             with self._lost():
                 data = self._serial.read(1)
             if data:
-                self._heard += data
+                self._received += data
                 self._take_in()
                 patience.renew()
                 return
         raise Silence(self.port, patience.limit_s)
 
     def _take(self, count: int, patience: Patience) -> bytes:
-        while len(self._heard) < count:
+        while len(self._received) < count:
             self._receive(patience)
-        taken = bytes(self._heard[:count])
-        del self._heard[:count]
+        taken = bytes(self._received[:count])
+        del self._received[:count]
         return taken
 
     def _next(self, wanted: re.Pattern[bytes], patience: Patience) -> re.Match[bytes]:
@@ -252,12 +252,12 @@ class SerialLink:
             LinkLost: The line is broken.
             Silence: It does not come.
         """
-        while not (found := wanted.search(bytes(self._heard))):
-            if len(self._heard) > FLOOD:
-                self._heard.clear()
+        while not (found := wanted.search(bytes(self._received))):
+            if len(self._received) > FLOOD:
+                self._received.clear()
                 raise Silence(self.port, patience.limit_s)
             self._receive(patience)
-        del self._heard[: found.end()]
+        del self._received[: found.end()]
         return found
 
     def _send(self, data: bytes) -> None:

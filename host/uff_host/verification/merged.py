@@ -70,7 +70,7 @@ def verify(model: Model, wanted: Sums, path: Path) -> Report:
 def check_receipt(
     receipt: Receipt, data: bytes, wanted: Sums, sources: Sequence[Source], report: Report
 ) -> None:
-    """Compare a receipt with the bytes of its model and with the sources it is said to have."""
+    """Compare a receipt with the bytes of its model and with its sources."""
     own = Receipt.of(data, wanted)
     report.equal("receipt, model", receipt.model, own.model)
     report.equal("receipt, layer 1", receipt.layer1, own.layer1)

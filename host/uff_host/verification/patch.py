@@ -30,17 +30,17 @@ def check(layer: Layer, x: Int16, case: Case) -> None:
     report.equal("threshold", layer.parameter, patch.THRESHOLD)
 
     task = Task(case.labels, model.n_classes, layer.outputs, layer.ridge, model.seed, "auto")
-    told = patch.told(x, task)
+    targets = patch.targets(x, task)
     w1, e = model.array("W1").astype(np.float64), model.exponent("W1")
     # A filter times the system gives back, but for its length, what it was solved for.
     system = patch.system(seen, layer.ridge)
     back = w1 @ system
-    same = np.sqrt((back * back).sum(axis=1) * (told * told).sum(axis=1))
-    likeness = (back * told).sum(axis=1) / np.where(same == 0, 1, same)
-    good = int(((likeness > LIKENESS) | ~told.any(axis=1)).sum())
+    same = np.sqrt((back * back).sum(axis=1) * (targets * targets).sum(axis=1))
+    likeness = (back * targets).sum(axis=1) / np.where(same == 0, 1, same)
+    good = int(((likeness > LIKENESS) | ~targets.any(axis=1)).sum())
     report.add("pairs from the seed", good == layer.outputs, f"{good} filters", f"{layer.outputs}")
 
-    filters = patch.solve(seen, told, layer.ridge)
+    filters = patch.solve(seen, targets, layer.ridge)
     room = patch.room_of(filters)
     report.add("layer 1 exponent", fits_exponent(e, room), f"{e}", f"{int(np.floor(room))}")
     moved = spread(system, filters.w.T) * 2.0**e

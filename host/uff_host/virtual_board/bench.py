@@ -108,9 +108,9 @@ class BenchDevice(BoardProcess):
             wires.close()
             os.close(console)
         if not self._stopping:
-            last = self._said.decode(errors="replace").strip().splitlines()[-1:]
-            said = f": {last[0].strip()}" if last else "."
-            raise DeviceError(f"The bench ended with status {process.returncode}{said}")
+            last = self._tail.decode(errors="replace").strip().splitlines()[-1:]
+            why = f": {last[0].strip()}" if last else "."
+            raise DeviceError(f"The bench ended with status {process.returncode}{why}")
 
     def _start(self) -> tuple[subprocess.Popen[bytes], socket.socket, int]:
         """The process, our ends of its wires and of its console.

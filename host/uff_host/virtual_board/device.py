@@ -149,10 +149,10 @@ class Device(BoardProcess):
                 )
                 short = short + 1 if soon else 0
                 if short >= SHORT_LIVES:
-                    lines = self._said.decode(errors="replace").strip().splitlines()
-                    said = f": {lines[-1].strip()}" if lines else "."
+                    lines = self._tail.decode(errors="replace").strip().splitlines()
+                    why = f": {lines[-1].strip()}" if lines else "."
                     raise DeviceError(
-                        f"{self._firmware} {how}, {short} times on end within a second{said}"
+                        f"{self._firmware} {how}, {short} times on end within a second{why}"
                     )
                 self._hardware.reset()
                 self._on_output(f"\r\n[MicroPython {how} and starts again]\r\n".encode())
@@ -211,7 +211,7 @@ class Device(BoardProcess):
         assert self._process is not None
         loop, ended = asyncio.get_running_loop(), asyncio.Event()
         self.lives += 1
-        self._console, self._awake, self._said = console, False, b""
+        self._console, self._awake, self._tail = console, False, b""
         if not self._held:
             loop.add_reader(console, self._read_console)
         loop.add_reader(wires, self._read_wires, wires, ended)

@@ -84,9 +84,9 @@ async def measure(board: RunningBoard, touches: int = TOUCHES) -> Speed:
             # Else every move would come right after a scan.
             await asyncio.sleep(randoms.random() * 0.02)
         hardware.move_fingers([Move(0, "lift", *wanted, 0.0)])
-        said = await result
+        output = await result
     latency = Latency.of(seconds)
-    lines = [line for line in said.splitlines() if line.startswith("@result ")]
+    lines = [line for line in output.splitlines() if line.startswith("@result ")]
     if latency is None or not lines:
         raise DeviceError("latency.py gave no result.")
     return Speed(latency, json.loads(lines[-1].split(" ", 1)[1])["frames_per_second"])

@@ -80,23 +80,23 @@ def read(text: str) -> Message:
         MessageError: It is none.
     """
     try:
-        said = json.loads(text, parse_constant=_no_number)
+        message = json.loads(text, parse_constant=_no_number)
     except (ValueError, RecursionError):  # no JSON, a number of 5,000 digits, 30,000 brackets
         raise MessageError("no JSON") from None
-    if not isinstance(said, dict):
+    if not isinstance(message, dict):
         raise MessageError("no object")
-    keys = said.keys()
+    keys = message.keys()
     if keys == {"drawn"}:
-        return Drawn(_count(said["drawn"]))
+        return Drawn(_count(message["drawn"]))
     if keys == {"printed"}:
-        return Printed(_count(said["printed"]))
-    if keys == {"touch", "stamp"} and isinstance(said["touch"], list):
-        return Touch(tuple(map(_pointer, said["touch"])), _count(said["stamp"]))
-    if keys == {"keys"} and isinstance(said["keys"], str):
-        return Keys(said["keys"])
-    if keys == {"button"} and isinstance(said["button"], bool):
-        return Button(said["button"])
-    if keys == {"reset"} and said["reset"] is True:
+        return Printed(_count(message["printed"]))
+    if keys == {"touch", "stamp"} and isinstance(message["touch"], list):
+        return Touch(tuple(map(_pointer, message["touch"])), _count(message["stamp"]))
+    if keys == {"keys"} and isinstance(message["keys"], str):
+        return Keys(message["keys"])
+    if keys == {"button"} and isinstance(message["button"], bool):
+        return Button(message["button"])
+    if keys == {"reset"} and message["reset"] is True:
         return Reset()
     raise MessageError("unknown")
 

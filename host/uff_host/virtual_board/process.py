@@ -36,7 +36,7 @@ class BoardProcess(ABC):
         self._process: subprocess.Popen[bytes] | None = None
         self._console = -1
         self._input = bytearray()
-        self._said = b""
+        self._tail = b""
         self._held = self._stopping = False
         self.lives = 0
 
@@ -112,7 +112,7 @@ class BoardProcess(ABC):
                 asyncio.get_running_loop().remove_reader(self._console)
 
     def _output(self, data: bytes) -> None:
-        self._said = (self._said + data)[-4096:]
+        self._tail = (self._tail + data)[-4096:]
         self._on_output(data)
 
     def _write(self) -> None:

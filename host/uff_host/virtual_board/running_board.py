@@ -33,7 +33,7 @@ SILENCE_S = 120.0  # of code that runs
 
 
 def latest(text: str) -> str:
-    """The last BACKLOG characters of a console; where they begin in the raw REPL, that is said."""
+    """The last BACKLOG characters of a console; a note where they begin in the raw REPL."""
     if len(text) <= BACKLOG:
         return text
     cut = len(text) - BACKLOG
@@ -190,8 +190,8 @@ class RunningBoard:
                 if drawn:
                     return  # something on the screen never rests
                 lines = self.backlog.strip().splitlines()
-                said = f" Its console's last line: {lines[-1].strip()}" if lines else ""
-                raise DeviceError(f"The board drew nothing for {first_s:g} s.{said}")
+                last = f" Its console's last line: {lines[-1].strip()}" if lines else ""
+                raise DeviceError(f"The board drew nothing for {first_s:g} s.{last}")
             await asyncio.sleep(0.02)
 
     @contextlib.asynccontextmanager
@@ -201,20 +201,20 @@ class RunningBoard:
         Raises:
             DeviceError: The board does not answer, or the code raised.
         """
-        heard, arrived = "", asyncio.Event()
+        received, arrived = "", asyncio.Event()
 
         def hear(text: str) -> None:
-            nonlocal heard
-            heard += text
+            nonlocal received
+            received += text
             arrived.set()
 
         async def until(what: str, limit_s: float = ANSWER_S) -> str:
-            nonlocal heard
-            while what not in heard:
+            nonlocal received
+            while what not in received:
                 arrived.clear()
                 if not await comes(arrived, limit_s, *self._processes()):
                     raise DeviceError("The board's REPL does not answer.")
-            found, heard = heard.split(what, 1)
+            found, received = received.split(what, 1)
             return found
 
         before, self.on_text = self.on_text, hear
@@ -229,11 +229,11 @@ class RunningBoard:
             await until("OK")
 
             async def result() -> str:
-                said = await until("\x04", SILENCE_S)
+                output = await until("\x04", SILENCE_S)
                 error = await until("\x04")
                 if error:
                     raise DeviceError(error.strip().splitlines()[-1])
-                return said
+                return output
 
             task = asyncio.create_task(result())
             try:

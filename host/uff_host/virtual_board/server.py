@@ -59,10 +59,10 @@ FINGERS = 10  # of a page
 PRESSES = 8  # of a page that the controller has not seen; a person makes 10 a second, it sees 25
 KEYS = 1 << 20  # bytes that the board has not read
 LONGEST = 1 << 16  # a message from a page
-REPEAT_S = 60.0  # before the same is said on the terminal once more
+REPEAT_S = 60.0  # before the same line is printed on the terminal again
 CLOSE_S = 2.0  # for pages to hear that the board is off
 
-# What strangers do wrong is their affair; what goes wrong here is told by Server._complain().
+# Errors of clients are not logged; those of this server are, by Server._complain().
 _SILENT = logging.Logger("uff.board")
 _SILENT.addHandler(logging.NullHandler())
 

@@ -667,25 +667,25 @@ def test_nobody_waits_for_leave_one_out_and_saving():
         for kind in range(3):
             await user.teach(kind, kind, 2)
         await user.settle_all()
-        learn, said = user.recogniser.learn, []
+        learn, seen = user.recogniser.learn, []
 
         def watched():
             for stage, done in learn():
                 yield stage, done
                 app, progress = user.app, user.app.learning.progress
-                said.append((stage, app.message()[0], progress, app.busy, app.recogniser.stale))
+                seen.append((stage, app.message()[0], progress, app.busy, app.recogniser.stale))
 
         user.recogniser.learn = watched
         await user.teach(0, 0, 1, 9)
         await user.settle_all()
-        waits = [part for stage, _, part, _, _ in said if stage == "learn"]
+        waits = [part for stage, _, part, _, _ in seen if stage == "learn"]
         assert waits == sorted(waits) and waits[-1] == 1.0
-        for stage, text, part, busy, stale in said:
+        for stage, text, part, busy, stale in seen:
             if stage == "learn":
                 assert text.startswith("Kept as") and busy
             else:
                 assert part is None and not busy and not stale
-        assert {stage for stage, *_ in said} == {"learn", "check", "save"}
+        assert {stage for stage, *_ in seen} == {"learn", "check", "save"}
 
     on_screen(script)
 
@@ -821,8 +821,8 @@ def test_a_damaged_header_is_said_and_the_file_is_kept():
         file.write(b"?")
 
     async def script(user):
-        said = "The file of the drawings is damaged; it is kept as drawings.uffs.bad1."
-        assert message(user) == said, message(user)
+        sentence = "The file of the drawings is damaged; it is kept as drawings.uffs.bad1."
+        assert message(user) == sentence, message(user)
         await user.teach(0, 0)
         assert user.app.counts == [1, 0, 0]
 
@@ -1026,8 +1026,8 @@ def test_what_is_said_at_the_start_fits_on_the_screen():
                 del drawn[:]
                 user.app.page.draw()
                 umount()
-                said = " ".join(drawn)
-                assert all(word in said for word in text.split()), said
+                texts = " ".join(drawn)
+                assert all(word in texts for word in text.split()), texts
     finally:
         Font.draw = covered
 

@@ -122,11 +122,11 @@ def do(options: argparse.Namespace) -> None:
         recorded = (
             record.rows(record.path(), absent, wanted, options.seeds) if images.known else []
         )
-        said = table._about_absent(absent, bool(recorded))
+        note = table._about_absent(absent, bool(recorded))
         rows = table._in_order([*rows, *recorded], options.networks, wanted)
         if not rows:
-            raise DataError(said)
-        console.print(said, highlight=False, soft_wrap=True)
+            raise DataError(note)
+        console.print(note, highlight=False, soft_wrap=True)
     if options.json:
         files.write_bytes(options.json, table.as_json(rows).encode())
     if options.markdown:

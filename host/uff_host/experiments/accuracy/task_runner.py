@@ -204,7 +204,7 @@ class TaskRunner:
                 start_new_session=True,  # Ctrl-C reaches the host alone, which then ends the child
             )
             self._processes.add(process)
-        said = ""
+        last_line = ""
         try:
             assert process.stdout is not None
             for line in process.stdout:
@@ -215,7 +215,7 @@ class TaskRunner:
                     stage = f"{len(scores)} of {of} settings"
                     self._at_work(task, Progress(stage, len(scores) / of))
                 elif line.strip():
-                    said = line.strip()
+                    last_line = line.strip()
             process.wait()
         finally:
             with self._lock:
@@ -230,7 +230,7 @@ class TaskRunner:
         if process.returncode or len(scores) != len(baseline.settings):
             raise UffError(
                 f"{baseline.title} ({task.cell}, seed {task.seed}) ended with status "
-                f"{process.returncode} at setting {len(scores) + 1}. {said}"
+                f"{process.returncode} at setting {len(scores) + 1}. {last_line}"
             )
         return scores
 

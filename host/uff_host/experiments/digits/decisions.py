@@ -2,7 +2,7 @@
 drawn", "!" and "most like this", by its own code on a target.
 
 device/scripts/dev/judge.py lets the application's recogniser learn drawings and judge others.
-Which decision follows from which numbers is said by device/capture/rules.py alone, which runs on
+Which decision follows from which numbers is in device/capture/rules.py alone, which runs on
 the host too: `tune()` looks at other constants there with the numbers that the device gave.
 
 Who draws: made-up writers, one at a time, by touches on the application's screen; and the many
@@ -67,7 +67,7 @@ def rules() -> ModuleType:
 
 @dataclass(frozen=True)
 class Judged:
-    """What the recogniser came to with n drawings of k classes, and said of m other images.
+    """Verdicts of the recogniser: n drawings of k classes learnt, m other images recognised.
 
     margins: left-out goodness of each drawing's label less that of the best other one, (n,).
     nearest: likeness (units of 2^-18) of drawings with the most similar other one.
@@ -105,7 +105,7 @@ def judge(
         write_samples(folder / name, samples)
         target.put(folder / name, name)
     found = target.run("dev/judge.py", {"own": own})
-    label, like, likeness, best, second, verdict = np.array(found["said"], np.float64).T
+    label, like, likeness, best, second, verdict = np.array(found["verdicts"], np.float64).T
     suspects = np.zeros(len(drawings), bool)
     suspects[found["suspects"]] = True
     return Judged(
@@ -308,7 +308,7 @@ def of_writers(
 ) -> Handwriting:
     """Lessons of writers at every haste.
 
-    each: drawings of each digit in a lesson; EACH if nothing is said.
+    each: drawings of each digit in a lesson; EACH by default.
     mistakes: times that drawings are kept under wrong classes; one of 40 and two of them in turn.
 
     Raises:

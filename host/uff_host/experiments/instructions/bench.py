@@ -213,11 +213,11 @@ def sentences(bench: Bench, cells: Sequence[tuple[int, int]]) -> list[str]:
             pairs = [
                 (baseline, bench.epochs(network, baseline, cell)) for baseline in (DESCENT, ADAM)
             ]
-            said = ", ".join(f"{n:.2f} ({baseline})" for baseline, n in pairs if n is not None)
-            if said:
+            counts = ", ".join(f"{n:.2f} ({baseline})" for baseline, n in pairs if n is not None)
+            if counts:
                 lines.append(
                     f"{title}, {cell[0]} x {cell[1]}: a whole training costs as much as this many "
-                    f"epochs of backpropagation: {said}."
+                    f"epochs of backpropagation: {counts}."
                 )
     for name, difference in bench.checks.items():
         lines.append(f"{name}: its factor and ours differ by {difference:.1e} at most.")

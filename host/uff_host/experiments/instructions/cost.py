@@ -173,8 +173,8 @@ def module_size(build: Path) -> ModuleSize | None:
     objects = sorted((build / "ridge").glob("*.o"))
     if not objects or not shutil.which(SIZE):
         return None
-    said = subprocess.run([SIZE, *objects], capture_output=True, text=True, check=True).stdout
-    rows = [[int(word) for word in line.split()[:3]] for line in said.splitlines()[1:]]
+    output = subprocess.run([SIZE, *objects], capture_output=True, text=True, check=True).stdout
+    rows = [[int(word) for word in line.split()[:3]] for line in output.splitlines()[1:]]
     text, kept, zero = (sum(column) for column in zip(*rows, strict=True))
     return ModuleSize(text + kept, kept + zero)
 
