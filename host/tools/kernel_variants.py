@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -179,124 +179,98 @@ def learnt(
 # ---- variants ----
 
 
-def variants(
-    learn: Samples, ask: Samples, seed: int
-) -> Iterator[tuple[str, Features, Phi, npt.NDArray[np.intp] | None]]:
-    """A name, features, phi, and labels where they are not those of `learn`."""
+class Variant(NamedTuple):
+    """features(): computed when it is called; labels: None for those of the images learnt."""
 
-    def of(how: Callable[[npt.NDArray[np.uint8]], Real]) -> Features:
-        return how(learn.images), how(ask.images)
+    name: str
+    features: Callable[[], Features]
+    phi: Phi
+    labels: npt.NDArray[np.intp] | None = None
+
+
+def variants(learn: Samples, ask: Samples, seed: int) -> Iterator[Variant]:
+    """The network as built, then each variant of it."""
+
+    def of(how: Callable[[npt.NDArray[np.uint8]], Real]) -> Callable[[], Features]:
+        return lambda: (how(learn.images), how(ask.images))
+
+    def each(how: Callable[[Real], Real], given: Features) -> Callable[[], Features]:
+        return lambda: (how(given[0]), how(given[1]))
 
     by, built = filters(learn, seed), power(4)
-    means = of(lambda images: pooled(images, by))
+    means = of(lambda images: pooled(images, by))()
     f = flat(means[0]), flat(means[1])
-    yield "as built", f, built, None
-    yield (
-        "other filters (another seed)",
-        of(lambda images: flat(pooled(images, filters(learn, seed + 77)))),
-        built,
-        None,
-    )
+    yield Variant("as built", lambda: f, built)
+
+    def other_filters(**changed: Any) -> Callable[[], Features]:
+        return of(lambda images: flat(pooled(images, filters(learn, **{"seed": seed} | changed))))
+
+    def other_threshold(threshold: float) -> Callable[[], Features]:
+        return of(lambda images: flat(pooled(images, by, threshold)))
+
+    yield Variant("other filters (another seed)", other_filters(seed=seed + 77), built)
     for degree in (2, 8):
-        yield f"degree {degree}", f, power(degree), None
+        yield Variant(f"degree {degree}", lambda: f, power(degree))
     for root in (0.3, 0.7):
-        yield (
-            f"power {root} instead of the root",
-            (
-                flat(means[0], root),
-                flat(means[1], root),
-            ),
-            built,
-            None,
-        )
+        how = partial(flat, root=root)
+        yield Variant(f"power {root} instead of the root", each(how, means), built)
     for part in (0.5, 1.0):
-        yield (
-            f"cells divided by their length^{part:g}",
-            (
-                blocks(means[0], part),
-                blocks(means[1], part),
-            ),
-            built,
-            None,
-        )
+        how = partial(blocks, part=part)
+        yield Variant(f"cells divided by their length^{part:g}", each(how, means), built)
     mean, deviation = f[0].mean(axis=0), f[0].std(axis=0)
-    yield "less the mean, degree 2", (unit(f[0] - mean), unit(f[1] - mean)), power(2), None
+    yield Variant("less the mean, degree 2", each(lambda one: unit(one - mean), f), power(2))
     scale = 1 / np.sqrt(deviation + deviation.mean() / 4)
-    yield "divided by root of deviation", (unit(f[0] * scale), unit(f[1] * scale)), built, None
+    yield Variant("divided by root of deviation", each(lambda one: unit(one * scale), f), built)
     for threshold in (0.2, 0.6):
-        other = (pooled(one.images, by, threshold) for one in (learn, ask))
-        yield f"threshold {threshold}", (flat(next(other)), flat(next(other))), built, None
-    yield (
+        yield Variant(f"threshold {threshold}", other_threshold(threshold), built)
+    yield Variant(
         "mean of roots, power 0.8",
         of(lambda images: flat(pooled(images, by, power=0.5), 0.8)),
-        (built),
-        None,
+        built,
     )
-    yield (
+    yield Variant(
         "contrast of each patch normalised",
         of(lambda images: flat(pooled(images, by, contrast=1.0))),
         built,
-        None,
     )
-    yield (
-        "lambda1 = 0.1",
-        of(lambda images: flat(pooled(images, filters(learn, seed, ridge=0.1)))),
-        built,
-        None,
-    )
-    yield (
-        "64 filters",
-        of(lambda images: flat(pooled(images, filters(learn, seed, 64)))),
-        built,
-        None,
-    )
-    yield (
+    yield Variant("lambda1 = 0.1", other_filters(ridge=0.1), built)
+    yield Variant("64 filters", other_filters(count=64), built)
+    yield Variant(
         "20 filters, grid of 5 x 5",
         of(lambda images: flat(pooled(images, filters(learn, seed, 20), grid=5))),
         built,
-        None,
     )
-    fine = of(lambda images: pooled(images, by, grid=8))
-    yield (
+    yield Variant(
         "cells that overlap",
-        (
-            flat(overlapping(fine[0])),
-            flat(overlapping(fine[1])),
-        ),
+        of(lambda images: flat(overlapping(pooled(images, by, grid=8)))),
         built,
-        None,
     )
-    coarse = of(lambda images: flat(pooled(images, by, grid=2)))
-    yield (
+    yield Variant(
         "grid of 2 x 2 beside it",
-        (
-            beside(f[0], coarse[0], 0.6),
-            beside(f[1], coarse[1], 0.6),
-        ),
+        of(lambda images: beside(flat(pooled(images, by)), flat(pooled(images, by, grid=2)), 0.6)),
         built,
-        None,
     )
-    tiny = of(small)
-    yield (
+    yield Variant(
         "14 x 14 pixels beside it",
-        (
-            beside(f[0], tiny[0], 0.4),
-            beside(f[1], tiny[1], 0.4),
-        ),
+        of(lambda images: beside(flat(pooled(images, by)), small(images), 0.4)),
         built,
-        None,
     )
-    half = filters(learn, seed, 16)
-    for grid, columns in ((4, 4), (4, 6), (6, 6)):
-        yield (
-            f"16 filters, mirrored too, {grid} x {columns} folded",
-            of(partial(folded, by=half, grid=grid, columns=columns)),
-            built,
-            None,
+
+    def mirrored_too(grid: int, columns: int) -> Callable[[], Features]:
+        return of(
+            lambda images: folded(images, filters(learn, seed, 16), grid=grid, columns=columns)
         )
-    mirrored = flat(pooled(learn.images[:, :, ::-1], by))
+
+    for grid, columns in ((4, 4), (4, 6), (6, 6)):
+        name = f"16 filters, mirrored too, {grid} x {columns} folded"
+        yield Variant(name, mirrored_too(grid, columns), built)
+
+    def with_mirrored_images() -> Features:
+        mirrored = flat(pooled(learn.images[:, :, ::-1], by))
+        return np.concatenate([f[0], mirrored]), f[1]
+
     twice = np.concatenate([learn.labels, learn.labels]).astype(np.intp)
-    yield "mirrored images too", (np.concatenate([f[0], mirrored]), f[1]), built, twice
+    yield Variant("mirrored images too", with_mirrored_images, built, twice)
 
 
 def main() -> None:
@@ -313,11 +287,13 @@ def main() -> None:
         ids = [int(number) for number in options.class_ids.split(",")]
         learn, ask = split(images, ids, options.images, seed)
         truth = ask.labels.astype(np.intp)
-        for name, (f, g), phi, labels in variants(learn, ask, seed):
-            if options.only not in name and name != "as built":
+        for one in variants(learn, ask, seed):
+            if options.only not in one.name and one.name != "as built":
                 continue
-            own = learn.labels.astype(np.intp) if labels is None else labels
-            found.setdefault(name, []).append(learnt(phi(f @ f.T), phi(g @ f.T), own, truth))
+            f, g = one.features()
+            own = learn.labels.astype(np.intp) if one.labels is None else one.labels
+            scores = learnt(one.phi(f @ f.T), one.phi(g @ f.T), own, truth)
+            found.setdefault(one.name, []).append(scores)
     built = np.array(found["as built"])
     for name, figures in found.items():
         these = np.array(figures)
