@@ -66,7 +66,7 @@ def test_the_command_joins_what_the_others_have_written(tmp_path: Path, capsys):
     rows = [a_row("uff2"), a_row("uff1"), a_row("bp"), a_row("cnn"), a_row("cnn_aug")]
     (tmp_path / "table.json").write_text(table.as_json(rows))
     costs = [
-        cost.Cost(name, 3, 100, count, 1, (), 1, (1.0, 2.0))
+        cost.Cost(name, 3, 100, count, 1, (), 1, 1, (1.0, 2.0))
         for name, count in (("uff2", 481_000_000), ("uff1", 77_000_000))
     ]
     (tmp_path / "cost.json").write_text(cost.as_json(costs))
@@ -104,7 +104,7 @@ def test_the_command_joins_what_the_others_have_written(tmp_path: Path, capsys):
 def test_files_that_are_none_get_a_sentence(tmp_path, capsys, name, content, sentence):
     good = {
         "table": table.as_json([a_row("uff2")]),
-        "cost": json.dumps([asdict(cost.Cost("uff2", 3, 100, 5, 1, (), 1, (1.0, 2.0)))]),
+        "cost": json.dumps([asdict(cost.Cost("uff2", 3, 100, 5, 1, (), 1, 1, (1.0, 2.0)))]),
         "bench": json.dumps({"rows": []}),
     }
     for other, text in (good | {name: content}).items():

@@ -33,7 +33,8 @@ RESULT = {
         {"name": "layer 1 Gram matrix", "instructions": 40_000_000, "macs": 34_675_200},
         {"name": "layer 1 solve", "instructions": 300_000_000, "macs": 160_200_000},
     ],
-    "peak_bytes": 1000,
+    "memory_bytes": 7_000_000,
+    "peak_bytes": 9_000_000,
     "calls": None,
 }
 
@@ -183,6 +184,7 @@ def test_json_holds_the_keys_of_every_training_and_a_pair_of_milliseconds() -> N
         "instructions",
         "macs",
         "stages",
+        "memory_bytes",
         "peak_bytes",
         "estimate_ms",
         "copies",

@@ -17,6 +17,7 @@ import uff.contrast
 import uff.embed
 import uff.kernel
 import uff.linear
+import uff.mirror
 import uff.patch
 import uff.statistics
 import uff.train
@@ -127,6 +128,7 @@ def cost():
             uff.embed,
             uff.contrast,
             uff.patch,
+            uff.mirror,
             uff.classlayer,
             uff.linear,
             uff.kernel,
