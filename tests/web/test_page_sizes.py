@@ -16,11 +16,16 @@ pytestmark = pytest.mark.usefixtures("micropython")
 WINDOWS: dict[str, dict[str, Any]] = {
     "375x800": {"viewport": {"width": 375, "height": 800}},
     "320x568": {"viewport": {"width": 320, "height": 568}},
+    "667x375": {"viewport": {"width": 667, "height": 375}},
     "812x375": {"viewport": {"width": 812, "height": 375}},
     # Of 1280 x 800 at 200 %: half as many pixels of CSS, each twice as large.
     "200 %": {"viewport": {"width": 640, "height": 400}, "device_scale_factor": 2},
     "1500x800": {"viewport": {"width": 1500, "height": 800}},
 }
+SCREEN = """
+(({ top, bottom }) => [top, bottom, innerHeight])(
+  document.getElementById("screen").getBoundingClientRect())
+"""
 LEAST = 40  # pixels of a target
 
 # What can be pressed or read: name, size of what a finger hits, and, scrolled into view, whether
@@ -59,6 +64,10 @@ def test_all_is_reached_in_windows_of_any_size(browser: str, place: str) -> None
         async with browser_driver.browser() as chromium:
             for name, shape in WINDOWS.items():
                 async with window(chromium, place, **shape) as driver:
+                    top, bottom, high = await driver.page.evaluate(SCREEN)
+                    assert 0 <= top < bottom <= high, name  # whole, without scrolling
+                    if shape["viewport"]["width"] > high:
+                        assert (bottom - top) / 480 * 64 >= LEAST, name  # of the least control
                     await reached(name, driver.page)
                     if await driver.page.locator("#turn").is_visible():
                         await driver.page.locator("#turn").click()

@@ -95,7 +95,14 @@ def test_a_turned_screen_is_large_enough_for_fingers(browser: str, place: str) -
             await driver.tap("add_class")
             await named(page, "done", "Add")
             await large(driver, "keyboard")
-            await driver.tap("back", "keyboard")
+            # Enter is the screen's: not of the button that was pressed before it was touched.
+            await turn_by_key(page)
+            await turn_by_key(page)
+            await driver.tap("key 97", "keyboard")
+            await page.keyboard.press("Enter")
+            await named(page, "class 3", "a")
+            assert await pressed(page) == "true"
+            driver.classes = 4
             await driver.tap("class 1")
             await named(page, "thumbnail 0", "drawing 1")
             await large(driver, "class_page")
@@ -109,6 +116,13 @@ def test_a_turned_screen_is_large_enough_for_fingers(browser: str, place: str) -
                 await resize(page, size)
                 await driver.until(TURNED)
                 await large(driver, "choose")
+            top = (await driver.window_place())(0, 0)
+            await page.evaluate("(document.getElementById('stop').click(), 0)")
+            await driver.until("document.getElementById('state').textContent !== 'running'")
+            assert (await driver.window_place())(0, 0) == top  # nothing moves for a longer line
+            await page.evaluate("(document.getElementById('reset').click(), 0)")
+            await named(page, "add_class", "+ Class")
+            assert (await driver.window_place())(0, 0) == top
 
             # A wide page has no use for it.
             await resize(page, WIDE)
@@ -118,7 +132,7 @@ def test_a_turned_screen_is_large_enough_for_fingers(browser: str, place: str) -
             assert await page.locator("#turn").is_hidden()
             await resize(page, PHONE)
             await driver.until(TURNED)
-            await large(driver, "choose")
+            await large(driver, "draw")
             await turn_by_key(page)
             assert await pressed(page) == "false"
             await page.reload()

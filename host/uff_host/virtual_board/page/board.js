@@ -126,6 +126,7 @@ function touch(event, doing) {
 screen.addEventListener("pointerdown", (event) => {
   if (event.pointerType === "mouse" && event.button !== 0) return;
   event.preventDefault();
+  document.activeElement?.blur(); // Enter is the screen's now, not that of the button that was pressed last
   screen.setPointerCapture(event.pointerId);
   fingers.add(event.pointerId);
   touch(event, "press");
@@ -145,7 +146,7 @@ screen.addEventListener("contextmenu", (event) => event.preventDefault());
 function whereKeysGo() {
   const pane = $("terminal").contains(document.activeElement);
   $("typing").textContent = pane ? "Keys go to the REPL; Escape leaves it." : "";
-  const sentence = controls.keyboardOpen && !pane ? controls.refused || "Keys go to the keyboard on the screen; Escape cancels." : "";
+  const sentence = controls.keyboardOpen && !pane ? controls.refused || "Keys go to the screen; Escape cancels." : "";
   if ($("keys-go").textContent !== sentence) $("keys-go").textContent = sentence;
 }
 
