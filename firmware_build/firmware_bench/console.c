@@ -113,13 +113,14 @@ static uint64_t wall_ns(void) {
 
 bool console_paced;
 static const uint64_t free_ns = 60000000000u;
+static const uint64_t rest_ns = 3000000000u; // longer than a light blinks for a main.py that failed: 1.5 s
 
 void console_idle(uint64_t ns) {
     static uint64_t virtual_ns, real_ns;
     console_flush();
     const uint64_t now = bench_now_ns();
     slept_ns = now - ns >= idle_from_ns ? slept_ns + ns : 0;
-    if (at_end && !is_pty && slept_ns > 1000000000u) {
+    if (at_end && !is_pty && slept_ns > rest_ns) {
         cpu_end(0); // the input has ended, and nothing happens any more
         return;
     }

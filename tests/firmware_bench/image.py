@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
-from firmware_bench.power_cuts import LISTENS
 
 from uff_host import patience
 from uff_host.targets.firmware import bench_program
@@ -46,11 +45,10 @@ def build() -> Path:
 def power_on(
     image: Path, folder: Path, lines: Iterable[str], *options: str
 ) -> subprocess.CompletedProcess[str]:
-    """One power-on with lines typed to the REPL, until nothing happens any more; `LISTENS` among
-    them waits for a REPL after another start. stderr: violations and figures.
-    """
+    """One power-on with lines typed to the REPL, until nothing happens any more; stderr has
+    violations and figures."""
     typed = folder / "typed"
-    typed.write_text("".join(f"{line}\r" for line in (LISTENS, *lines)), newline="")
+    typed.write_text("".join(f"{line}\r" for line in lines), newline="")
     with typed.open() as line:
         command = [str(bench_program()), "--report", *options, str(image)]
         return patience.run(command, 300, stdin=line)

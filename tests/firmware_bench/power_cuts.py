@@ -36,7 +36,6 @@ from uff_host.targets.firmware import bench_program
 HERE = Path(__file__).resolve().parent
 DEVICE = HERE.parents[1] / "device"
 UNIX = HERE.parents[1] / "firmware_build/build/unix/micropython"
-LISTENS = "\r" * 300  # a start takes what came before its REPL listens
 DRAWINGS = 8
 BLOCK = 4096
 BLOCKS = 4096  # that a file system of the board has: 16 MB of the first die
@@ -101,7 +100,7 @@ def run_of(printed: str, said: str) -> Run:
 def power_on(image: Path, folder: Path, typed: str, *options: str) -> Run:
     """One power-on of what lies in the folder as the board's flash."""
     lines, printed = folder / "typed", folder / "printed"
-    lines.write_text(LISTENS + "\r" + typed, newline="")
+    lines.write_text(typed, newline="")
     with lines.open() as line, printed.open("w") as paper:
         command = [str(bench_program()), "--report", "--flash", str(folder / "flash")]
         done = patience.run([*command, *options, str(image)], 600, stdin=line, stdout=paper)

@@ -88,6 +88,19 @@ def test_an_instruction_takes_a_clock(tmp_path: Path) -> None:
 
 @needs_bench
 @needs_compiler
+def test_the_first_byte_typed_comes_a_character_after_the_receiver_is_on(tmp_path: Path) -> None:
+    """Upstream's driver switches its UART on and off a few times; it does not lose the byte."""
+    typed = tmp_path / "typed"
+    typed.write_text("ab")
+    image = program(tmp_path, 27)
+    command = [str(bench_program()), "--seconds", "0.01", str(image)]
+    with typed.open() as line:
+        done = patience.run(command, 60, stdin=line)
+    assert (done.stdout, done.returncode) == ("a0", 0), done.stderr
+
+
+@needs_bench
+@needs_compiler
 def test_the_ge_flags_come_back_from_an_exception(tmp_path: Path) -> None:
     """The handler of an SVC sets them all where they were clear, and clears them all."""
     done = run_program(tmp_path, 25)

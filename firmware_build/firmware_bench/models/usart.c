@@ -131,12 +131,17 @@ static void write_usart(model_t *model, uint32_t offset, unsigned size, uint32_t
             }
             R(offset) = value;
             break;
-        case CR1:
+        case CR1: { // what is on the line begins with a start bit that the receiver sees (RM, "USART receiver")
+            const bool before = receives();
             R(CR1) = value;
+            if (receives() && !before) {
+                next_ns = bench_now_ns() + character_ns();
+            }
             if (!(value & UART_ON)) {
                 flags = TC | TXE;
             }
             break;
+        }
         default:
             if (offset > PRESC || offset == ISR || offset == RDR) {
                 bench_violation("USART1: write at 0x%02x, where nothing can be written", (unsigned)offset);
