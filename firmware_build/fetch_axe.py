@@ -21,7 +21,7 @@ def main():
     cache, src = fetch.cache_folder(), Path(sys.argv[1]).absolute() / "src"
     pinned = (sources["AXE_VERSION"], sources["AXE_SHA256"])
     try:
-        with fetch.lock(cache / "lock"):
+        with fetch.lock(cache / "lock-axe"):
             fetch_wasm.find_npm(cache, src, "axe-core", *pinned, WANTED)
     except (fetch.FetchError, OSError) as error:
         sys.exit(f"axe: axe-core cannot be had ({error})")

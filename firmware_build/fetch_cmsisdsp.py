@@ -48,7 +48,7 @@ def find(build, pip):
     tree = build / "src" / f"cmsisdsp-{version}"
     if (tree / MARKER).exists():
         return tree
-    with fetch.lock(cache / "lock"):
+    with fetch.lock(cache / "lock-cmsisdsp"):
         path = archive_in(cache, pip, version, sources["CMSISDSP_SHA256"])
         with fetch.appearing(tree) as new, tarfile.open(path) as archive:
             archive.extractall(new / "x", filter="data")

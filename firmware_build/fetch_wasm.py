@@ -89,7 +89,7 @@ def main():
     sources = fetch.read_sources(Path(__file__).resolve().parent / "sources.mk")
     cache = fetch.cache_folder()
     try:
-        with fetch.lock(cache / "lock"):
+        with fetch.lock(cache / "lock-wasm"):
             fetch.run("node", "--version")
             find_zig(sources, cache, build / "src", pip)
             find_binaryen(sources, cache, build / "src")
