@@ -68,7 +68,7 @@ def test_arrays_bytearrays_and_memoryviews_of_both_give_the_same():
                     whole = array(typecode, bytes(16) + bytes(a) + bytes(16))
                     a = memoryview(whole)[16 // size(typecode) : len(whole) - 16 // size(typecode)]
                 args.append(a)
-                gc.collect()
+            gc.collect()
             assert call(args) == result, call.name
             gc.collect()
             assert outputs(call, args) == outputs(call, want), (call.name, form)
