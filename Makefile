@@ -4,6 +4,7 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
+CORES := $(shell nproc 2>/dev/null || echo 2)
 
 include firmware_build/sources.mk
 
@@ -239,16 +240,17 @@ docs: $(SPHINX) ## Build the documentation's site: docs/build/index.html
 faults: $(READY) unix-faults ## Break everything on purpose (SEED=1, EVERY=1) and count what was lost
 	@$(BIN)/python tests/campaigns/faults.py $(SEED:%=--seed %) $(EVERY:%=--every %)
 
-# A file's tests share what they build and start; in the order of tests/conftest.py, the longest first.
-BY_FILE := --dist loadfile --no-loadscope-reorder
+# A file's tests share what they build and start; in the order of tests/conftest.py, the longest first. One process more
+# than cores, as browsers, boards and their clocks are waited for.
+PYTEST = $(BIN)/pytest tests -n $(shell expr $(CORES) + 1) --dist loadfile --no-loadscope-reorder
 
-# One job more than cores, as some of them wait for the network.
+# Twice as many jobs as cores, as some of them wait for the network.
 test: ## Build all, check style, spelling and types, run all tests
-	@$(MAKE) --no-print-directory -j$$(($$(nproc 2>/dev/null || echo 2) + 1)) test-ready
-	@$(BIN)/pytest tests -n auto $(BY_FILE)
+	@$(MAKE) --no-print-directory -j$(shell expr 2 \* $(CORES)) test-ready
+	@$(PYTEST)
 
 # All at once, begun in this order. What tests can do without has a sentence on what is skipped.
-test-ready: lint types test-tools test-web unix-sanitized unix unix-faults test-m7 test-packages
+test-ready: lint types test-tools test-packages test-web unix-sanitized unix unix-faults test-m7
 
 # Debian's packages, one after the other.
 test-tools: tools
@@ -273,10 +275,10 @@ test-m7: $(READY) test-tools
 	fi
 
 test-fast: $(READY) unix unix-sanitized unix-faults ## Run the tests that need no emulator, browser or other build
-	@$(BIN)/pytest tests -n auto $(BY_FILE) -m "not slow"
+	@$(PYTEST) -m "not slow"
 
 test-long: $(READY) unix unix-faults m7 ## Run the longer forms of tests: more writers, more of the emulated Cortex-M7
-	@$(BIN)/pytest tests -n auto $(BY_FILE) --long
+	@$(PYTEST) --long
 
 lint: $(READY)
 	@$(BIN)/ruff check -q --output-format=concise

@@ -60,21 +60,35 @@ SLOW = (
 )
 
 
-# What takes longest, beginning with the longest: with the others behind it no process works alone
-# at the end.
+# What takes longest, beginning with the longest; those that wait for a browser are spread among
+# those that compute. With the others behind them no process works alone at the end.
 FIRST = (
     "firmware/test_mpy.py",
-    "emulated_m7/test_m7_device.py",
+    "web/test_web_page.py",
     "device/test_capture_screen.py",
+    "emulated_m7/test_m7_device.py",
+    "web/test_page_files.py",
+    "firmware/test_newest.py",
     "campaigns/test_faults.py",
-    "device/test_replay.py",
-    "host/test_convolutional.py",
     "web/test_web_same_bytes.py",
     "firmware/test_build.py",
-    "fuzz/test_fuzz.py",
-    "firmware_bench/test_models.py",
-    "core/test_core.py",
+    "virtual_board/test_board_process.py",
+    "web/test_page_turned.py",
+    "virtual_board/test_board_page.py",
     "host/test_digits_study.py",
+    "web/test_web_use.py",
+    "emulated_m7/test_serial_link.py",
+    "web/test_page_axe.py",
+    "core/test_core.py",
+    "virtual_board/test_board_campaign.py",
+    "web/test_page_access.py",
+    "firmware_bench/test_models.py",
+    "emulated_m7/test_m7_faults.py",
+    "emulated_m7/test_m7_same_bits.py",
+    "device/test_replay.py",
+    "web/test_web_board.py",
+    "host/test_convolutional.py",
+    "fuzz/test_fuzz.py",
 )
 
 
