@@ -167,7 +167,7 @@ static FILE *write_log;
 // One program or erasure: its head, what it leaves, what a power cut in it leaves; bits inverted as in the flash's file.
 static void log_write(const struct nor_write *write) {
     const struct {
-        uint64_t number, said; // bytes that the serial line had sent before
+        uint64_t number, printed; // bytes that the serial line had sent before
         uint32_t die, address, bytes, none;
     } head = {write->number, console_given(), write->die, write->address, write->bytes, 0};
     if (fwrite(&head, sizeof(head), 1, write_log) != 1 || fwrite(write->whole, write->bytes, 1, write_log) != 1 ||

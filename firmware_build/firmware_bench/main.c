@@ -13,11 +13,11 @@
 static const char usage[] =
     "usage: firmware_bench [options] firmware.elf\n"
     "  --pty           the serial line is a pty, whose name is printed; else standard input and output\n"
-    "  --panel NAME    what is plugged in: nt35510, otm8009a, none; if not said, DSI has no supply: the\n"
+    "  --panel NAME    what is plugged in: nt35510, otm8009a, none; without it DSI has no supply: the\n"
     "                  image gives up its screen at once and comes to its REPL in the shortest time\n"
     "  --wires FD      buttons, LEDs, touch and pixels are at this socket (uff board --firmware)\n"
     "  --pace          a sleep takes as long as on the board; else it is skipped\n"
-    "  --strict        watches each load and store; about half as fast\n"
+    "  --strict        watches each load and store; some twenty times slower\n"
     "  --log FILE      where violations and figures go; else standard error\n"
     "  --report        figures at the end: speed, stack, writes of the flash, registers touched\n"
     "  --seconds N     ends after so many seconds of the board\n"

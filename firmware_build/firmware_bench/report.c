@@ -10,8 +10,8 @@ enum { KEPT = 256 };
 static struct {
     uint32_t at;
     char text[160];
-} said[KEPT];
-static unsigned said_count, violations;
+} reported[KEPT];
+static unsigned reported_count, violations;
 static FILE *out;
 
 void report_open(const char *path) {
@@ -48,8 +48,8 @@ void report_coverage(void) {
     bus_coverage(out);
 }
 
-// The same at the same place is said once; after KEPT of them all others are counted alone, for a loop that breaks a rule at
-// ever other addresses would print without end.
+// The same at the same place is reported once. After KEPT of them all others are only counted: a loop that breaks a rule
+// at ever other addresses would print without end.
 void bench_violation(const char *format, ...) {
     char text[160];
     va_list args;
@@ -58,16 +58,16 @@ void bench_violation(const char *format, ...) {
     va_end(args);
     violations++;
     bus_find_instruction();
-    for (unsigned i = 0; i < said_count; i++) {
-        if (said[i].at == instruction_at && strcmp(said[i].text, text) == 0) {
+    for (unsigned i = 0; i < reported_count; i++) {
+        if (reported[i].at == instruction_at && strcmp(reported[i].text, text) == 0) {
             return;
         }
     }
-    if (said_count == KEPT) {
+    if (reported_count == KEPT) {
         return;
     }
-    said[said_count].at = instruction_at;
-    memcpy(said[said_count++].text, text, sizeof(text));
+    reported[reported_count].at = instruction_at;
+    memcpy(reported[reported_count++].text, text, sizeof(text));
     static char place[512];
     static uint32_t place_at; // a loop asks for the same one again and again, and addr2line takes its time
     if (!place[0] || place_at != instruction_at) {
@@ -76,7 +76,7 @@ void bench_violation(const char *format, ...) {
     }
     report_line("violation: %s; at 0x%08x in %s, after %.6f s", text, (unsigned)instruction_at, place,
         (double)bench_now_ns() / 1e9);
-    if (said_count == KEPT) {
+    if (reported_count == KEPT) {
         report_line("violations: %u were printed; further ones are only counted", (unsigned)KEPT);
     }
 }

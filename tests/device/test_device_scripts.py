@@ -356,7 +356,7 @@ def test_a_training_that_does_not_fit_is_refused_before_it_starts(script, folder
     assert not ran.lines_of("@progress")
 
 
-def test_a_model_that_cannot_be_written_is_told(script) -> None:
+def test_a_model_that_cannot_be_written_is_reported(script) -> None:
     script("train", hidden=20, model="nowhere/model.uffm").failed(
         "OSError", "nowhere/model.uffm.new: no such file"
     )

@@ -216,7 +216,7 @@ def test_our_clocks_are_read_from_the_registers(run):
     assert abs(found["measured_core_khz"] - 400_000) < 4000
 
 
-def test_upstream_clocks_are_told_as_what_they_amount_to(run):
+def test_upstream_clocks_are_reported_as_what_they_amount_to(run):
     # hardware.md 0.1: R = 10 and CAS 2 at a refresh counted for 120 MHz.
     upstream = stm(pll2_n=96, pll2_r=10, cas=2, refresh=1855, qspi=2)
     _, report = run(upstream + EXEC, sections="clocks")
@@ -390,7 +390,7 @@ def test_a_no_is_a_failure(run):
     assert part["why"] == "not as it should be: bars, frame, rectangle, text"
 
 
-def test_a_mirrored_panel_is_told(run):
+def test_a_mirrored_panel_is_reported(run):
     code = BOARD + "Panel.where = tuple((799 - x, y) for x, y in Panel.where)\n" + EXEC
     _, report = run(code, sections="touch", touch_s=3)
     part = report["sections"]["touch"]
@@ -446,7 +446,7 @@ def test_m7_a_power_cut_while_it_writes_leaves_a_whole_counter(tmp_path):
     assert result["sections"]["power"]["found"]["first"] == counter["number"] + 1
 
 
-def test_a_killed_run_is_told_by_the_next(micropython, tmp_path, run):
+def test_a_killed_run_is_reported_by_the_next(micropython, tmp_path, run):
     (tmp_path / "job.json").write_text(json.dumps({**QUICK, "sections": "power", "power_s": 60}))
     process = subprocess.Popen(
         [str(micropython), str(SCRIPT)],

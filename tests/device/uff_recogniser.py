@@ -377,7 +377,7 @@ def harmed(folder, *parts):
     return found
 
 
-def test_a_damaged_samples_file_is_said_kept_aside_and_the_network_goes_on():
+def test_a_damaged_samples_file_is_reported_kept_aside_and_the_network_goes_on():
     folder = scratch(blocks=16384)
     learn(filled(folder))
     path = folder + "/drawings.uffs"
@@ -470,7 +470,7 @@ def test_samples_of_another_size_are_kept_aside():
     umount()
 
 
-def test_a_disk_that_does_not_work_is_said_and_one_draws_on():
+def test_a_disk_that_does_not_work_is_reported_and_one_draws_on():
     class Broken(RamDisk):
         def writeblocks(self, block, buffer, offset=None):
             return -5 if self.dead else super().writeblocks(block, buffer, offset)
@@ -660,7 +660,7 @@ def test_the_arena_is_asked_once():
     umount()
 
 
-def test_memory_that_does_not_suffice_is_said_and_costs_nothing():
+def test_memory_that_does_not_suffice_is_reported_and_costs_nothing():
     class Small:
         def __call__(self):
             def alloc(size):

@@ -304,7 +304,7 @@ def test_wrong_folder_gives_a_sentence(
 # ---- ulab ----
 
 
-def test_ulab_out_of_reach_is_said_once_and_asked_again_a_day_later(
+def test_ulab_out_of_reach_is_reported_once_and_asked_again_a_day_later(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert world.run()["ULAB"] == ""

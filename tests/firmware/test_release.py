@@ -121,7 +121,7 @@ def test_a_release_leaves_the_checkout_as_it_was(checkout):
     assert done.stdout == b""
 
 
-def test_what_speaks_against_a_release_is_said_and_a_draft_is_made(checkout, tmp_path):
+def test_what_speaks_against_a_release_is_reported_and_a_draft_is_made(checkout, tmp_path):
     (checkout / "CHANGELOG.md").write_text("# Changelog\n")
     output = release(checkout, status=1)
     assert "changes that are not committed; CHANGELOG.md has no section '## [1.2.3] - Y" in output

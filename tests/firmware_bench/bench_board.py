@@ -33,7 +33,7 @@ class BenchBoard:
         self.hardware = Hardware(800, 480, own_time=True)
         self.hardware.touch.dead = not touch
         self.hardware.on_frame = self._frame
-        self.said = ""
+        self.output = ""
         self.reports: list[str] = []  # lines of the bench
         self.parts: list[Rectangle] = []  # of the screen, as they came
         self.hand = Hand(self.hardware)
@@ -56,7 +56,7 @@ class BenchBoard:
         self.end()
 
     def end(self) -> list[str]:
-        """Off; all that the bench said, its figures with --report too."""
+        """Off; all lines of the bench, its figures with --report too."""
         if self._process.poll() is None:
             self._process.terminate()
             while self._turn(1.0):
@@ -82,14 +82,14 @@ class BenchBoard:
         patience = Patience(SILENCE_S, self._process.pid)
         while not met():
             if not self._turn(0.2):
-                raise DeviceError(f"the bench has ended before {what}: {self.said[-300:]}")
+                raise DeviceError(f"the bench has ended before {what}: {self.output[-300:]}")
             if patience.over:
-                raise DeviceError(f"the bench has not come to {what}: {self.said[-300:]}")
+                raise DeviceError(f"the bench has not come to {what}: {self.output[-300:]}")
 
-    def hears(self, text: str) -> str:
-        """Let it run until it has said this; what it said before."""
-        self.until(lambda: text in self.said, f"{text!r}")
-        before, self.said = self.said.split(text, 1)
+    def expect(self, text: str) -> str:
+        """Let it run until it has printed this; what it printed before."""
+        self.until(lambda: text in self.output, f"{text!r}")
+        before, self.output = self.output.split(text, 1)
         return before
 
     def type(self, text: str) -> None:
@@ -98,16 +98,16 @@ class BenchBoard:
 
     def run(self, code: str) -> str:
         """Stop what runs and run this by the raw REPL; what it prints."""
-        self.said = ""
+        self.output = ""
         self.type("\r\x03\x03")
-        self.hears(">>> ")
-        self.said = ""
+        self.expect(">>> ")
+        self.output = ""
         self.type("\r\x01")
-        self.hears("CTRL-B to exit\r\n>")
+        self.expect("CTRL-B to exit\r\n>")
         self.type(code + "\x04")
-        self.hears("OK")
-        printed = self.hears("\x04")
-        error = self.hears("\x04>")
+        self.expect("OK")
+        printed = self.expect("\x04")
+        error = self.expect("\x04>")
         self.type("\x02")
         if error:
             raise DeviceError(error)
@@ -156,7 +156,7 @@ class BenchBoard:
                     if not select.select([self._wires], [], [], 0)[0]:
                         break
             elif one is self._console:
-                self.said += self._console.recv(65536).decode(errors="replace")
+                self.output += self._console.recv(65536).decode(errors="replace")
             else:
                 line = self._process.stderr.readline().decode()
                 if line:

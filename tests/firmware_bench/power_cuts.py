@@ -77,24 +77,24 @@ print("end", *(sha256(open(name, "rb").read()).digest().hex() for name in ("d.uf
 class Run(NamedTuple):
     """What one run of the program came to, on the board or elsewhere."""
 
-    told: list[list[str]]  # lines of PROGRAM, by words
+    lines: list[list[str]]  # lines of PROGRAM, by words
     printed: str
-    said: str  # by the bench: violations and figures
+    reports: str  # of the bench: violations and figures
 
     @property
     def end(self) -> list[str]:
         """The files at the end."""
-        return self.told[-1][1:] if self.told and self.told[-1][0] == "end" else []
+        return self.lines[-1][1:] if self.lines and self.lines[-1][0] == "end" else []
 
     @property
     def accepted(self) -> int:
-        """Drawings, as far as it was told."""
-        return max((int(words[1]) for words in self.told if words[0] == "kept"), default=0)
+        """Drawings, as far as it printed."""
+        return max((int(words[1]) for words in self.lines if words[0] == "kept"), default=0)
 
 
-def run_of(printed: str, said: str) -> Run:
-    told = re.findall(r"^((?:found|kept|learnt|end) .*?)\r?$", printed, re.MULTILINE)
-    return Run([line.split(None, 2) for line in told], printed, said)
+def run_of(printed: str, reports: str) -> Run:
+    lines = re.findall(r"^((?:found|kept|learnt|end) .*?)\r?$", printed, re.MULTILINE)
+    return Run([line.split(None, 2) for line in lines], printed, reports)
 
 
 def power_on(image: Path, folder: Path, typed: str, *options: str) -> Run:
@@ -126,7 +126,7 @@ class Write(NamedTuple):
     """A program or erasure of the flash. Bytes are inverted, as in the flash's file."""
 
     number: int
-    said: int  # bytes that the serial line had sent before
+    printed: int  # bytes on the serial line before
     address: int
     whole: bytes  # what it leaves
     torn: bytes  # what a power cut in it leaves
@@ -139,12 +139,14 @@ def read_writes(path: Path) -> list[Write]:
     head = struct.Struct("<QQIIII")
     data, at, writes = path.read_bytes(), 0, []
     while at < len(data):
-        number, said, die, address, count, _ = head.unpack_from(data, at)
+        number, printed, die, address, count, _ = head.unpack_from(data, at)
         if die != 0 or address + count > BLOCKS * BLOCK:
             raise ValueError(f"write {number} is outside the file system")
         at += head.size
         writes.append(
-            Write(number, said, address, data[at : at + count], data[at + count : at + 2 * count])
+            Write(
+                number, printed, address, data[at : at + count], data[at + count : at + 2 * count]
+            )
         )
         at += 2 * count
     return writes
@@ -189,7 +191,7 @@ def go_on_in_unix(flash: Flash, before: str, micropython: Path, folder: Path) ->
 
 def lost(run: Run, accepted: int, whole: Run) -> str:
     """What a run behind a cut has lost against one without; "": nothing."""
-    starts = [words for words in run.told if words[0] == "found"]
+    starts = [words for words in run.lines if words[0] == "found"]
     if not starts or not run.end:
         return f"it does not come to its end: {run.printed[-500:]}"
     found = starts[-1]
@@ -239,7 +241,7 @@ class Campaign:
     def cut_in_unix(self, index: int) -> str:
         """What is lost when power fails in that write and the unix port goes on."""
         write = self.writes[index]
-        before = self.whole.printed[: write.said]
+        before = self.whole.printed[: write.printed]
         run = go_on_in_unix(self.after[index], before, self.micropython, self.folder)
         return lost(run, run_of(before, "").accepted, self.whole)
 
@@ -251,14 +253,14 @@ class Campaign:
             own = Path(name)
             self._copy(own)
             cut = power_on(self.image, own, "", "--cut", str(write.number), *self._seed)
-            if "power: lost" not in cut.said:
+            if "power: lost" not in cut.reports:
                 return "the power did not fail"
             if read_flash(own / "flash") != self.after[index]:
                 return "the flash is not what was rebuilt"
             run = power_on(self.image, own, "")
         for one in (cut, run):
-            if not one.said.endswith("violations: 0\n"):
-                return f"it broke a rule: {one.said}"
+            if not one.reports.endswith("violations: 0\n"):
+                return f"it broke a rule: {one.reports}"
         return lost(run, cut.accepted, self.whole)
 
 

@@ -184,7 +184,7 @@ again:
     ldmia r0, {r1, r2}
     mov r1, r0
 .endif
-.if PROGRAM == 17               @ nor behind it: told with --strict alone; where the condition fails there is none
+.if PROGRAM == 17               @ nor behind it: reported with --strict alone; where the condition fails there is none
     ldr r0, =0x20000002
     movs r1, #1
     b apart

@@ -398,7 +398,7 @@ static void the_panel_asleep(void) {
     BROKE("the pixel format while asleep");
 }
 
-static void what_the_panel_is_told(void) {
+static void what_the_panel_is_sent(void) {
     up();
     tell(SHORT_1(0x2a, 0));
     BROKE("a window command without four bytes");
@@ -432,7 +432,7 @@ static const struct scenario scenarios[] = {
     SCENARIO(registers_that_cannot_be_reached),
     SCENARIO(the_panel_has_its_times),
     SCENARIO(the_panel_asleep),
-    SCENARIO(what_the_panel_is_told),
+    SCENARIO(what_the_panel_is_sent),
 };
 
 int main(int argc, char **argv) {

@@ -173,7 +173,7 @@ BROKEN_STRICT = {
 @needs_bench
 @needs_compiler
 @pytest.mark.parametrize("number", BROKEN)
-def test_a_broken_program_is_told_with_function_and_line(tmp_path: Path, number: int) -> None:
+def test_a_broken_program_is_reported_with_function_and_line(tmp_path: Path, number: int) -> None:
     done = run_program(tmp_path, number)
     place = r"; at 0x[0-9a-f]{8} in broken \(programs\.s:\d+"
     assert re.search("violation: .*" + re.escape(BROKEN[number]) + place, done.stderr), done.stderr
@@ -181,7 +181,7 @@ def test_a_broken_program_is_told_with_function_and_line(tmp_path: Path, number:
 
 @needs_bench
 @needs_compiler
-def test_of_several_accesses_in_a_block_the_wrong_one_is_told(tmp_path: Path) -> None:
+def test_of_several_accesses_in_a_block_the_wrong_one_is_reported(tmp_path: Path) -> None:
     lines = (HERE / "programs.s").read_text().splitlines()
     (line,) = (n for n, text in enumerate(lines, 1) if text.endswith("@ this one"))
     assert f"in broken (programs.s:{line})" in run_program(tmp_path, 18).stderr
@@ -221,8 +221,8 @@ def test_what_a_program_says_comes_while_it_computes(tmp_path: Path) -> None:
 
 @needs_bench
 @needs_compiler
-def test_a_program_that_breaks_rules_without_end_is_told_of_256(tmp_path: Path) -> None:
-    """512 words where nobody is; what is kept and said has a bound, what is counted has none."""
+def test_a_program_that_breaks_rules_without_end_is_reported_256_times(tmp_path: Path) -> None:
+    """512 words where nobody is; what is kept has a bound, what is counted has none."""
     done = run_program(tmp_path, 14)
     lines = done.stderr.splitlines()
     assert sum(line.startswith("violation: read of 4 bytes at ") for line in lines) == 256
@@ -232,16 +232,16 @@ def test_a_program_that_breaks_rules_without_end_is_told_of_256(tmp_path: Path) 
 
 @needs_bench
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [(b"", "is no ELF file of 32 bits"), (b"\x7fELF\x02\x01" + bytes(60), "is no ELF file")],
     ids=["empty", "64 bits"],
 )
-def test_what_is_no_image_is_refused(tmp_path: Path, content: bytes, said: str) -> None:
+def test_what_is_no_image_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "x.elf"
     path.write_bytes(content)
     done = patience.run([str(bench_program()), str(path)], 60)
     assert done.returncode == 2
-    assert said in done.stderr
+    assert message in done.stderr
 
 
 def test_a_target_without_image_or_bench_says_what_to_build(
@@ -282,13 +282,13 @@ def say(board: FirmwareTarget, code: str) -> list[str]:
 @pytest.mark.slow
 def test_the_image_starts_with_its_memories(board: FirmwareTarget) -> None:
     """An empty flash gets a littlefs, the SDRAM its arena; no card, no touch panel: a REPL."""
-    said = say(
+    lines = say(
         board,
         "import os, machine, board_h747\n"
         "print(os.listdir('/'), os.getcwd(), board_h747.size('arena'), machine.freq()[0])\n"
         "open('a.txt', 'w').write('kept')",
     )
-    assert said == ["['flash'] /flash 23068672 400000000"]
+    assert lines == ["['flash'] /flash 23068672 400000000"]
     assert say(board, "print(open('a.txt').read())") == ["kept"]  # after a soft reset
 
 
@@ -364,8 +364,8 @@ def test_a_session_replayed_leaves_the_bytes_of_unix(
 ) -> None:
     """The application draws and learns from recorded touches, on a screen in memory."""
     recording = tmp_path / "two.ufft"
-    told = ["lesson", str(recording), "--characters", "12", "--examples", "2", "--ask", "0"]
-    assert main.main(told) == 0
+    arguments = ["lesson", str(recording), "--characters", "12", "--examples", "2", "--ask", "0"]
+    assert main.main(arguments) == 0
     kept = []
     with UnixTarget(micropython) as unix:
         for target in (unix, board):
@@ -384,15 +384,15 @@ def test_uff_replay_touches_the_screen_and_comes_to_the_bytes_of_unix(
 ) -> None:
     """A hand at the touch controller's model; the drawings are recognised as in the file's."""
     recording = tmp_path / "two.ufft"
-    told = ["lesson", str(recording), "--characters", "12", "--examples", "2", "--ask", "1"]
-    assert main.main(told) == 0
+    arguments = ["lesson", str(recording), "--characters", "12", "--examples", "2", "--ask", "1"]
+    assert main.main(arguments) == 0
     kept = []
     for on in ("unix", f"firmware:{image}"):
         files = [tmp_path / name for name in ("x.uffs", "x.uffm", "x.json")]
-        told = ["replay", str(recording), "--on", on]
+        arguments = ["replay", str(recording), "--on", on]
         for option, path in zip(("--samples", "--model", "--json"), files, strict=True):
-            told += [option, str(path)]
-        assert main.main(told) == 0
+            arguments += [option, str(path)]
+        assert main.main(arguments) == 0
         report = json.loads(files[2].read_text())
         kept.append([path.read_bytes() for path in files[:2]] + [report["predictions"]])
     assert kept[0] == kept[1]
@@ -404,8 +404,8 @@ def test_a_hand_does_not_take_as_long_as_the_person(
 ) -> None:
     recording = tmp_path / "x.ufft"
     write_recording(recording, TouchRecording(800, 480, []))
-    told = ["replay", str(recording), "--on", "firmware:x.elf", "--real-time"]
-    assert main.main(told) != 0
+    arguments = ["replay", str(recording), "--on", "firmware:x.elf", "--real-time"]
+    assert main.main(arguments) != 0
     assert "--real-time does not go with --on firmware:ELF" in capsys.readouterr().err
 
 
@@ -420,6 +420,6 @@ def test_the_image_broke_no_rule_but_those_of_upstream(
 ) -> None:
     """In all that the tests above did; a soft reset is among it in any case."""
     assert say(board, "print(1)") == ["1"]
-    said = violations.read_text().splitlines()
-    assert {re.sub(r".*; at 0x\w+ in (\w+).*", r"\1", line) for line in said} == KNOWN, said
-    assert all(", which has no clock; at " in line for line in said), said
+    lines = violations.read_text().splitlines()
+    assert {re.sub(r".*; at 0x\w+ in (\w+).*", r"\1", line) for line in lines} == KNOWN, lines
+    assert all(", which has no clock; at " in line for line in lines), lines

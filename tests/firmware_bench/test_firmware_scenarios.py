@@ -29,7 +29,7 @@ LISTENS = "\r" * 300
 FIRST_START = "/flash holds no file system: one is made."
 
 
-def said(done: subprocess.CompletedProcess[str]) -> list[str]:
+def lines_of(done: subprocess.CompletedProcess[str]) -> list[str]:
     """What the board printed, without prompts and what it echoes."""
     assert done.returncode == 0, done.stderr
     lines = (line.strip() for line in done.stdout.splitlines())
@@ -52,7 +52,7 @@ def test_what_is_late_or_not_needed_does_not_matter(
     image: Path, tmp_path: Path, fault: str
 ) -> None:
     done = power_on(image, tmp_path, [LIFE], "--fault", fault)
-    assert "alive" in said(done)
+    assert "alive" in lines_of(done)
     assert broke_no_rule(done), done.stderr
 
 
@@ -67,7 +67,7 @@ def test_a_clock_or_supply_that_fails_is_shown_by_the_lights(image: Path, fault:
     with BenchBoard(image, "--fault", fault) as board:
         board.hardware.on_leds = lambda: seen.add(tuple(board.hardware.leds))
         board.until(lambda: (True,) * 4 in seen and len(seen) >= 8, "the lights")
-        assert board.said == ""
+        assert board.output == ""
     assert board.violations == []
 
 
@@ -102,8 +102,8 @@ def used(image: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
         "--flash",
         str(flash),
     )
-    assert FIRST_START in said(done)
-    assert "alive" in said(done)
+    assert FIRST_START in lines_of(done)
+    assert "alive" in lines_of(done)
     with flash.open("rb") as file:
         return file.read(FLASH_BYTES)
 
@@ -128,7 +128,7 @@ def test_a_start_finds_what_was_written(
 ) -> None:
     """Also where ST's demo ran until the reset, and left the flash in its own protocol."""
     done = power_on(image, tmp_path, KEPT, "--flash", str(flash), *options)
-    assert said(done)[-1] == "['kept'] 5000"
+    assert lines_of(done)[-1] == "['kept'] 5000"
     assert broke_no_rule(done), done.stderr
 
 
@@ -146,10 +146,10 @@ def test_pictures_of_the_factory_give_way_to_a_file_system(image: Path, tmp_path
         "--flash",
         str(flash),
     )
-    assert FIRST_START in said(first)
+    assert FIRST_START in lines_of(first)
     second = power_on(image, tmp_path, KEPT, "--flash", str(flash))
-    assert FIRST_START not in said(second)
-    assert said(second)[-1] == "['kept'] 3"
+    assert FIRST_START not in lines_of(second)
+    assert lines_of(second)[-1] == "['kept'] 3"
     assert broke_no_rule(second), second.stderr
 
 
@@ -178,12 +178,12 @@ def test_a_fat_is_kept_and_said(image: Path, flash: Path, tmp_path: Path) -> Non
     ]
     power_on(image, tmp_path, make, "--flash", str(flash))
     done = power_on(image, tmp_path, KEPT, "--flash", str(flash))
-    assert any(line.startswith("/flash is a FAT: it may lose files") for line in said(done))
-    assert said(done)[-1] == "['kept'] 3"
+    assert any(line.startswith("/flash is a FAT: it may lose files") for line in lines_of(done))
+    assert lines_of(done)[-1] == "['kept'] 3"
 
 
 @needs_image
-def test_a_damaged_littlefs_is_said_and_left_alone(
+def test_a_damaged_littlefs_is_reported_and_left_alone(
     image: Path, flash: Path, tmp_path: Path
 ) -> None:
     """Both superblocks keep their name, and their checksums are wrong."""
@@ -191,8 +191,10 @@ def test_a_damaged_littlefs_is_said_and_left_alone(
         overwrite(flash, block * BLOCK + 40, bytes(200))
     before = look(flash, 0, FLASH_BYTES)
     done = power_on(image, tmp_path, [LIFE], "--flash", str(flash))
-    assert any("/flash cannot be mounted: its littlefs is damaged." in line for line in said(done))
-    assert said(done)[-1] == "alive"
+    assert any(
+        "/flash cannot be mounted: its littlefs is damaged." in line for line in lines_of(done)
+    )
+    assert lines_of(done)[-1] == "alive"
     assert look(flash, 0, FLASH_BYTES) == before
 
 
@@ -205,7 +207,7 @@ def test_the_board_behind_the_page_keeps_its_flash(image: Path, tmp_path: Path) 
         assert shown.size == (800, 480)
     assert b"littlefs" in look(folder / "flash", 0, 2 * BLOCK)
     done = power_on(image, tmp_path, [LIFE], "--flash", str(folder / "flash"))
-    assert FIRST_START not in said(done)
+    assert FIRST_START not in lines_of(done)
 
 
 # ---- power ----
@@ -249,7 +251,7 @@ def spoilt(flash: power_cuts.Flash) -> power_cuts.Flash:
 def test_a_flash_that_forgets_or_spoils_is_noticed(cuts: power_cuts.Campaign) -> None:
     """Nothing behind its first write; a pixel of a drawing that is another."""
     place = len(cuts.writes) // 2
-    printed = cuts.whole.printed[: cuts.writes[place].said]
+    printed = cuts.whole.printed[: cuts.writes[place].printed]
     accepted = power_cuts.run_of(printed, "").accepted
     for flash in (cuts.after[0], spoilt(cuts.after[place])):
         run = power_cuts.go_on_in_unix(flash, printed, cuts.micropython, cuts.folder)
@@ -275,7 +277,7 @@ def test_a_reset_in_mid_write_leaves_a_whole_file_system(image: Path, tmp_path: 
     )
     assert done.stdout.count("MicroPython v") == 2, done.stdout
     assert done.stdout.count("no file system") == 1, done.stdout
-    assert said(done)[-1] == "5000 True"
+    assert lines_of(done)[-1] == "5000 True"
     assert broke_no_rule(done), done.stderr
 
 
@@ -313,9 +315,9 @@ def test_a_reset_in_mid_training_leaves_the_drawings_and_the_network(
         "--flash",
         str(flash),
     )
-    assert "not cut" not in said(done)
+    assert "not cut" not in lines_of(done)
     assert done.stdout.count("MicroPython v") == 2, done.stdout
-    assert said(done)[-1] == "True 24"
+    assert lines_of(done)[-1] == "True 24"
 
 
 # ---- the user's own ----
@@ -329,9 +331,9 @@ def test_the_user_s_main_runs_and_what_it_raises_ends_in_a_repl(
     write = [f"f = open('main.py', 'w'); f.write({program!r}); f.close()"]
     power_on(image, tmp_path, write, "--flash", str(flash))
     done = power_on(image, tmp_path, [LIFE], "--flash", str(flash))
-    assert "main 42" in said(done)
-    assert "ValueError: mine" in said(done)
-    assert said(done)[-1] == "alive"
+    assert "main 42" in lines_of(done)
+    assert "ValueError: mine" in lines_of(done)
+    assert lines_of(done)[-1] == "alive"
 
 
 @needs_image
@@ -344,14 +346,14 @@ def test_a_main_without_end_gives_way_to_ctrl_c(image: Path, flash: Path, tmp_pa
         try:
             assert bench.stdin is not None
             assert bench.stdout is not None
-            heard = b""
+            received = b""
             for wanted, answer in ((b"begun", b"\x03"), (b">>> ", LIFE.encode() + b"\r")):
-                while wanted not in heard:
-                    heard += one_byte(bench)
+                while wanted not in received:
+                    received += one_byte(bench)
                 bench.stdin.write(answer)
                 bench.stdin.flush()
-            while b"alive" not in heard:
-                heard += one_byte(bench)
+            while b"alive" not in received:
+                received += one_byte(bench)
         finally:
             bench.kill()
 

@@ -35,7 +35,7 @@ def layout(micropython: Path) -> Iterator[Layout]:
 def application(image: Path, panel: str = "nt35510") -> BenchBoard:
     """A board that has started, with the application on its screen."""
     board = BenchBoard(image, panel=panel)
-    board.hears(DRAW)
+    board.expect(DRAW)
     board.settle()
     return board
 
@@ -54,7 +54,7 @@ def on_unix(run_device: RunDevice, recording: TouchRecording, folder: Path) -> b
 
 
 def same(one: bytes, other: bytes) -> None:
-    """Two screens are equal; else it is said where not."""
+    """Two screens are equal; else the message says where not."""
     a, b = (np.frombuffer(data, "<u2").reshape(480, 800) for data in (one, other))
     rows, columns = np.nonzero(a != b)
     assert not len(rows), (
@@ -126,7 +126,7 @@ def test_the_other_panel_faults_of_its_touch_and_the_reset_button(
         shown = pixels(board)
         same(shown, on_unix(run_device, recording, tmp_path))
         board.press_reset()
-        board.hears(DRAW)
+        board.expect(DRAW)
         board.settle()
         assert board.hardware.leds == [False] * 4
         kept = "print(open('/flash/drawings.uffs', 'rb').read().hex())"
@@ -136,16 +136,16 @@ def test_the_other_panel_faults_of_its_touch_and_the_reset_button(
 
 @needs_image
 @pytest.mark.slow
-def test_a_panel_or_touch_controller_that_is_not_there_is_told(image: Path) -> None:
+def test_a_panel_or_touch_controller_that_is_not_there_is_reported(image: Path) -> None:
     with BenchBoard(image, panel="none") as board:
-        said = board.hears(">>> ")
-        assert "No screen: no panel answered on DSI (is the display board plugged in?)" in said
-        assert "there is no screen, so this is the REPL" in said
+        output = board.expect(">>> ")
+        assert "No screen: no panel answered on DSI (is the display board plugged in?)" in output
+        assert "there is no screen, so this is the REPL" in output
         assert board.parts == []
         assert not board.violations
     with BenchBoard(image, touch=False) as board:
-        said = board.hears(">>> ")
-        assert "No touch panel: touch: no controller answers at 0x2A or 0x38" in said
+        output = board.expect(">>> ")
+        assert "No touch panel: touch: no controller answers at 0x2A or 0x38" in output
         assert board.parts != []  # a black screen, lit
         assert not board.violations
 
@@ -157,14 +157,14 @@ def test_the_button_at_reset_chooses_what_the_lights_show(image: Path) -> None:
     a new file system. Held for good, it is the REPL.
     """
     with BenchBoard(image, panel="none") as board:
-        board.hears(">>> ")
+        board.expect(">>> ")
         assert board.run("open('a.txt', 'w').write('x'); import os; print(os.listdir())") != ""
         board.hardware.button = True
         board.press_reset()
         board.until(lambda: board.hardware.leds == [False, True, True, False], "the third choice")
         board.hardware.button = False
-        board.said = ""
-        assert "A new file system is made in /flash, as the button asked." in board.hears(">>> ")
+        board.output = ""
+        assert "A new file system is made in /flash, as the button asked." in board.expect(">>> ")
         assert "[]" in board.run("import os; print(os.listdir())")
         assert not board.violations
 
@@ -198,14 +198,14 @@ lcd.show(40, 100, 1, 1)
 def test_pixels_that_were_not_cleaned_from_the_cache_are_a_violation(image: Path) -> None:
     """The same frame by hand: once as it was cleaned, once with a pixel changed."""
     with BenchBoard(image, "--report", touch=False) as board:
-        board.hears(">>> ")
+        board.expect(">>> ")
         assert board.run(UNCLEAN) == "one\r\ntwo\r\n"
         place = 40, 100
         assert board.hardware.framebuffer.pixel(*place) == 255  # by show(), after all
-        (said,) = board.violations
+        (message,) = board.violations
         address = 0xD1E00000 + 2 * (800 * 100 + 40) & ~31
         wanted = f"the LTDC reads 0x{address:08x}, which was written and not cleaned"
-        assert wanted in said
+        assert wanted in message
     assert any("framebuffer: in the data cache, write-back" in line for line in board.end())
 
 
@@ -238,13 +238,13 @@ def test_uff_board_shows_the_image_behind_the_page(image: Path, tmp_path: Path) 
         asyncio.run(look())
         assert board.mpremote("exec", "print(6 * 7)").split()[-1] == "42"
     finally:
-        said = board.end()
-    assert "The board is off." in said
-    assert "Traceback" not in said
+        output = board.end()
+    assert "The board is off." in output
+    assert "Traceback" not in output
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["--firmware", "x.elf", "--size", "480x272"], "--size does not go with --firmware"),
         (["--firmware", "x.elf", "--heap", "1M"], "--heap does not go with --firmware"),
@@ -252,7 +252,7 @@ def test_uff_board_shows_the_image_behind_the_page(image: Path, tmp_path: Path) 
     ],
 )
 def test_what_a_bench_cannot_have_is_refused(
-    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main.main(["board", "--no-open", *arguments]) != 0
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err

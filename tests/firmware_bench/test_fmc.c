@@ -152,7 +152,7 @@ static void access_before_it_is_ready(void) {
     fmc_sdram_access(SDRAM_BASE + 4);
     BROKE("SDRAM: 0xd0000004 is accessed before its initialisation");
     fmc_sdram_access(SDRAM_BASE + 8);
-    CLEAN(); // said once
+    CLEAN(); // reported once
 }
 
 static void settings_are_not_changed_later(void) {

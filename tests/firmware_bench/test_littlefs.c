@@ -183,7 +183,7 @@ int main(int argc, char **argv) {
         while (whole < VERSIONS && store(&disk, "model", whole + 1) == 0) {
             whole++;
         }
-        clean(); // of what was said to a flash without power
+        clean(); // of what a flash without power was sent
         if (!nor_is_off()) {
             CHECK(whole == VERSIONS && cut > 1 && cut == nor_operations() - before + 1);
             printf("%u operations, power failed in each\n", cuts);

@@ -395,7 +395,7 @@ def test_machine_reset_starts_again_as_at_power_on(board: Board) -> None:
     (board.folder / "kept").unlink()
 
 
-def test_a_crash_is_told_and_it_starts_again(board: Board) -> None:
+def test_a_crash_is_reported_and_it_starts_again(board: Board) -> None:
     with Serial(board.port) as port:
         for device in board.devices():
             os.kill(device, signal.SIGSEGV)
@@ -450,7 +450,7 @@ def test_a_port_that_is_taken_is_refused_and_the_usual_one_given_up(
     assert start().host != start(name="third").host
 
 
-def test_firmware_that_does_not_start_is_told(tmp_path: Path) -> None:
+def test_firmware_that_does_not_start_is_reported(tmp_path: Path) -> None:
     bad = tmp_path / "bad"
     bad.write_text("#!/bin/sh\necho no good\nexit 3\n")
     bad.chmod(0o755)

@@ -130,15 +130,15 @@ class FirefoxPage:
     async def evaluate(self, expression: str, argument: Any = None) -> Any:
         if argument is not None:
             expression = f"({expression})({json.dumps(argument)})"
-        said = await self.browser.call(
+        reply = await self.browser.call(
             "script.evaluate",
             expression=f"Promise.resolve({expression}).then((it) => JSON.stringify(it) ?? 'null')",
             target={"context": self._context},
             awaitPromise=True,
         )
-        if said["type"] != "success":
-            raise BidiError(said["exceptionDetails"]["text"])
-        return json.loads(said["result"]["value"])
+        if reply["type"] != "success":
+            raise BidiError(reply["exceptionDetails"]["text"])
+        return json.loads(reply["result"]["value"])
 
     def locator(self, selector: str) -> Locator:
         return Locator(self, selector)
@@ -164,23 +164,23 @@ class Firefox:
 
     async def read(self) -> None:
         async for message in self._socket:
-            said = json.loads(message.data)
-            if said.get("id") in self._waiting:
-                self._waiting.pop(said["id"]).set_result(said)
-            elif said.get("method") == "log.entryAdded" and said["params"]["level"] == "error":
-                self.errors.append(str(said["params"]["text"]))
-            elif said.get("method") == "network.beforeRequestSent":
-                self.requests.append(said["params"]["request"]["url"])
+            reply = json.loads(message.data)
+            if reply.get("id") in self._waiting:
+                self._waiting.pop(reply["id"]).set_result(reply)
+            elif reply.get("method") == "log.entryAdded" and reply["params"]["level"] == "error":
+                self.errors.append(str(reply["params"]["text"]))
+            elif reply.get("method") == "network.beforeRequestSent":
+                self.requests.append(reply["params"]["request"]["url"])
 
     async def call(self, method: str, **parameters: Any) -> Any:
         self._number += 1
         future = asyncio.get_running_loop().create_future()
         self._waiting[self._number] = future
         await self._socket.send_json({"id": self._number, "method": method, "params": parameters})
-        said = await asyncio.wait_for(future, 60)
-        if said["type"] != "success":
-            raise BidiError(f"{method}: {said.get('error')}: {said.get('message')}")
-        return said["result"]
+        reply = await asyncio.wait_for(future, 60)
+        if reply["type"] != "success":
+            raise BidiError(f"{method}: {reply.get('error')}: {reply.get('message')}")
+        return reply["result"]
 
     async def new_page(self) -> FirefoxPage:
         made = await self.call("browsingContext.create", type="tab")
@@ -207,14 +207,14 @@ async def firefox(private: bool = False) -> AsyncIterator[Firefox]:
         )
         assert process.stderr is not None
         try:
-            said, waiting, found = b"", Patience(START_S, process.pid), None
+            printed, waiting, found = b"", Patience(START_S, process.pid), None
             while not found:
-                assert not waiting.over, said
+                assert not waiting.over, printed
                 with contextlib.suppress(TimeoutError):
                     line = await asyncio.wait_for(process.stderr.readline(), 0.2)
-                    assert line, said
-                    said += line
-                found = re.search(rb"BiDi listening on (ws://\S+)", said)
+                    assert line, printed
+                    printed += line
+                found = re.search(rb"BiDi listening on (ws://\S+)", printed)
             draining = asyncio.create_task(process.stderr.read())
             async with (
                 aiohttp.ClientSession() as session,

@@ -18,6 +18,6 @@ for i in range(${trainings}):
         gc.collect()
         print("used", gc.mem_alloc())
 `;
-const { said, bytes } = await run(new WebAssembly.Module(readFileSync(wasm)), new Disk(new Uint8Array(DISK_BYTES)), CODE);
-console.log(JSON.stringify({ used: [...said.matchAll(/^used (\d+)/gm)].map((one) => Number(one[1])), bytes }));
+const { output, bytes } = await run(new WebAssembly.Module(readFileSync(wasm)), new Disk(new Uint8Array(DISK_BYTES)), CODE);
+console.log(JSON.stringify({ used: [...output.matchAll(/^used (\d+)/gm)].map((one) => Number(one[1])), bytes }));
 process.exit(0);

@@ -1,17 +1,17 @@
 import { RunningBoard } from "../../firmware_build/web/js/running_board.js";
 
-// Runs code on a board with this disk; onSaid gets all that it has said so far, each time it says more.
-export async function run(module, disk, code, onSaid = () => {}) {
-  let said = "", printed = 0, board;
+// Runs code on a board with this disk; onOutput gets all that it has printed so far, each time it prints more.
+export async function run(module, disk, code, onOutput = () => {}) {
+  let output = "", printed = 0, board;
   await new Promise((resolve, reject) => {
     board = new RunningBoard({
       module, disk, width: 480, height: 272,
       tell: (message) => {
         if (!("console" in message)) return;
-        said += message.console;
-        onSaid(said);
-        if (said.includes("\nEND")) resolve();
-        if (said.includes("Traceback")) reject(new Error(said));
+        output += message.console;
+        onOutput(output);
+        if (output.includes("\nEND")) resolve();
+        if (output.includes("Traceback")) reject(new Error(output));
         queueMicrotask(() => board.receive({ printed: ++printed }));
       },
       draw: () => {},
@@ -22,5 +22,5 @@ export async function run(module, disk, code, onSaid = () => {}) {
   });
   const { memory } = board.machine;
   board.off();
-  return { said, bytes: memory.buffer.byteLength };
+  return { output, bytes: memory.buffer.byteLength };
 }

@@ -117,7 +117,7 @@ async def window(chromium: Any, url: str, **options: Any) -> AsyncIterator[PageD
 
 def watch(page: Any, here: str, troubles: list[str]) -> None:
     page.on("pageerror", lambda error: troubles.append(str(error)))
-    page.on("console", lambda said: troubles.append(said.text) if said.type != "log" else 0)
+    page.on("console", lambda line: troubles.append(line.text) if line.type != "log" else 0)
     page.on("request", lambda one: troubles.append(one.url) if not inside(one.url, here) else 0)
 
 
@@ -138,8 +138,8 @@ async def until(
 async def shows(page: Any, text: str) -> None:
     """Wait until the console ends with this text."""
     waiting = Patience(20)
-    while not (said := await page.evaluate("board.terminal.text.trimEnd()")).endswith(text):
-        assert not waiting.over, said[-500:]
+    while not (shown := await page.evaluate("board.terminal.text.trimEnd()")).endswith(text):
+        assert not waiting.over, shown[-500:]
         await asyncio.sleep(0.03)
 
 

@@ -1,6 +1,6 @@
 // Cuts the power of a board at every so many writes to its disk: node power_cut.js board.wasm EVERY
 //
-// A board learns drawings; what it writes to its disk is kept, and how much of that it had written when it said of a
+// A board learns drawings; what it writes to its disk is kept, and how much of that it had written when it printed of a
 // drawing that it was kept. Then boards start on disks that got only so much of it, the last write perhaps torn. Prints
 // a line of JSON for each: how many drawings had been kept for certain, and what the board says of its files.
 import { readFileSync } from "node:fs";
@@ -35,8 +35,8 @@ print("goes on", sum(r.counts()))
 
 const writes = [], kept = []; // kept: how many writes there were when a drawing was kept
 const first = new Disk(new Uint8Array(DISK_BYTES), { write: (data, at) => writes.push([at, data.slice()]), flush() {} });
-await run(module, first, LEARN, (said) => {
-  const count = (said.match(/\nkept \d/g) ?? []).length;
+await run(module, first, LEARN, (output) => {
+  const count = (output.match(/\nkept \d/g) ?? []).length;
   while (kept.length < count) kept.push(writes.length);
 });
 console.log(JSON.stringify({ writes: writes.length, kept: kept.length }));
@@ -48,11 +48,11 @@ for (let cut = 0, number = 0; cut <= writes.length; cut += Number(every), number
     const [at, data] = writes[cut];
     bytes.set(data.subarray(0, data.length >> 1), at);
   }
-  const { said } = await run(module, new Disk(bytes), LOOK);
-  const [, found, network, harmed, notices] = /found (\d+) (\w+) (\w+) (\d+)/.exec(said);
+  const { output } = await run(module, new Disk(bytes), LOOK);
+  const [, found, network, harmed, notices] = /found (\d+) (\w+) (\w+) (\d+)/.exec(output);
   console.log(JSON.stringify({
     cut, kept: kept.filter((count) => count <= cut).length, found: Number(found), network: network === "True",
-    harmed: harmed === "True", notices: Number(notices), after: Number(/goes on (\d+)/.exec(said)[1]),
+    harmed: harmed === "True", notices: Number(notices), after: Number(/goes on (\d+)/.exec(output)[1]),
   }));
 }
 process.exit(0);

@@ -30,10 +30,10 @@ async def live(page: Any) -> str:
 async def says(page: Any, text: str) -> None:
     """Wait until this is read aloud."""
 
-    async def heard() -> bool:
+    async def announced() -> bool:
         return text in await live(page)
 
-    await until(heard, lambda: live(page))
+    await until(announced, lambda: live(page))
 
 
 async def named(page: Any, control: str, text: str) -> None:

@@ -46,10 +46,10 @@ DROP = """files => {
 GOES_ON = "The application was stopped for it, and runs again."
 
 
-async def said(driver: PageDriver) -> str:
+async def status(driver: PageDriver) -> str:
     """What the page says when it is done."""
     await driver.until("!board.files.working")
-    text = await driver.page.evaluate("document.getElementById('files-said').textContent")
+    text = await driver.page.evaluate("document.getElementById('files-status').textContent")
     return str(text)
 
 
@@ -57,7 +57,7 @@ async def saved(driver: PageDriver, button: str, name: str) -> bytes:
     """The file that a button saves."""
     await driver.page.evaluate(f"(delete saved['{name}'], 0)")
     await driver.page.locator(f"#{button}").click()
-    text = await said(driver)
+    text = await status(driver)
     assert text.startswith(f"Saved {name}"), text
     await driver.until(f"'{name}' in saved")
     return base64.b64decode(await driver.page.evaluate(f"saved['{name}']"))
@@ -69,7 +69,7 @@ async def drop(driver: PageDriver, **files: bytes) -> str:
         [name.replace("_", "."), base64.b64encode(data).decode()] for name, data in files.items()
     ]
     assert await driver.page.evaluate(DROP, carried)
-    return await said(driver)
+    return await status(driver)
 
 
 def samples(data: bytes, folder: Path) -> Samples:
@@ -156,7 +156,7 @@ def test_drawings_and_network_go_out_and_come_back(
 
 async def complaint(driver: PageDriver, button: str) -> str:
     await driver.page.locator(f"#{button}").click()
-    text = await said(driver)
+    text = await status(driver)
     await driver.settle()
     return text
 

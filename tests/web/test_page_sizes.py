@@ -32,7 +32,7 @@ LEAST = 40  # pixels of a target
 # all of it is inside the window and its middle is its own.
 REACH = """
 (() => {
-  const said = [];
+  const found = [];
   for (const details of document.querySelectorAll("details")) details.open = true;
   document.getElementById("status").textContent = "60 updates/s · touch to frame 16.6 ms, 95 % "
     + "within 120.2 ms · to this page 18 ms, 95 % within 119 ms · 12 pages";
@@ -44,14 +44,14 @@ REACH = """
     target.scrollIntoView({ block: "center", inline: "center" });
     const { x, y, width, height, right, bottom } = target.getBoundingClientRect();
     const at = document.elementFromPoint(x + width / 2, y + height / 2);
-    said.push({
+    found.push({
       name: one.id || one.textContent.trim().slice(0, 40), pressed, width, height,
       wide: x >= 0 && right <= innerWidth + 0.5,
       high: (y >= 0 && bottom <= innerHeight + 0.5) || one.matches("p, pre"),
       own: at !== null && (target.contains(at) || at.contains(target)),
     });
   }
-  return said;
+  return found;
 })()
 """
 

@@ -105,13 +105,13 @@ def test_the_command_replays_on_it(tmp_path: Path, capsys: pytest.CaptureFixture
     path, model = tmp_path / "two.ufft", tmp_path / "two.uffm"
     arguments = ["lesson", str(path), "--characters", "12", "--examples", "3", "--ask", "2"]
     assert main.main(arguments) == 0
-    said = []
+    results = []
     for target in ("unix", "web"):
         assert main.main(["replay", str(path), "--on", target, "--model", str(model)]) == 0
         out = capsys.readouterr().out
-        said.append((model.read_bytes(), re.findall(r"(?:samples|model) +\w{64}", out)))
-    assert said[0] == said[1]
-    assert len(said[0][1]) == 2
+        results.append((model.read_bytes(), re.findall(r"(?:samples|model) +\w{64}", out)))
+    assert results[0] == results[1]
+    assert len(results[0][1]) == 2
 
 
 def test_a_collection_at_every_corner_changes_nothing(
@@ -190,7 +190,7 @@ def operations(seed: int) -> list[list[Any]]:
 
 
 def in_python(todo: list[list[Any]]) -> list[Any]:
-    said = []
+    results = []
     for name, *args in todo:
         try:
             if name == "make":
@@ -210,8 +210,8 @@ def in_python(todo: list[list[Any]]) -> list[Any]:
                 answer = getattr(model, name)(*args)
         except OSError as error:
             answer = f"OSError {error.args[0]}"
-        said.append(answer)
-    return said
+        results.append(answer)
+    return results
 
 
 @pytest.mark.parametrize("seed", range(5))

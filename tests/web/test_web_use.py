@@ -149,8 +149,8 @@ def test_sixteen_classes_are_typed_on_the_computers_keyboard(url: str) -> None:
                 "document.querySelector(\"[data-control='add_class']\").ariaDisabled === 'true'"
             )
             await driver.tap("add_class")
-            said = "document.getElementById('screen-says').textContent"
-            await driver.until(f"{said}.includes('There are 16 classes, the most there can be')")
+            text = "document.getElementById('screen-says').textContent"
+            await driver.until(f"{text}.includes('There are 16 classes, the most there can be')")
             # The last of them is taught.
             await driver.draw(Writer(4).draw("2", 0, driver.field()))
             await driver.tap("class 15")
@@ -179,17 +179,17 @@ def test_a_private_window_says_what_is_kept(browser: str, url: str) -> None:
 
     async def work() -> None:
         async with visit(browser, url, **options) as driver:
-            said = await driver.page.evaluate("document.getElementById('files').textContent")
+            text = await driver.page.evaluate("document.getElementById('files').textContent")
             await teach(driver, Writer(4), 1)
             await driver.page.reload()
             await driver.settle()
             has = await counts(driver)
-            print(browser, said, has)
-            if said.startswith("Drawings stay in this browser"):
-                assert "A private window forgets them when it closes." in said
+            print(browser, text, has)
+            if text.startswith("Drawings stay in this browser"):
+                assert "A private window forgets them when it closes." in text
                 assert has == "[1, 1, 1]"
             else:
-                assert said.startswith("This window keeps no files")
+                assert text.startswith("This window keeps no files")
                 assert has == "[0, 0, 0]"
 
     asyncio.run(work())

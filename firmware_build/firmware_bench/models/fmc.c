@@ -28,7 +28,7 @@ enum state { UNCLOCKED, CLOCKED, PRECHARGED, REFRESHED, MODE_LOADED, READY };
 static enum state state;
 static unsigned refreshes;
 static uint64_t clocked_ns, refreshed_ns; // the clock began; the last moment at which refreshing was as it must be
-static bool self_refresh, power_down, lost, said;
+static bool self_refresh, power_down, lost, reported;
 static uint32_t mode_register;
 
 static unsigned field(uint32_t word, unsigned position, unsigned width) {
@@ -181,9 +181,9 @@ void fmc_sdram_access(uint32_t address) {
         self_refresh = false; // RM: an access ends it
     }
     if (fmc_sdram_ready()) {
-        said = false;
-    } else if (!said) {
-        said = true;
+        reported = false;
+    } else if (!reported) {
+        reported = true;
         bench_violation("SDRAM: 0x%08x is accessed %s", (unsigned)address,
             state < READY    ? "before its initialisation (RM, SDRAM initialization)"
                 : power_down ? "in power-down"
@@ -249,7 +249,7 @@ static void reset(model_t *self) { // RM, "FMC register map"; the SDRAM has no c
     state = UNCLOCKED;
     refreshes = 0;
     clocked_ns = refreshed_ns = 0;
-    self_refresh = power_down = lost = said = false;
+    self_refresh = power_down = lost = reported = false;
     mode_register = 0;
 }
 

@@ -741,7 +741,7 @@ def test_the_widest_names_that_can_be_typed_fit_with_any_number_of_classes():
                     assert len(lines) * font.height <= room + 4, at
 
 
-def test_a_full_disk_is_said_and_costs_nothing():
+def test_a_full_disk_is_reported_and_costs_nothing():
     folder = mount(RamDisk(16), "VfsLfs2", format=True)
 
     async def script(user):
@@ -785,7 +785,7 @@ def test_too_little_memory_is_said():
     umount()
 
 
-def test_what_was_lost_is_said_and_the_network_goes_on():
+def test_what_was_lost_is_reported_and_the_network_goes_on():
     for size in SIZES:
         folder = scratch()
         User(folder).run(taught)
@@ -813,7 +813,7 @@ def test_what_was_lost_is_said_and_the_network_goes_on():
         umount()
 
 
-def test_a_damaged_header_is_said_and_the_file_is_kept():
+def test_a_damaged_header_is_reported_and_the_file_is_kept():
     folder = scratch()
     User(folder)
     with open(folder + "/drawings.uffs", "r+b") as file:
@@ -879,7 +879,7 @@ def test_a_network_that_cannot_be_saved_is_said_to_have_learnt():
     umount()
 
 
-def test_another_program_that_writes_is_said_and_nothing_is_lost():
+def test_another_program_that_writes_is_reported_and_nothing_is_lost():
     folder = scratch()
 
     async def script(user):
@@ -970,7 +970,7 @@ def test_main_says_on_the_screen_what_has_ended_it():
     assert sum(byte == amber for byte in Board.display.buffer) > 200
 
 
-def test_what_is_raised_while_it_runs_is_said_and_it_goes_on():
+def test_what_is_raised_while_it_runs_is_reported_and_it_goes_on():
     async def script(user):
         app = user.app
         for part, place in (
@@ -998,7 +998,7 @@ def test_what_is_raised_while_it_runs_is_said_and_it_goes_on():
     on_screen(script)
 
 
-def test_what_is_said_at_the_start_fits_on_the_screen():
+def test_what_is_reported_at_the_start_fits_on_the_screen():
     drawn = []
 
     def draw(self, buffer, text, x, y, palette):

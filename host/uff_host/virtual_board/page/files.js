@@ -95,7 +95,7 @@ export class FilesPanel {
   }
 
   say(sentence) {
-    $("files-said").textContent = sentence;
+    $("files-status").textContent = sentence;
   }
 
   // work(); one at a time, and what goes wrong becomes a sentence.
@@ -201,8 +201,8 @@ export class FilesPanel {
         }
         return "";
       });
-      const said = await onPort(port, wanted, (sentence) => this.say(sentence));
-      return `Your board: ${said} It starts again.`;
+      const answer = await onPort(port, wanted, (sentence) => this.say(sentence));
+      return `Your board: ${answer} It starts again.`;
     }, "Your board is as it was.");
   }
 }

@@ -31,7 +31,7 @@ export class ScreenControls {
     Object.assign(this, { group, live, touch, changed });
     this.buttons = new Map();
     this.report = null;
-    this.said = "";
+    this.announced = "";
     this.refused = ""; // what could not be typed
     this.queue = Promise.resolve();
     this.waiting = () => {};
@@ -90,8 +90,8 @@ export class ScreenControls {
   }
 
   say(sentence) {
-    if (sentence === this.said) return;
-    this.said = sentence;
+    if (sentence === this.announced) return;
+    this.announced = sentence;
     clearTimeout(this.late);
     this.late = setTimeout(() => { this.live.textContent = sentence; }, SETTLED_MS);
   }
