@@ -208,14 +208,21 @@ def test_a_run_in_vain_ends_with_all_that_it_has_started(tmp_path: Path) -> None
 
 def test_a_run_that_is_stopped_for_a_while_ends_well(tmp_path: Path) -> None:
     pid = tmp_path / "pid"
-    script = f"import os; open({str(pid)!r}, 'w').write(str(os.getpid()))\n"
-    script += "for i in range(3000000): pass"
+    script = (
+        "import os, signal\n"
+        f"open({str(pid)!r}, 'w').write(str(os.getpid()))\n"
+        "os.kill(os.getpid(), signal.SIGSTOP)\n"
+        "for i in range(1000000): pass\n"
+    )
     helper = (
         "import os, pathlib, signal, time\n"
         f"path = pathlib.Path({str(pid)!r})\n"
         "while not (path.exists() and path.read_text()): time.sleep(0.01)\n"
-        "os.kill(int(path.read_text()), signal.SIGSTOP); time.sleep(1.2)\n"
-        "os.kill(int(path.read_text()), signal.SIGCONT)\n"
+        "number = int(path.read_text())\n"
+        "stat = pathlib.Path(f'/proc/{number}/stat')\n"
+        "while stat.read_text().rpartition(')')[2].split()[0] != 'T': time.sleep(0.01)\n"
+        "time.sleep(1.2)\n"
+        "os.kill(number, signal.SIGCONT)\n"
     )
     with subprocess.Popen([sys.executable, "-c", helper]) as stopper:
         # 1.2 s are more than its 1 s, and less than ten times as much.

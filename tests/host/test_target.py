@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -161,6 +162,22 @@ def test_a_callback_that_raises_ends_the_script(tmp_path):
     ):
         unix.run("x.py", {})
     assert not running(pids[0])
+
+
+def test_ctrl_c_while_the_script_is_being_started_leaves_none_behind(tmp_path, monkeypatch):
+    def children() -> str:
+        return Path(f"/proc/self/task/{threading.get_native_id()}/children").read_text()
+
+    def interrupted(file: int, count: int) -> bytes:
+        raise KeyboardInterrupt  # Popen waits for exec() here
+
+    before = children()
+    with target(tmp_path, "exec sleep 60") as unix:
+        monkeypatch.setattr(os, "read", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            unix.run("x.py", {})
+        monkeypatch.undo()
+    assert children() == before
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -101,7 +101,7 @@ class UnixTarget(Target):
         environment["MICROPYPATH"] = self._path or f"{self._library.resolve()}:.frozen"
         answer = Answer(script, on_progress, self._on_line)
         try:
-            process = subprocess.Popen(
+            process = _Process(
                 self._command(path.resolve()),
                 cwd=self._folder,
                 env=environment,
@@ -146,6 +146,19 @@ class UnixTarget(Target):
 
     def close(self) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+class _Process(subprocess.Popen[bytes]):
+    """A process that ends where Ctrl-C or SIGTERM comes while it is being started. Popen leaves it
+    running then: it waits for the program's first instruction, and gives nobody its number."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        try:
+            super().__init__(*arguments, **options)
+        except KeyboardInterrupt:
+            if getattr(self, "pid", None) is not None:
+                _end(self)
+            raise
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
