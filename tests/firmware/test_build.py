@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
-from builds import load, script, write
+from builds import UNOPTIMISED, load, script, write
 
 from uff_host import patience
 
@@ -357,9 +357,8 @@ def found(variable: str) -> str:
 
 
 def make_in(out: Path) -> str:
-    # -O0: half the time, and nothing here depends on it.
     sources = (f"MICROPYTHON_DIR={found('MICROPYTHON')}", f"ULAB_DIR={found('ULAB')}")
-    return make_unix(f"OUT={out}", "COPT=-O0", *sources)
+    return make_unix(f"OUT={out}", UNOPTIMISED, *sources)
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ from types import ModuleType
 
 import m7
 import pytest
+from builds import UNOPTIMISED
 from conftest import DEVICE, DEVICE_TESTS, TOP
 from mpremote import mip
 
@@ -159,7 +160,7 @@ def test_a_built_package_holds_the_library_and_one_ridge(name: str, tmp_path: Pa
 def stock(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., subprocess.CompletedProcess]:
     """stock(script, cwd): runs it in the standard unix port with what mip installs for it."""
     need("gcc", on="x86_64")
-    make("unix-stock", "mpy-x64")
+    make("unix-stock", "mpy-x64", UNOPTIMISED)
     installed = tmp_path_factory.mktemp("installed")
     shutil.copy(BUILD / "natmod/x64/ridge.mpy", installed)
     Folder(installed).install(DEVICE / "package.json")
@@ -177,7 +178,7 @@ def stock(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., subprocess.
 
 def test_stock_unix_has_no_ridge_and_doubles(tmp_path: Path) -> None:
     need("gcc", on="x86_64")
-    make("unix-stock")
+    make("unix-stock", UNOPTIMISED)
     code = "print(1 / 3 == 0.3333333333333333)\nimport ridge"
     done = subprocess.run(
         [BUILD / "unix-stock/micropython", "-c", code],

@@ -12,6 +12,7 @@ from pathlib import Path
 import m7
 import pytest
 from board import Board, Serial
+from builds import UNOPTIMISED
 from conftest import DEVICE, DEVICE_TESTS
 from m7 import mpremote
 
@@ -35,18 +36,18 @@ def sources() -> None:
         pytest.skip(f"the newest MicroPython cannot be had: {done.stderr.strip()}")
 
 
-def make(target: str) -> Path:
+def make(target: str, *options: str) -> Path:
     """The folder that make builds it in."""
     names = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES")
     environment = {name: value for name, value in os.environ.items() if name not in names}
-    done = patience.run(["make", "-C", BUILD, target], 900, env=environment)
+    done = patience.run(["make", "-C", BUILD, target, *options], 900, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
     return BUILD / "build" / target
 
 
 @pytest.fixture(scope="module")
 def unix(sources: None) -> Path:
-    return make("unix-newest") / "micropython"
+    return make("unix-newest", UNOPTIMISED) / "micropython"
 
 
 @pytest.fixture(scope="module")
