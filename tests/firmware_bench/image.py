@@ -30,11 +30,14 @@ def needs_image(test: Callable[..., None]) -> Callable[..., None]:
     return marked
 
 
-def build() -> Path:
-    """firmware.elf of the present tree; make builds what has changed since the last time."""
-    out = TOP / "firmware_build" / "build" / "firmware_bench_image"
+def build(*options: str) -> Path:
+    """firmware.elf of the present tree, with options of make like CORE_MHZ=480; it builds what
+    has changed since the last time."""
+    name = "-".join(["firmware_bench_image", *options])
+    out = TOP / "firmware_build" / "build" / name.replace("=", "")
     out.mkdir(parents=True, exist_ok=True)
     command = ["make", "-C", str(TOP / "firmware_build"), "STM32H747I_DISCO", "UART_REPL=1"]
+    command += options
     with (out / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # for tests side by side
         done = patience.run([*command, f"OUT={out}", f"MICROPYTHON_DIR={MICROPYTHON_DIR}"], 900)

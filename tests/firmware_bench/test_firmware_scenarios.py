@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from firmware_bench import power_cuts
 from firmware_bench.bench_board import BenchBoard
-from firmware_bench.image import TOP, needs_image, power_on
+from firmware_bench.image import TOP, build, needs_image, power_on
 from PIL import Image
 
 from uff_host import patience
@@ -52,6 +52,20 @@ def test_what_is_late_or_not_needed_does_not_matter(
     image: Path, tmp_path: Path, fault: str
 ) -> None:
     done = power_on(image, tmp_path, [LIFE], "--fault", fault)
+    assert "alive" in lines_of(done)
+    assert broke_no_rule(done), done.stderr
+
+
+@needs_image
+@pytest.mark.parametrize(
+    ("options", "clock_hz"), [([], 480_000_000), (["--fault", "old-silicon"], 400_000_000)]
+)
+def test_an_image_for_480_mhz_runs_at_what_the_silicon_can(
+    tmp_path: Path, options: list[str], clock_hz: int
+) -> None:
+    words = "import machine; print('clock', machine.freq()[0])"
+    done = power_on(build("CORE_MHZ=480"), tmp_path, [words, LIFE], *options)
+    assert f"clock {clock_hz}" in lines_of(done)
     assert "alive" in lines_of(done)
     assert broke_no_rule(done), done.stderr
 
