@@ -103,7 +103,7 @@ def lock(path):
 
 
 def put(path, text):
-    """Write it if the file says something else; another build may be reading it."""
+    """Give a file this text, if it has another; a build that reads it sees the old or the new."""
     if path.exists() and path.read_text(encoding="utf-8") == text:
         return
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -4,7 +4,7 @@ const SILENCE_MS = 30000; // of a board that has something to say
 const AGAIN_MS = 1500; // until a board that does not answer is asked once more
 export const LIFE = "\x1b[!p"; // what the page's board says first after a reset: "soft terminal reset"
 
-// Sentences for people.
+// Its message is a sentence for the user.
 export class BoardError extends Error {}
 
 export class RawRepl {
