@@ -194,8 +194,7 @@ class App:
         self.notice = (self._notices.pop(0), True, False) if self._notices else None
 
     def say(self, text, warning=False, goes_on=False):
-        """A sentence that stays until the next touch; goes_on: what to do next follows it
-        it."""
+        """A sentence that stays until the next touch; goes_on: what to do next follows it."""
         self.notice = text, warning, goes_on
 
     def undo(self):

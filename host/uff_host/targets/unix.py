@@ -149,8 +149,10 @@ class UnixTarget(Target):
 
 
 class _Process(subprocess.Popen[bytes]):
-    """A process that is killed where Ctrl-C or SIGTERM comes while it is being started. Popen waits
-    for its exec(); an exception there would leave it running, and nobody would have its number."""
+    """A process that is killed where Ctrl-C or SIGTERM comes while it is being started.
+
+    Popen waits for its exec(); an exception there would leave it running, and its number lost.
+    """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         try:
